@@ -1,0 +1,1 @@
+//! A spec and its sources to SRPM and RPMs.

@@ -1,0 +1,18 @@
+//! `gander completions`.
+
+use std::process::ExitCode;
+
+use super::Failure;
+
+/// Print a shell's completion script.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The shell to complete in.
+    shell: clap_complete::Shell,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    clap_complete::generate(args.shell, &mut super::command(), "gander", &mut std::io::stdout());
+    Ok(ExitCode::SUCCESS)
+}

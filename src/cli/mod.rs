@@ -1,0 +1,83 @@
+//! The command line: one file per subcommand, arguments in, rendering out, no logic.
+//!
+//! stdout is data, stderr is narration. A command returns [`Failure`], whose kind decides the exit
+//! code; every library error becomes one in the file of the command that meets it.
+
+mod build;
+mod completions;
+mod compose;
+mod failure;
+mod global;
+mod image;
+mod jail;
+mod key;
+mod lock;
+mod man;
+mod plan;
+mod run;
+mod store;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use failure::{Failure, Kind};
+pub use global::Global;
+
+/// Compose releases of RPM distributions: hermetic, reproducible, from a lock.
+#[derive(Debug, Parser)]
+#[command(name = "gander", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Compose(compose::Args),
+    Lock(lock::Args),
+    Plan(plan::Args),
+    Build(build::Args),
+    Run(run::Args),
+    Image(image::Args),
+    Store(store::Args),
+    Key(key::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+    /// Carry out one step inside its jail (started by gander itself).
+    #[command(hide = true)]
+    Jail(jail::Args),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return failure::usage(&error),
+    };
+    let global = &cli.global;
+    let result = match cli.command {
+        Command::Compose(args) => compose::run(global, args),
+        Command::Lock(args) => lock::run(global, args),
+        Command::Plan(args) => plan::run(global, args),
+        Command::Build(args) => build::run(global, args),
+        Command::Run(args) => run::run(global, args),
+        Command::Image(args) => image::run(global, args),
+        Command::Store(args) => store::run(global, args),
+        Command::Key(args) => key::run(global, args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+        Command::Jail(args) => return jail::run(args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => failure.report(global),
+    }
+}
+
+/// The whole command tree, for completions and man pages.
+fn command() -> clap::Command {
+    Cli::command()
+}

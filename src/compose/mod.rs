@@ -1,0 +1,1 @@
+//! The flow and nothing else: resolve, lower, run.

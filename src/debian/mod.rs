@@ -1,0 +1,1 @@
+//! Debian archives: release files, indexes, dependencies, packages; what builders are made of.

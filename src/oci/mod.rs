@@ -1,0 +1,1 @@
+//! OCI image layouts and registries: assemble, pull, push, by digest.

@@ -1,0 +1,1 @@
+//! Packets, certificates and the verification policy. No secret keys.

@@ -1,0 +1,1 @@
+//! Repositories: write and check.

@@ -1,0 +1,1 @@
+//! RPM files: bounded header reader, dependency model, signature-header editor.

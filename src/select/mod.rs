@@ -1,0 +1,1 @@
+//! The decisions (pure): comps groups, dependency closure, multilib, and why.

@@ -1,0 +1,1 @@
+//! Signing backends and keys.
