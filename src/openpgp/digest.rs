@@ -7,12 +7,14 @@ use sequoia_openpgp::types::HashAlgorithm;
 pub struct Hashing(Context);
 
 impl Hashing {
-    /// MD5, SHA-1 (with collision detection), SHA-256, SHA-512.
+    /// MD5.
     pub const MD5: u8 = 1;
     /// SHA-1.
     pub const SHA1: u8 = 2;
     /// SHA-256.
     pub const SHA256: u8 = 8;
+    /// SHA3-256.
+    pub const SHA3_256: u8 = 12;
 
     /// Starts; none where the function is unknown or switched off in OpenSSL.
     pub fn new(number: u8) -> Option<Self> {

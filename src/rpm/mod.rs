@@ -5,8 +5,11 @@
 //! crate `rpm` panics on hostile headers, so everything here is read by our own [`header`].
 
 pub mod header;
+pub mod identity;
 pub mod package;
+pub mod signature;
 pub mod tags;
 
 pub use header::{Header, HeaderError, Part};
+pub use identity::{Identity, IdentityError, identify};
 pub use package::{Changelog, Dependency, File, Headers, Package, PackageError, sense};
