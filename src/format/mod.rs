@@ -1,1 +1,4 @@
-//! Codecs, bytes to types and back: repodata, comps.
+//! Codecs, bytes to types and back: comps, repodata, XML.
+
+pub mod comps;
+pub mod xml;
