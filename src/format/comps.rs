@@ -194,7 +194,9 @@ impl Comps {
                 "group" => comps.groups.push(reader.group(child)),
                 "environment" => comps.environments.push(reader.group_list(child)),
                 "category" => comps.categories.push(reader.group_list(child)),
-                "langpacks" => comps.langpacks.extend(child.children.iter().filter_map(|rule| reader.langpack(rule))),
+                "langpacks" => {
+                    comps.langpacks.extend(child.children.iter().filter_map(|rule| reader.langpack(rule)))
+                }
                 _ => {}
             }
         }
@@ -238,7 +240,10 @@ impl Reader {
         if text.trim().is_empty() {
             self.problem(element, format!("the {what} is empty"));
         } else if text.trim() != text {
-            self.problem(element, format!("the {what} '{}' has spaces around it; clients take them as part of it", text.trim()));
+            self.problem(
+                element,
+                format!("the {what} '{}' has spaces around it; clients take them as part of it", text.trim()),
+            );
         } else if text.chars().any(char::is_control) || text.chars().count() > 1_000 {
             self.problem(element, format!("the {what} is not a name"));
         }
@@ -275,7 +280,10 @@ impl Reader {
             "false" | "0" | "no" => false,
             "" => absent,
             other => {
-                let message = format!("<{name}> is '{}', neither true nor false", other.chars().take(40).collect::<String>());
+                let message = format!(
+                    "<{name}> is '{}', neither true nor false",
+                    other.chars().take(40).collect::<String>()
+                );
                 self.problem(child, message);
                 absent
             }
@@ -300,7 +308,10 @@ impl Reader {
         let mut packages = Vec::new();
         for list in element.children.iter().filter(|child| child.name == "packagelist") {
             packages.extend(
-                list.children.iter().filter(|child| child.name == "packagereq").map(|child| self.package(child)),
+                list.children
+                    .iter()
+                    .filter(|child| child.name == "packagereq")
+                    .map(|child| self.package(child)),
             );
         }
         Group {
@@ -310,7 +321,10 @@ impl Reader {
             default: self.truth(element, "default", false),
             user_visible: self.truth(element, "uservisible", true),
             biarch_only: self.truth(element, "biarchonly", false),
-            lang_only: element.child("langonly").map(|child| child.text.trim().to_owned()).filter(|lang| !lang.is_empty()),
+            lang_only: element
+                .child("langonly")
+                .map(|child| child.text.trim().to_owned())
+                .filter(|lang| !lang.is_empty()),
             display_order: self.number(element, "display_order"),
             arches: arches(element),
             packages,
@@ -340,7 +354,9 @@ impl Reader {
             need,
             requires,
             arches: arches(element),
-            base_arch_only: element.attribute("basearchonly").is_some_and(|value| value.eq_ignore_ascii_case("true")),
+            base_arch_only: element
+                .attribute("basearchonly")
+                .is_some_and(|value| value.eq_ignore_ascii_case("true")),
         }
     }
 
@@ -424,8 +440,12 @@ mod tests {
         assert_eq!(core.name.translations["de"], "Kern");
         assert!(core.default && !core.user_visible && core.display_order == Some(7));
         assert!(lists_arch(&core.arches, "s390x") && !lists_arch(&core.arches, "aarch64"));
-        let needs: Vec<_> = core.packages.iter().map(|package| (package.name.as_str(), package.need)).collect();
-        assert_eq!(needs, [("bash", Need::Mandatory), ("ibus-gtk3", Need::Conditional), ("grub2", Need::Optional)]);
+        let needs: Vec<_> =
+            core.packages.iter().map(|package| (package.name.as_str(), package.need)).collect();
+        assert_eq!(
+            needs,
+            [("bash", Need::Mandatory), ("ibus-gtk3", Need::Conditional), ("grub2", Need::Optional)]
+        );
         assert_eq!(core.packages[1].requires.as_deref(), Some("gtk3"));
         assert!(core.packages[2].base_arch_only);
         let minimal = comps.environment("min").unwrap();

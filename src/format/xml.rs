@@ -164,9 +164,13 @@ impl<'a> Parser<'a> {
                 }
                 Event::Decl(declaration) => {
                     if let Some(Ok(encoding)) = declaration.encoding()
-                        && !["utf-8", "utf8", "us-ascii", "ascii"].contains(&encoding.to_ascii_lowercase().as_str())
+                        && !["utf-8", "utf8", "us-ascii", "ascii"]
+                            .contains(&encoding.to_ascii_lowercase().as_str())
                     {
-                        let message = format!("the encoding is declared as '{}'; only UTF-8 is read", shorten(&encoding));
+                        let message = format!(
+                            "the encoding is declared as '{}'; only UTF-8 is read",
+                            shorten(&encoding)
+                        );
                         return Err(self.here(offset, message));
                     }
                 }
@@ -176,7 +180,9 @@ impl<'a> Parser<'a> {
         }
         let end = self.text.len() as u64;
         if let Some(open) = self.open.pop() {
-            return Err(self.here(end, format!("the element <{}> of {} is not closed", open.name, open.place)));
+            return Err(
+                self.here(end, format!("the element <{}> of {} is not closed", open.name, open.place))
+            );
         }
         match self.root.take() {
             Some(root) => Ok(root),
@@ -187,7 +193,12 @@ impl<'a> Parser<'a> {
     fn start(&mut self, start: &BytesStart<'_>, offset: u64) -> Result<(), XmlError> {
         self.elements += 1;
         if self.elements > MOST_ELEMENTS || self.open.len() >= DEEPEST {
-            return Err(self.here(offset, format!("the document has more than {MOST_ELEMENTS} elements or is nested deeper than {DEEPEST}")));
+            return Err(self.here(
+                offset,
+                format!(
+                    "the document has more than {MOST_ELEMENTS} elements or is nested deeper than {DEEPEST}"
+                ),
+            ));
         }
         if self.open.is_empty() && self.root.is_some() {
             return Err(self.here(offset, "there is a second root element"));
@@ -200,11 +211,18 @@ impl<'a> Parser<'a> {
             };
             match attribute.normalized_value(XmlVersion::Implicit1_0) {
                 Ok(value) => attributes.push((attribute.key.as_ref().to_owned(), value.into_owned())),
-                Err(error) => return Err(self.here(offset, format!("an attribute's value is broken: {error}"))),
+                Err(error) => {
+                    return Err(self.here(offset, format!("an attribute's value is broken: {error}")));
+                }
             }
         }
         let place = self.place(usize::try_from(offset).unwrap_or(usize::MAX));
-        self.open.push(Element { name: start.name().as_ref().to_owned(), attributes, place, ..Element::default() });
+        self.open.push(Element {
+            name: start.name().as_ref().to_owned(),
+            attributes,
+            place,
+            ..Element::default()
+        });
         Ok(())
     }
 
@@ -236,7 +254,11 @@ mod tests {
 
     #[test]
     fn reads_text_entities_and_places() {
-        let root = Element::parse("<?xml version='1.0'?>\n<!DOCTYPE a>\n<a x='1&lt;2'>\n  é<b/>&#65;&amp;<![CDATA[<]]></a>\n".as_bytes()).unwrap();
+        let root = Element::parse(
+            "<?xml version='1.0'?>\n<!DOCTYPE a>\n<a x='1&lt;2'>\n  é<b/>&#65;&amp;<![CDATA[<]]></a>\n"
+                .as_bytes(),
+        )
+        .unwrap();
         assert_eq!(root.attribute("x"), Some("1<2"));
         assert_eq!(root.text, "\n  éA&<");
         assert_eq!(root.child("b").unwrap().place, Place { line: 4, column: 4 });

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::relation::Relation;
+use super::relation::{Relation, Sense};
 use crate::base::{Digest, Nevra};
+use crate::rpm::{Dependency, Package};
 
 /// What a path of a package is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,6 +84,42 @@ impl Candidate {
             recommends: Vec::new(),
             supplements: Vec::new(),
             files: Vec::new(),
+        }
+    }
+
+    /// What selection reads of a package, with the content digest that the lock knows it by.
+    pub fn from_package(package: &Package, key: Digest) -> Self {
+        let relations = |list: &[Dependency]| -> Vec<Relation> {
+            let stated = list.iter().filter(|dependency| !dependency.name.starts_with("rpmlib("));
+            stated
+                .map(|dependency| match Sense::from_rpm(dependency.flags) {
+                    // A comparison without a version compares nothing.
+                    sense if sense == Sense::ANY || dependency.evr.is_empty() => {
+                        Relation::any(&dependency.name)
+                    }
+                    sense => Relation::versioned(&dependency.name, sense, &dependency.evr),
+                })
+                .collect()
+        };
+        let files = package.files.iter().map(|file| {
+            let kind = match (file.is_directory(), file.is_ghost()) {
+                (true, _) => FileKind::Directory,
+                (false, true) => FileKind::Ghost,
+                (false, false) => FileKind::File,
+            };
+            PackagedFile(kind, file.path.clone())
+        });
+        Self {
+            nevra: package.nevra.clone(),
+            key,
+            source: package.sourcerpm.clone(),
+            provides: relations(&package.provides),
+            requires: relations(&package.requires),
+            conflicts: relations(&package.conflicts),
+            obsoletes: relations(&package.obsoletes),
+            recommends: relations(&package.recommends),
+            supplements: relations(&package.supplements),
+            files: files.collect(),
         }
     }
 

@@ -330,10 +330,15 @@ impl<'u> Solver<'u> {
             let found = self.pool.matching(&Pattern::parse(text, self.request.arch));
             if found.is_empty() {
                 let pattern = Pattern::parse(text, self.request.arch);
-                let excluded = self.hidden.iter().filter(|(_, package)| pattern.matches(package, self.request.arch));
+                let excluded =
+                    self.hidden.iter().filter(|(_, package)| pattern.matches(package, self.request.arch));
                 let excluded: Vec<_> = excluded.map(|(_, package)| package.nevra.clone()).collect();
                 let names = self.pool.iter().map(|(_, package)| package.nevra.name.as_str());
-                self.problems.insert(Problem::NoMatch { pattern: text.clone(), similar: similar(text, names), excluded });
+                self.problems.insert(Problem::NoMatch {
+                    pattern: text.clone(),
+                    similar: similar(text, names),
+                    excluded,
+                });
             }
             for id in found {
                 self.add(id, Reason::Pattern(text.clone()));
@@ -348,7 +353,8 @@ impl<'u> Solver<'u> {
         }
         for id in &self.request.environments {
             let Some(environment) = comps.environment(id) else {
-                let similar = similar(id, comps.environments.iter().map(|environment| environment.id.as_str()));
+                let similar =
+                    similar(id, comps.environments.iter().map(|environment| environment.id.as_str()));
                 self.problems.insert(Problem::NoEnvironment { id: id.clone(), similar });
                 continue;
             };
@@ -359,7 +365,9 @@ impl<'u> Solver<'u> {
         }
         for (id, environment) in wanted {
             match comps.group(id) {
-                Some(group) if lists_arch(&group.arches, self.request.arch.name) => self.members(group, environment),
+                Some(group) if lists_arch(&group.arches, self.request.arch.name) => {
+                    self.members(group, environment)
+                }
                 Some(_) => {}
                 None => {
                     let similar = similar(id, comps.groups.iter().map(|group| group.id.as_str()));
@@ -371,7 +379,9 @@ impl<'u> Solver<'u> {
     }
 
     fn members(&mut self, group: &Group, environment: Option<&str>) {
-        for member in group.packages.iter().filter(|member| lists_arch(&member.arches, self.request.arch.name)) {
+        for member in
+            group.packages.iter().filter(|member| lists_arch(&member.arches, self.request.arch.name))
+        {
             match member.need {
                 Need::Optional if !self.request.optional => continue,
                 Need::Conditional => {
@@ -413,7 +423,8 @@ impl<'u> Solver<'u> {
                         }
                         Err(error) => {
                             let package = candidate.nevra.clone();
-                            self.problems.insert(Problem::BrokenRequirement { package, error: error.to_string() });
+                            self.problems
+                                .insert(Problem::BrokenRequirement { package, error: error.to_string() });
                         }
                     }
                 }
@@ -490,17 +501,27 @@ impl<'u> Solver<'u> {
     fn holds(&self, wanted: &Expression) -> bool {
         let holds = |part: &Expression| self.holds(part);
         match wanted {
-            Expression::Simple(relation) => self.pool.meeting(relation).iter().any(|id| self.selected.contains_key(id)),
+            Expression::Simple(relation) => {
+                self.pool.meeting(relation).iter().any(|id| self.selected.contains_key(id))
+            }
             Expression::With(_) | Expression::Without(..) => {
                 self.pool.meeting_alone(wanted).iter().any(|id| self.selected.contains_key(id))
             }
             Expression::All(parts) => parts.iter().all(holds),
             Expression::Any(parts) => parts.iter().any(holds),
             Expression::If(wanted, condition, other) => {
-                if self.holds(condition) { self.holds(wanted) } else { other.as_deref().is_none_or(holds) }
+                if self.holds(condition) {
+                    self.holds(wanted)
+                } else {
+                    other.as_deref().is_none_or(holds)
+                }
             }
             Expression::Unless(wanted, condition, other) => {
-                if self.holds(condition) { other.as_deref().is_none_or(holds) } else { self.holds(wanted) }
+                if self.holds(condition) {
+                    other.as_deref().is_none_or(holds)
+                } else {
+                    self.holds(wanted)
+                }
             }
         }
     }
@@ -526,7 +547,9 @@ impl<'u> Solver<'u> {
                 continue;
             }
             match self.pool.best(self.pool.named(&name).iter().copied()) {
-                Some(best) => added |= self.add(best, Reason::Conditional { group, with: with.nevra.clone() }),
+                Some(best) => {
+                    added |= self.add(best, Reason::Conditional { group, with: with.nevra.clone() })
+                }
                 None => {
                     self.absent_members.insert((group, name));
                 }
@@ -550,7 +573,9 @@ impl<'u> Solver<'u> {
         } else {
             let koji = matches!(judge.profile, Profile::Koji | Profile::KojiFixed);
             let natives: Vec<_> = self.selected.keys().filter_map(|id| self.pool.get(*id)).collect();
-            for native in natives.into_iter().filter(|native| tree.native.contains(&native.nevra.arch.as_str())) {
+            for native in
+                natives.into_iter().filter(|native| tree.native.contains(&native.nevra.arch.as_str()))
+            {
                 let evr = &native.nevra.evr;
                 let twins = self.pool.named(&native.nevra.name).iter().copied().filter(|id| {
                     self.pool.get(*id).is_some_and(|twin| {
@@ -575,7 +600,8 @@ impl<'u> Solver<'u> {
             let verdict = judge.judge(package);
             self.judged.insert(id, verdict.clone());
             if verdict.selected {
-                added |= self.add(id, Reason::Multilib { twin: twin.map(|twin| twin.nevra.clone()), verdict });
+                added |=
+                    self.add(id, Reason::Multilib { twin: twin.map(|twin| twin.nevra.clone()), verdict });
             }
         }
         added
@@ -584,7 +610,8 @@ impl<'u> Solver<'u> {
     fn finish(mut self, universe: &Universe) -> Result<Decision, SelectError> {
         for (requirement, (relation, by)) in std::mem::take(&mut self.unresolved) {
             let hidden = self.hidden.iter().filter(|(_, package)| {
-                let provided = package.provides.iter().any(|given| given.name == relation.name && relation.meets(given));
+                let provided =
+                    package.provides.iter().any(|given| given.name == relation.name && relation.meets(given));
                 provided || package.files.iter().any(|file| file.path() == relation.name)
             });
             let excluded = hidden.map(|(_, package)| package.nevra.clone()).collect();
@@ -601,15 +628,25 @@ impl<'u> Solver<'u> {
         }
         let named = |id: &Id| self.pool.get(*id).map(|package| package.nevra.clone());
         Ok(Decision {
-            packages: self.selected.iter().filter_map(|(id, chosen)| Some((named(id)?, chosen.clone()))).collect(),
+            packages: self
+                .selected
+                .iter()
+                .filter_map(|(id, chosen)| Some((named(id)?, chosen.clone())))
+                .collect(),
             sources,
             absent_members: self.absent_members,
-            judged: self.judged.iter().filter_map(|(id, verdict)| Some((named(id)?, verdict.clone()))).collect(),
+            judged: self
+                .judged
+                .iter()
+                .filter_map(|(id, verdict)| Some((named(id)?, verdict.clone())))
+                .collect(),
         })
     }
 
     fn sources(&mut self, universe: &Universe) -> BTreeMap<Nevra, ChosenSource> {
-        let excluded = |candidate: &Candidate| self.excludes.iter().any(|pattern| pattern.matches(candidate, self.request.arch));
+        let excluded = |candidate: &Candidate| {
+            self.excludes.iter().any(|pattern| pattern.matches(candidate, self.request.arch))
+        };
         let offered: BTreeMap<String, &Candidate> = universe
             .candidates()
             .iter()
@@ -623,7 +660,8 @@ impl<'u> Solver<'u> {
             match package.source.as_ref().and_then(|name| offered.get(name)) {
                 Some(source) => {
                     let entry = sources.entry(source.nevra.clone());
-                    let chosen = entry.or_insert_with(|| ChosenSource { key: source.key, built: BTreeSet::new() });
+                    let chosen =
+                        entry.or_insert_with(|| ChosenSource { key: source.key, built: BTreeSet::new() });
                     chosen.built.insert(package.nevra.clone());
                 }
                 None => {

@@ -306,7 +306,9 @@ impl Judge {
         let (devel, runtime) = match profile {
             Profile::Pungi => ([names(&[]), names(&[])], [names(&[]), names(&[])]),
             Profile::Koji => ([text(DEVEL_BLACK), text(&[])], [text(RUNTIME_BLACK), text(RUNTIME_WHITE)]),
-            Profile::KojiFixed => ([names(DEVEL_BLACK), names(&[])], [names(RUNTIME_BLACK), names(RUNTIME_WHITE)]),
+            Profile::KojiFixed => {
+                ([names(DEVEL_BLACK), names(&[])], [names(RUNTIME_BLACK), names(RUNTIME_WHITE)])
+            }
             Profile::Mash => {
                 let white = [RUNTIME_WHITE, RUNTIME_WHITE_MASH].concat();
                 ([names(DEVEL_BLACK), names(&[])], [names(RUNTIME_BLACK), names(&white)])
@@ -363,10 +365,20 @@ impl Judge {
         let name = package.nevra.name.as_str();
         let listed = |list: &[String]| list.iter().find(|pattern| fnmatch::matches(pattern, name)).cloned();
         if let Some(pattern) = listed(&self.blacklist) {
-            return Verdict { selected: false, method: None, rule: Some(Rule::Blacklist), evidence: Some(pattern) };
+            return Verdict {
+                selected: false,
+                method: None,
+                rule: Some(Rule::Blacklist),
+                evidence: Some(pattern),
+            };
         }
         if let Some(pattern) = listed(&self.whitelist) {
-            return Verdict { selected: true, method: None, rule: Some(Rule::Whitelist), evidence: Some(pattern) };
+            return Verdict {
+                selected: true,
+                method: None,
+                rule: Some(Rule::Whitelist),
+                evidence: Some(pattern),
+            };
         }
         let mut last = None;
         for &method in &self.methods {
@@ -387,7 +399,9 @@ impl Judge {
             Method::All => Hit::Yes(Rule::Everything, None),
             Method::Base => base(package),
             Method::Kernel => kernel(package),
-            Method::Yaboot => Hit::when(package.nevra.arch == "ppc" && name.starts_with("yaboot"), Rule::Yaboot, name),
+            Method::Yaboot => {
+                Hit::when(package.nevra.arch == "ppc" && name.starts_with("yaboot"), Rule::Yaboot, name)
+            }
             Method::File => {
                 let hit = self.patterns.iter().find(|pattern| fnmatch::matches(pattern, name));
                 hit.map_or(Hit::No(None), |pattern| Hit::Yes(Rule::Pattern, Some(pattern.clone())))
@@ -511,7 +525,8 @@ fn file_rule(folder: &str, name: &str) -> Option<Rule> {
         return None;
     }
     if below.is_some_and(|below| below.starts_with("gtk-2.0")) {
-        const PARTS: &[&str] = &["engines", "modules", "immodules", "loaders", "printbackends", "filesystems"];
+        const PARTS: &[&str] =
+            &["engines", "modules", "immodules", "loaders", "printbackends", "filesystems"];
         let hit = |part: &&str| fnmatch::matches(&format!("/usr/lib*/gtk-2.0/*/{part}"), folder);
         return PARTS.iter().any(|part| hit(part)).then_some(Rule::Gtk2);
     }

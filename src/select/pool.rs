@@ -39,7 +39,8 @@ impl<'p> Pattern<'p> {
     pub(super) fn parse(text: &'p str, tree: &TreeArch) -> Self {
         match text.rsplit_once('.') {
             Some((name, arch))
-                if !name.is_empty() && (["+", "src", "nosrc"].contains(&arch) || tree.rank(arch).is_some()) =>
+                if !name.is_empty()
+                    && (["+", "src", "nosrc"].contains(&arch) || tree.rank(arch).is_some()) =>
             {
                 Self { name, arch: Some(arch) }
             }
@@ -67,12 +68,18 @@ impl<'u> Pool<'u> {
     /// Indexes the packages among these that the tree can hold: the newest of each name and arch.
     pub(super) fn new(arch: &'static TreeArch, seen: impl Iterator<Item = &'u Candidate>) -> Self {
         // The universe is sorted by version, so the last of a name and arch is its newest.
-        let newest: BTreeMap<(&str, &str), &Candidate> =
-            seen.map(|candidate| ((candidate.nevra.name.as_str(), candidate.nevra.arch.as_str()), candidate)).collect();
+        let newest: BTreeMap<(&str, &str), &Candidate> = seen
+            .map(|candidate| ((candidate.nevra.name.as_str(), candidate.nevra.arch.as_str()), candidate))
+            .collect();
         let mut packages: Vec<_> = newest.into_values().collect();
         packages.sort_by(|left, right| left.nevra.cmp(&right.nevra));
-        let mut pool =
-            Self { arch, packages, names: BTreeMap::new(), provides: BTreeMap::new(), files: BTreeMap::new() };
+        let mut pool = Self {
+            arch,
+            packages,
+            names: BTreeMap::new(),
+            provides: BTreeMap::new(),
+            files: BTreeMap::new(),
+        };
         pool.index();
         pool
     }
@@ -126,11 +133,17 @@ impl<'u> Pool<'u> {
     pub(super) fn matching(&self, pattern: &Pattern<'_>) -> Vec<Id> {
         let groups: Vec<&Vec<Id>> = match pattern.plain() {
             Some(name) => self.names.get(name).into_iter().collect(),
-            None => self.names.iter().filter(|(name, _)| fnmatch::matches(pattern.name, name)).map(|(_, ids)| ids).collect(),
+            None => self
+                .names
+                .iter()
+                .filter(|(name, _)| fnmatch::matches(pattern.name, name))
+                .map(|(_, ids)| ids)
+                .collect(),
         };
         let debug = is_debug_name(pattern.name);
         let fits = |id: &&Id| {
-            self.get(**id).is_some_and(|package| pattern.matches(package, self.arch) && (debug || !package.is_debug()))
+            self.get(**id)
+                .is_some_and(|package| pattern.matches(package, self.arch) && (debug || !package.is_debug()))
         };
         groups.into_iter().filter_map(|ids| self.best(ids.iter().filter(fits).copied())).collect()
     }

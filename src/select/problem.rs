@@ -100,8 +100,12 @@ impl fmt::Display for Problem {
                 meant(f, similar)?;
                 hidden(f, excluded)
             }
-            Self::NoMember { group, name } => write!(f, "no source offers '{name}', a member of group '{group}'"),
-            Self::BrokenRequirement { package, error } => write!(f, "a requirement of {package} cannot be read: {error}"),
+            Self::NoMember { group, name } => {
+                write!(f, "no source offers '{name}', a member of group '{group}'")
+            }
+            Self::BrokenRequirement { package, error } => {
+                write!(f, "a requirement of {package} cannot be read: {error}")
+            }
             Self::Unresolved { requirement, by, excluded } => {
                 write!(f, "nothing provides '{requirement}', required by {}", join(by))?;
                 hidden(f, excluded)
@@ -112,7 +116,9 @@ impl fmt::Display for Problem {
             Self::NoSource { source: Some(source), built } => {
                 write!(f, "the source package {source} is not there, from which {} were built", join(built))
             }
-            Self::NoSource { source: None, built } => write!(f, "these packages name no source package: {}", join(built)),
+            Self::NoSource { source: None, built } => {
+                write!(f, "these packages name no source package: {}", join(built))
+            }
         }
     }
 }

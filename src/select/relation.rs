@@ -193,7 +193,11 @@ impl Expression {
         }
         let mut words = Words { rest: text };
         let expression = words.expression(0).map_err(error)?;
-        if words.rest.trim().is_empty() { Ok(expression) } else { Err(error("text follows its closing parenthesis")) }
+        if words.rest.trim().is_empty() {
+            Ok(expression)
+        } else {
+            Err(error("text follows its closing parenthesis"))
+        }
     }
 
     /// Every name and file that it mentions.
@@ -264,7 +268,9 @@ impl<'a> Words<'a> {
         if name.is_empty() {
             return Err("a name is missing");
         }
-        let Some(sense) = Sense::parse(self.peek()) else { return Ok(Expression::Simple(Relation::any(name))) };
+        let Some(sense) = Sense::parse(self.peek()) else {
+            return Ok(Expression::Simple(Relation::any(name)));
+        };
         self.word();
         match self.word() {
             "" => Err("a version is missing"),
@@ -292,7 +298,9 @@ impl<'a> Words<'a> {
                 "and" | "or" | "with" if operator.is_empty() || operator == word => {}
                 "if" | "unless" | "without" if operator.is_empty() => {}
                 "" => return Err("a closing parenthesis is missing"),
-                "and" | "or" | "with" | "if" | "unless" | "without" | "else" => return Err("operators are mixed"),
+                "and" | "or" | "with" | "if" | "unless" | "without" | "else" => {
+                    return Err("operators are mixed");
+                }
                 _ => return Err("an operator is missing"),
             }
             operator = word;
@@ -300,7 +308,11 @@ impl<'a> Words<'a> {
         }
         let mut two = || {
             let second = parts.pop();
-            parts.pop().zip(second).map(|(first, second)| (Box::new(first), Box::new(second))).ok_or("an operand is missing")
+            parts
+                .pop()
+                .zip(second)
+                .map(|(first, second)| (Box::new(first), Box::new(second)))
+                .ok_or("an operand is missing")
         };
         Ok(match operator {
             "if" => two().map(|(first, second)| Expression::If(first, second, other))?,
@@ -363,7 +375,18 @@ mod tests {
         ] {
             assert_eq!(Expression::parse(text).unwrap(), expected, "{text}");
         }
-        for text in ["(a", "(a or)", "(a or b and c)", "(a b)", "()", "(a or b) c", "(a if b if c)", "(a >=)", "(a else b)", &"(".repeat(99)] {
+        for text in [
+            "(a",
+            "(a or)",
+            "(a or b and c)",
+            "(a b)",
+            "()",
+            "(a or b) c",
+            "(a if b if c)",
+            "(a >=)",
+            "(a else b)",
+            &"(".repeat(99),
+        ] {
             assert!(Expression::parse(text).is_err(), "{text}");
         }
     }

@@ -57,8 +57,10 @@ impl Universe {
         candidates.sort_by(|left, right| left.nevra.cmp(&right.nevra).then_with(|| left.key.cmp(&right.key)));
         candidates.dedup_by(|second, first| second.nevra == first.nevra && second.key == first.key);
         let pairs = candidates.iter().zip(candidates.iter().skip(1));
-        let different: Vec<_> =
-            pairs.filter(|(left, right)| left.nevra == right.nevra).map(|(left, _)| left.nevra.to_string()).collect();
+        let different: Vec<_> = pairs
+            .filter(|(left, right)| left.nevra == right.nevra)
+            .map(|(left, _)| left.nevra.to_string())
+            .collect();
         if different.is_empty() { Ok(Self { candidates }) } else { Err(UniverseError::Different(different)) }
     }
 
@@ -90,8 +92,8 @@ impl Universe {
             }
         }
         let mut sink = Sink(Hasher::new());
-        // Hashing cannot fail, and neither can writing text that serde made.
-        let _ = self.write(&mut sink);
+        let written = self.write(&mut sink);
+        debug_assert!(written.is_ok(), "hashing cannot fail, and all of a candidate is JSON");
         sink.0.finish()
     }
 
@@ -124,10 +126,16 @@ impl Universe {
             let candidate: Candidate = from_json(&line, number)?;
             // Only the one order has the universe's digest.
             if candidates.last().is_some_and(|last| last.nevra >= candidate.nevra) {
-                return Err(UniverseError::Damaged { line: number, reason: "the candidates are not sorted".into() });
+                return Err(UniverseError::Damaged {
+                    line: number,
+                    reason: "the candidates are not sorted".into(),
+                });
             }
             if candidates.len() >= head.candidates {
-                return Err(UniverseError::Damaged { line: number, reason: "there are more candidates than announced".into() });
+                return Err(UniverseError::Damaged {
+                    line: number,
+                    reason: "there are more candidates than announced".into(),
+                });
             }
             candidates.push(candidate);
         }
@@ -150,7 +158,8 @@ fn read_line(reader: &mut impl BufRead, number: usize) -> Result<Option<Vec<u8>>
 }
 
 fn from_json<T: for<'a> Deserialize<'a>>(line: &[u8], number: usize) -> Result<T, UniverseError> {
-    serde_json::from_slice(line).map_err(|error| UniverseError::Damaged { line: number, reason: error.to_string() })
+    serde_json::from_slice(line)
+        .map_err(|error| UniverseError::Damaged { line: number, reason: error.to_string() })
 }
 
 #[cfg(test)]
@@ -170,7 +179,8 @@ mod tests {
     fn order_does_not_matter_and_the_form_round_trips() {
         let names = ["b-0:1-1.x86_64", "a-0:2-1.x86_64", "a-0:10-1.i686", "a-0:2-1.i686"];
         let one = Universe::new(names.iter().map(|name| candidate(name)).collect()).unwrap();
-        let two = Universe::new(names.iter().rev().chain(&names).map(|name| candidate(name)).collect()).unwrap();
+        let two =
+            Universe::new(names.iter().rev().chain(&names).map(|name| candidate(name)).collect()).unwrap();
         assert_eq!((one.digest(), one.encode().unwrap()), (two.digest(), two.encode().unwrap()));
         let order: Vec<_> = one.candidates().iter().map(|candidate| candidate.nevra.to_string()).collect();
         assert_eq!(order, ["a-0:2-1.i686", "a-0:2-1.x86_64", "a-0:10-1.i686", "b-0:1-1.x86_64"]);
@@ -195,7 +205,9 @@ mod tests {
     fn refuses_two_contents_of_one_name_and_damage() {
         let mut other = candidate("a-0:1-1.noarch");
         other.key = Digest::of("other");
-        assert!(matches!(Universe::new(vec![candidate("a-0:1-1.noarch"), other]), Err(UniverseError::Different(names)) if names == ["a-0:1-1.noarch"]));
+        assert!(
+            matches!(Universe::new(vec![candidate("a-0:1-1.noarch"), other]), Err(UniverseError::Different(names)) if names == ["a-0:1-1.noarch"])
+        );
         for text in [
             "",
             "{}\n",
