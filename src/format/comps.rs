@@ -15,7 +15,7 @@
 //! </comps>
 //! ```
 //! A `packagereq` without a type is mandatory. Lists of arches are separated by spaces or commas; an
-//! absent or empty list means every arch. Unknown elements and attributes are passed over, as every tool does
+//! absent or empty list means every arch. Empty entries, unknown elements and attributes are passed over, as every tool does
 //! (`variant=` among them). What no tool can mean (an unknown type, a name with spaces around it, a group
 //! without an id or with one that is taken) is an error, and all such errors are reported at once.
 
@@ -363,7 +363,7 @@ impl Reader {
     fn group_list(&mut self, element: &Element) -> GroupList {
         let mut groups = |name: &str| -> Vec<GroupId> {
             let lists = element.children.iter().filter(|child| child.name == name);
-            let ids = lists.flat_map(|list| list.children.iter().filter(|child| child.name == "groupid"));
+            let ids = lists.flat_map(|list| list.children.iter().filter(|child| filled(child, "groupid")));
             ids.map(|child| GroupId {
                 id: self.name(child, "group id"),
                 arches: arches(child),
@@ -390,6 +390,11 @@ impl Reader {
         }
         rule
     }
+}
+
+/// Whether it is an entry of this name. Empty entries name nothing and are passed over.
+fn filled(element: &Element, name: &str) -> bool {
+    element.name == name && !element.text.trim().is_empty()
 }
 
 fn text(element: &Element, name: &str) -> Text {
