@@ -93,7 +93,11 @@ fn real_comps_files_are_read() {
     let Some(real) = folder("GANDER_REALDATA", "real_comps_files_are_read") else { return };
     let mut tally = Tally::new("comps files");
     let mut found = files(&real.join("comps"), ".xml");
-    found.extend(files(&real.join("metadata"), ".xml").into_iter().filter(|path| path.to_string_lossy().contains("comps")));
+    found.extend(
+        files(&real.join("metadata"), ".xml")
+            .into_iter()
+            .filter(|path| path.to_string_lossy().contains("comps")),
+    );
     for path in found {
         let document = fs::read(&path).unwrap();
         let wrong = match Comps::parse(&document) {
@@ -101,9 +105,13 @@ fn real_comps_files_are_read() {
             Ok(comps) => {
                 let text = String::from_utf8(document).unwrap();
                 let read: usize = comps.groups.iter().map(|group| group.packages.len()).sum();
-                let (groups, packages) = (text.matches("<group>").count() + text.matches("<group ").count(), text.matches("</packagereq>").count() - text.matches("></packagereq>").count());
-                ((groups, packages) != (comps.groups.len(), read))
-                    .then(|| format!("{}/{read} groups/packages instead of {groups}/{packages}", comps.groups.len()))
+                let (groups, packages) = (
+                    text.matches("<group>").count() + text.matches("<group ").count(),
+                    text.matches("</packagereq>").count() - text.matches("></packagereq>").count(),
+                );
+                ((groups, packages) != (comps.groups.len(), read)).then(|| {
+                    format!("{}/{read} groups/packages instead of {groups}/{packages}", comps.groups.len())
+                })
             }
             // Pungi's own negative examples: a typing error, and spaces around names.
             Err(CompsError::Invalid(problems))
