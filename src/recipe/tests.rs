@@ -1,3 +1,5 @@
+//! Every rule of a recipe with what is said where it is broken.
+
 use super::read::SCHEMA;
 use super::*;
 use crate::base::RelPath;
