@@ -84,7 +84,7 @@ impl Text<'_> {
             let message = format!("'{}' is not known here: expected {}", self.text, either(words()));
             match suggest(self.text, words()) {
                 Some(word) => {
-                    findings.add_with_help(self.span.clone(), message, format!("did you mean '{word}'?"))
+                    findings.add_with_help(self.span.clone(), message, format!("did you mean '{word}'?"));
                 }
                 None => findings.add(self.span.clone(), message),
             }
@@ -211,7 +211,7 @@ impl<'t> Table<'t> {
             match item.get_ref().as_str() {
                 None => self.wrong_type(key, item, "a list of strings", findings),
                 Some("") => {
-                    findings.add(item.span(), format!("'{key}' of {} holds an empty string", self.name))
+                    findings.add(item.span(), format!("'{key}' of {} holds an empty string", self.name));
                 }
                 Some(text) if !seen.insert(text) => {
                     findings.add(item.span(), format!("'{text}' stands twice in '{key}' of {}", self.name));

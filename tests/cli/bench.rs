@@ -96,7 +96,6 @@ impl fmt::Display for Output {
 /// Whether programs of others that a test compares with are there. A test without them says so and
 /// ends; with `CI=true`, where `ci/test` has installed them, it fails.
 #[track_caller]
-#[allow(dead_code, reason = "tests with peers come and go with the rooms")]
 pub fn has_peers(programs: &[&str]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());

@@ -1,5 +1,7 @@
 //! What every command has in common: help, usage errors, completions, man pages.
 
+use std::fmt::Write as _;
+
 use super::bench::Bench;
 use super::snapshot::assert_snapshot;
 
@@ -35,7 +37,7 @@ fn the_help_of_every_command_is_as_reviewed() {
             Some((own, _)) if !command.is_empty() => own,
             _ => &help,
         };
-        text += &format!("==== {} --help\n{}\n\n", words.join(" "), own.trim_end());
+        writeln!(text, "==== {} --help\n{}\n", words.join(" "), own.trim_end()).unwrap();
     }
     assert!(text.contains("gander compose"), "{text}");
     assert_snapshot("help.txt", &text);

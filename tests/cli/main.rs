@@ -9,6 +9,7 @@
     reason = "tests may panic, and start programs, read folders and the environment"
 )]
 
+#[allow(dead_code, reason = "what tests of a room need comes and goes with them")]
 mod bench;
 mod house;
 mod interface;
