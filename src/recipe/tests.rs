@@ -303,3 +303,42 @@ fn the_committed_recipe_is_one() {
     let recipe = Recipe::parse(include_str!("../../recipes/gosling.toml"), "recipes/gosling.toml").unwrap();
     assert!(matches!(recipe.sign, Some(Sign::Demonstration { .. })));
 }
+
+#[test]
+fn mutated_recipes_end_in_a_recipe_or_in_problems_within_the_text() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let (mut good, mut bad) = (0, 0);
+    for _ in 0..3_000 {
+        let mut bytes = GOOD.as_bytes().to_vec();
+        for _ in 0..=random(4) {
+            let at = random(bytes.len());
+            match random(4) {
+                0 => bytes[at] = b"[]{}\"'=.,#\n\0\xc3\xa9"[random(14)],
+                1 => drop(bytes.remove(at)),
+                2 => bytes.truncate(at.max(1)),
+                _ => {
+                    let piece = bytes[at..bytes.len().min(at + random(40))].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        match Recipe::parse(&text, "r.toml") {
+            Ok(_) => good += 1,
+            Err(error) => {
+                bad += 1;
+                assert!(!error.problems().is_empty(), "{text}");
+                let lines = text.matches('\n').count() + 1;
+                assert!(error.problems().iter().all(|problem| problem.line <= lines), "{text}\n{error}");
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    assert!(good > 100 && bad > 1_000, "{good} good, {bad} bad");
+}
