@@ -187,11 +187,11 @@ impl Reader {
         let table = Table::of("[builder]", value, BUILDER, &mut self.findings)?;
         let image = table.required("image", &mut self.findings)?;
         let Some((repository, digest)) = image.text.split_once('@') else {
-            let last = image.text.rsplit('/').next().unwrap_or_default();
-            if image.text.contains(':') || !last.contains('.') {
+            if !image.text.ends_with(".lock") {
                 let message =
                     format!("'{}' is neither the lock of an image nor an image by digest", image.text);
-                self.findings.add_with_help(image.span, message, "a tag may change; write NAME@sha256:…");
+                let help = "a lock ends with .lock; an image of a registry is written NAME@sha256:…";
+                self.findings.add_with_help(image.span, message, help);
                 return None;
             }
             let path = self.input("builder.image", &image, InputKind::File)?;
@@ -340,6 +340,13 @@ impl Reader {
         let packages = self.patterns(&table, "packages");
         let exclude = self.patterns(&table, "exclude");
         let multilib = table.get("multilib").and_then(|value| self.multilib(id, value));
+        if let Some(value) = table.get("multilib")
+            && !arches.is_empty()
+            && arches.iter().all(|arch| arch.multilib.is_empty())
+        {
+            let message = format!("'multilib' has no effect: no arch of [variant.{id}] has a secondary arch");
+            self.findings.add(value.span(), message);
+        }
         let sources = table.flag("sources", true, &mut self.findings);
         if let (Some(first), None) = (groups.iter().chain(&environments).next(), table.get("comps")) {
             let message =

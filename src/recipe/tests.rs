@@ -195,6 +195,11 @@ fn finds_what_is_wrong_and_where() {
             vec!["12:1 packages of this source are to be signed, but there is no [sign]"],
         ),
         (
+            "arches = [\"x86_64\"]",
+            "arches = [\"aarch64\"]",
+            vec!["24:12 'multilib' has no effect: no arch of [variant.BaseOS] has a secondary arch"],
+        ),
+        (
             "~/keys/gosling.asc",
             "keys/gosling.asc",
             vec![
