@@ -7,12 +7,15 @@ use std::ops::Range;
 const CONTEXT: usize = 60;
 /// How many problems are shown; more than this is a file of another kind.
 const SHOWN: usize = 40;
+/// How long a message may be, in characters: what it quotes may be of any length.
+const MESSAGE: usize = 300;
 
 /// A recipe with problems. Retrying cannot help: the recipe has to be changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct RecipeError {
     name: String,
     problems: Vec<Problem>,
+    further: usize,
 }
 
 /// One problem of a recipe.
@@ -43,11 +46,13 @@ impl RecipeError {
     /// Locates findings in the text, in the order of their places.
     pub(super) fn new(name: &str, text: &str, mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|finding| (finding.span.start, finding.span.end));
-        let problems = findings.into_iter().map(|finding| Problem::locate(text, finding)).collect();
-        Self { name: printable(name), problems }
+        let further = findings.len().saturating_sub(SHOWN);
+        let problems =
+            findings.into_iter().take(SHOWN).map(|finding| Problem::locate(text, finding)).collect();
+        Self { name: printable(name), problems, further }
     }
 
-    /// All problems, in the order of the text.
+    /// The problems in the order of the text; of a great many, the first ones.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -89,6 +94,7 @@ impl Problem {
 /// Nothing from a file may steer the terminal that it is shown on; tabs count as one column.
 fn printable(text: &str) -> String {
     text.chars()
+        .take(MESSAGE)
         .map(|char| match char {
             '\t' => ' ',
             char if char.is_control() => char::REPLACEMENT_CHARACTER,
@@ -99,18 +105,18 @@ fn printable(text: &str) -> String {
 
 impl fmt::Display for RecipeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.problems.len();
+        let count = self.problems.len() + self.further;
         if count != 1 {
             writeln!(f, "the recipe {} has {count} problems", self.name)?;
         }
-        for (index, problem) in self.problems.iter().take(SHOWN).enumerate() {
+        for (index, problem) in self.problems.iter().enumerate() {
             if index > 0 {
                 writeln!(f)?;
             }
             write!(f, "{}:{problem}", self.name)?;
         }
-        if count > SHOWN {
-            write!(f, "\n… and {} more", count - SHOWN)?;
+        if self.further > 0 {
+            write!(f, "\n… and {} more", self.further)?;
         }
         Ok(())
     }

@@ -39,6 +39,9 @@ impl Findings {
 
 /// Says which of the known words was probably meant; none when no word is near.
 pub(super) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > 64 {
+        return None;
+    }
     known
         .into_iter()
         .map(|known| (strsim::damerau_levenshtein(word, known), known))

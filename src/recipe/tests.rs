@@ -262,6 +262,8 @@ fn hostile_text_ends_well() {
         "\"é\\u0007\" = 1",
         &"[".repeat(100_000),
         &"a".repeat(2 << 20),
+        &format!("{} = 1", "a".repeat(1 << 19)),
+        &(0..100_000).map(|index| format!("a{index} = 1\n")).collect::<String>()[..1 << 20],
     ] {
         let shown = Recipe::parse(text, "\u{1b}]0;x.toml").unwrap_err().to_string();
         assert!(!shown.chars().any(|char| char.is_control() && char != '\n'), "{shown:?}");
