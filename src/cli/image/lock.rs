@@ -1,10 +1,10 @@
-//! `gander image`.
+//! `gander image lock`.
 
 use std::process::ExitCode;
 
-use super::{Failure, Global};
+use super::super::{Failure, Global};
 
-/// Lock, build, pull, push and show builder images.
+/// Pin the Debian packages that a request names, and what they depend on.
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
