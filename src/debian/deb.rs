@@ -13,7 +13,8 @@ use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::control::{ControlError, Paragraph, Paragraphs};
-use crate::base::{RelPath, RelPathError};
+use crate::base::RelPath;
+use crate::base::relpath::RelPathError;
 
 /// The most bytes that a package may unpack to.
 pub const MAX_UNPACKED: u64 = 8 << 30;

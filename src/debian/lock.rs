@@ -9,6 +9,7 @@
 //! One package a line, sorted by name, then architecture, each once. A lock names paths in the
 //! archive's pool, never a mirror.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::depends::is_package_name;
@@ -108,6 +109,11 @@ impl Lock {
             packages.push(package);
         }
         if ended { Ok(Self { request, packages }) } else { Err(LockError::Cut) }
+    }
+
+    /// The suites that its packages are from.
+    pub fn suites(&self) -> BTreeSet<&str> {
+        self.packages.iter().map(|deb| deb.suite.as_str()).collect()
     }
 
     /// What changed from an older lock: one line a package, `+`, `-` or `~`.

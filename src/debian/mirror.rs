@@ -115,6 +115,11 @@ impl Mirrors {
         self.0.iter().map(|base| format!("{base}/{path}")).collect()
     }
 
+    /// One of them alone.
+    pub(super) fn only(&self, base: &str) -> Self {
+        Self(self.0.iter().filter(|known| *known == base).cloned().collect())
+    }
+
     /// The base addresses.
     pub fn bases(&self) -> &[String] {
         &self.0

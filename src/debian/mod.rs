@@ -8,6 +8,7 @@
 //!   ▲ Release, signed by a key of `keys/`
 //! ```
 
+mod archive;
 mod control;
 mod deb;
 mod depends;
@@ -21,6 +22,7 @@ pub mod rules;
 mod unpack;
 mod version;
 
+pub use archive::{ArchiveError, PackagesError, archive_keys, fetch_all, lock, open_release, wanted};
 pub use control::{ControlError, Paragraph, Paragraphs};
 pub use deb::{Deb, DebError, Defect, Entry, EntryKind};
 pub use depends::{Alternative, Operator, Relation, RelationError};
