@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::Digest;
+use crate::store::StoreError;
 
 /// A step could not be run, or failed.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +112,16 @@ pub enum RunError {
         image: Digest,
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store failed. Retrying helps as little or as much as there.
+    #[error("cannot {doing} for {label}")]
+    Store {
+        /// The step.
+        label: String,
+        /// What failed, in words that follow "cannot".
+        doing: String,
+        /// Why.
+        source: StoreError,
     },
 }
 

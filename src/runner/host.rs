@@ -10,15 +10,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::error::{Cause, Ended, RunError};
-use super::ids::{self, Extent, Ids, Writer};
+use super::ids::{self, Ids, Writer};
 use super::probe;
 use super::request::{Go, Report, Request, Stage, receive, send};
 use super::sys;
+use crate::store::Extent;
 
 /// How much of a log an error shows.
 const TAIL: u64 = 4096;
-/// How long the kernel may take to end a jail that was told to.
-const GRACE: Duration = Duration::from_secs(30);
 
 /// Where a jail's output goes.
 pub(super) enum Output<'a> {
@@ -81,7 +80,12 @@ impl Job<'_> {
     }
 
     /// The conversation, up to the last report. None: the jail went away without one.
-    fn converse(&self, socket: &UnixStream, request: &Request, child: &Child) -> Option<Result<Ended, RunError>> {
+    fn converse(
+        &self,
+        socket: &UnixStream,
+        request: &Request,
+        child: &Child,
+    ) -> Option<Result<Ended, RunError>> {
         let talk = || -> io::Result<()> {
             send(socket, request)?;
             if request.interactive { send_stdin(socket) } else { Ok(()) }
@@ -147,7 +151,8 @@ impl Job<'_> {
                 write_direct(pid, "uid", users)
             }
             Writer::Helpers => {
-                let running = [start_helper("newuidmap", pid, users)?, start_helper("newgidmap", pid, groups)?];
+                let running =
+                    [start_helper("newuidmap", pid, users)?, start_helper("newgidmap", pid, groups)?];
                 running.into_iter().zip(["newuidmap", "newgidmap"]).try_for_each(|(child, tool)| {
                     let output = child.wait_with_output().map_err(host(format!("wait for {tool}")))?;
                     if output.status.success() {
@@ -184,7 +189,7 @@ impl Drop for Ending {
     }
 }
 
-fn host(doing: impl Into<String>) -> impl FnOnce(io::Error) -> RunError {
+pub(super) fn host(doing: impl Into<String>) -> impl FnOnce(io::Error) -> RunError {
     move |source| RunError::Host { doing: doing.into(), source }
 }
 

@@ -11,25 +11,13 @@
 
 use std::fmt::Write as _;
 
-use serde::{Deserialize, Serialize};
-
 use crate::base::Digest;
+use crate::store::{Extent, IdMap, IdMapError};
 
 /// How many ids a step has.
 pub const COUNT: u32 = 65_536;
 /// The first id outside that root's steps use: where systemd's range for foreign systems begins.
 pub const ROOT_BASE: u32 = 2_147_352_576;
-
-/// A run of ids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Extent {
-    /// The first id inside the namespace.
-    pub inside: u32,
-    /// The first id outside of it.
-    pub outside: u32,
-    /// How many ids.
-    pub count: u32,
-}
 
 /// Who writes a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +52,12 @@ impl Ids {
         (first(&self.users), first(&self.groups))
     }
 
+    /// The map as the store takes it.
+    pub fn map(&self) -> Result<IdMap, IdMapError> {
+        let new = |extents: &[Extent]| crate::store::Ids::new(extents.to_vec());
+        Ok(IdMap { users: new(&self.users)?, groups: new(&self.groups)? })
+    }
+
     /// Tells maps apart: the first 12 digits of the digest of their text.
     pub fn tag(&self) -> String {
         let text = format!("{}\n{}", map_text(&self.users), map_text(&self.groups));
@@ -95,7 +89,8 @@ pub fn holds(map: &[Extent], first: u32, count: u32) -> bool {
     // Extents may stand in any order; each round either moves on or gives up.
     while at < end {
         let next = map.iter().find_map(|extent| {
-            let (start, stop) = (u64::from(extent.inside), u64::from(extent.inside) + u64::from(extent.count));
+            let (start, stop) =
+                (u64::from(extent.inside), u64::from(extent.inside) + u64::from(extent.count));
             (start <= at && at < stop).then_some(stop)
         });
         match next {

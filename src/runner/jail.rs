@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -97,7 +97,7 @@ fn outer(socket: &UnixStream, native: Native<'_>) -> io::Result<ExitCode> {
         Task::Remove(path) => become_root()
             .at(Stage::Errand, "become root of the map")
             .and_then(|()| {
-                let removed = remove(&path);
+                let removed = crate::store::remove_tree(&path);
                 removed.at(Stage::Errand, &format!("remove '{}'", path.display()))
             })
             .and_then(|()| send(socket, &Report::Exited(0)).at(Stage::Errand, "answer")),
@@ -259,11 +259,14 @@ fn step(
     confine(cell)?;
     match &cell.work {
         Work::Program { argv, environment, folder } => {
-            let (program, arguments) = argv
-                .split_first()
-                .ok_or_else(|| stuck(Stage::Execute, "start a program without a name", libc_error(libc::ENOENT)))?;
+            let (program, arguments) = argv.split_first().ok_or_else(|| {
+                stuck(Stage::Execute, "start a program without a name", libc_error(libc::ENOENT))
+            })?;
             sys::terminal_signals(false);
-            #[allow(clippy::disallowed_methods, reason = "this is the one place that starts a step's program")]
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "this is the one place that starts a step's program"
+            )]
             let mut command = std::process::Command::new(program);
             let error = command.args(arguments).env_clear().envs(environment).current_dir(folder).exec();
             Err(stuck(Stage::Execute, &format!("start the program '{program}' in '{folder}'"), error))
@@ -341,12 +344,4 @@ fn receive_fd(socket: &UnixStream) -> io::Result<OwnedFd> {
         _ => None,
     });
     fds.next().ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
-}
-
-/// Removes a folder with everything in it, also where a step took its own rights away.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result,
-    }
 }

@@ -29,7 +29,13 @@ mod jail;
 mod mounts;
 mod probe;
 mod request;
+mod roots;
+mod run;
+mod stage;
 mod sys;
 
 pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
 pub use jail::{Native, enter};
+pub use roots::LayOut;
+pub use run::{Command, Outcome, Root, RunOptions, Runner};
+pub use rustix::thread::CapabilitySet;

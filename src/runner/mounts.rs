@@ -76,7 +76,8 @@ pub(super) fn enter(sources: Sources, work: &Work) -> Result<(), MountError> {
     let root = match sources.root {
         Some(root) => {
             let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
-            sys::set_mount_attributes(root.as_fd(), attributes, true).doing(|| "make the root read-only".into())?;
+            sys::set_mount_attributes(root.as_fd(), attributes, true)
+                .doing(|| "make the root read-only".into())?;
             root
         }
         None => memory("0755", "64k", flags(0))?,
@@ -91,7 +92,8 @@ pub(super) fn enter(sources: Sources, work: &Work) -> Result<(), MountError> {
             .doing(|| "make the root read-only".into())?;
     }
     if matches!(work, Work::Program { .. }) {
-        let proc = proc().doing(|| "mount a fresh /proc (a container that masks parts of /proc forbids it)".into())?;
+        let proc = proc()
+            .doing(|| "mount a fresh /proc (a container that masks parts of /proc forbids it)".into())?;
         attach(&proc, &root, "proc")?;
         attach(&memory("1777", TMP_SIZE, flags(libc::MOUNT_ATTR_NODEV))?, &root, "tmp")?;
         if is_folder(&root, "var/tmp") {
@@ -123,8 +125,7 @@ fn attach_devices(root: &OwnedFd, devices: &[(OwnedFd, &str)]) -> Result<(), Mou
             let create = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
             drop(rustix::fs::openat(&dev, *name, create, Mode::from_raw_mode(0o666))?);
         }
-        let links =
-            [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")];
+        let links = [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")];
         for (name, target) in links {
             rustix::fs::symlinkat(target, &dev, name)?;
         }
@@ -136,7 +137,8 @@ fn attach_devices(root: &OwnedFd, devices: &[(OwnedFd, &str)]) -> Result<(), Mou
         attach(device, &dev, name)?;
     }
     attach(&memory("1777", SHM_SIZE, flags(libc::MOUNT_ATTR_NODEV))?, &dev, "shm")?;
-    sys::set_mount_attributes(dev.as_fd(), libc::MOUNT_ATTR_RDONLY, false).doing(|| "make /dev read-only".into())
+    sys::set_mount_attributes(dev.as_fd(), libc::MOUNT_ATTR_RDONLY, false)
+        .doing(|| "make /dev read-only".into())
 }
 
 fn flags(more: u64) -> MountAttrFlags {

@@ -16,8 +16,10 @@ fn status_field(status: &str, name: &str) -> Option<String> {
 
 /// The ids that this process can give to steps.
 pub(super) fn ids() -> Result<Ids, RunError> {
-    let status = fs::read_to_string("/proc/self/status")
-        .map_err(|source| RunError::Host { doing: "read /proc/self/status; is /proc mounted".into(), source })?;
+    let status = fs::read_to_string("/proc/self/status").map_err(|source| RunError::Host {
+        doing: "read /proc/self/status; is /proc mounted".into(),
+        source,
+    })?;
     let has = |bit: u32| {
         let effective = status_field(&status, "CapEff");
         let bits = effective.and_then(|hex| u64::from_str_radix(&hex, 16).ok()).unwrap_or(0);
@@ -28,7 +30,7 @@ pub(super) fn ids() -> Result<Ids, RunError> {
     };
     let (users, groups) = (own_map("uid"), own_map("gid"));
     if rustix::process::geteuid().is_root() && has(SETUID) && has(SETGID) {
-        let high = |map: &[ids::Extent]| ids::holds(map, ids::ROOT_BASE, ids::COUNT);
+        let high = |map: &[crate::store::Extent]| ids::holds(map, ids::ROOT_BASE, ids::COUNT);
         if high(&users) && high(&groups) {
             return Ok(Ids::root());
         }
@@ -36,8 +38,9 @@ pub(super) fn ids() -> Result<Ids, RunError> {
             (Some(users), Some(groups)) => Ok(Ids { users, groups, writer: Writer::Direct }),
             _ => Err(RunError::NoIds {
                 reason: "the user namespace that gander runs in has fewer".into(),
-                cure: "start the container with a range of 65536 ids (podman does with a line in /etc/subuid)"
-                    .into(),
+                cure:
+                    "start the container with a range of 65536 ids (podman does with a line in /etc/subuid)"
+                        .into(),
             }),
         };
     }
@@ -54,7 +57,8 @@ fn helpers(status: &str) -> Result<Ids, RunError> {
     if status_field(status, "NoNewPrivs").as_deref() == Some("1") {
         return Err(RunError::NoIds {
             reason: "newuidmap cannot work, since gander was started with 'no new privileges'".into(),
-            cure: "start it without (NoNewPrivileges=no, --security-opt no-new-privileges=false), or as root".into(),
+            cure: "start it without (NoNewPrivileges=no, --security-opt no-new-privileges=false), or as root"
+                .into(),
         });
     }
     if !["newuidmap", "newgidmap"].iter().all(|tool| in_path(tool)) {
@@ -107,7 +111,9 @@ pub(super) fn forbidden(error: &io::Error) -> Vec<String> {
         }
     }
     if reasons.is_empty() && error.raw_os_error() == Some(libc::ENOSPC) {
-        reasons.push("too many namespaces, or namespaces nested too deeply (see the settings user.max_*)".into());
+        reasons.push(
+            "too many namespaces, or namespaces nested too deeply (see the settings user.max_*)".into(),
+        );
     }
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     if reasons.is_empty() && status_field(&status, "Seccomp").as_deref() == Some("2") {

@@ -108,7 +108,8 @@ pub(super) enum Stage {
 pub(super) fn send(mut stream: impl Write, message: &impl Serialize) -> io::Result<()> {
     let json = serde_json::to_vec(message)?;
     let length = u32::try_from(json.len()).ok().filter(|length| *length <= LIMIT);
-    let length = length.ok_or_else(|| io::Error::other("the description of the step is larger than 16 MiB"))?;
+    let length =
+        length.ok_or_else(|| io::Error::other("the description of the step is larger than 16 MiB"))?;
     stream.write_all(&[&length.to_le_bytes(), json.as_slice()].concat())
 }
 

@@ -7,6 +7,9 @@ use std::os::fd::{AsRawFd as _, BorrowedFd};
 use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
 
+/// The execution domain of a 32-bit machine (linux/personality.h).
+const PER_LINUX32: libc::c_int = 0x0008;
+
 /// Which of the two processes returns from [`fork`].
 pub(super) enum Fork {
     Parent(Pid),
@@ -33,7 +36,7 @@ pub(super) fn unshare(namespaces: UnshareFlags) -> rustix::io::Result<()> {
 
 /// Sets the execution domain: addresses are not randomised; `uname -m` says i686 if `bits32`.
 pub(super) fn personality(bits32: bool) -> io::Result<()> {
-    let persona = libc::ADDR_NO_RANDOMIZE | if bits32 { libc::PER_LINUX32 } else { 0 };
+    let persona = libc::ADDR_NO_RANDOMIZE | if bits32 { PER_LINUX32 } else { 0 };
     // SAFETY: the call takes an integer and touches no memory of ours.
     match unsafe { libc::personality(persona.cast_unsigned().into()) } {
         -1 => Err(io::Error::last_os_error()),
@@ -61,7 +64,11 @@ pub(super) fn close_inherited() -> io::Result<()> {
 }
 
 /// Sets mount attributes (`MOUNT_ATTR_*`) of the mount behind a descriptor, and makes it private.
-pub(super) fn set_mount_attributes(mount: BorrowedFd<'_>, attributes: u64, below_too: bool) -> io::Result<()> {
+pub(super) fn set_mount_attributes(
+    mount: BorrowedFd<'_>,
+    attributes: u64,
+    below_too: bool,
+) -> io::Result<()> {
     let request =
         libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: libc::MS_PRIVATE, userns_fd: 0 };
     let flags = libc::AT_EMPTY_PATH | if below_too { libc::AT_RECURSIVE } else { 0 };
