@@ -19,6 +19,9 @@ const FIRST: i64 = 315_532_800;
 const LAST: i64 = u32::MAX as i64;
 
 impl SourceDate {
+    /// The earliest one, 1980-01-01.
+    pub const EARLIEST: Self = Self(FIRST);
+
     /// Checks a number of seconds since 1970.
     pub fn from_seconds(seconds: i64) -> Result<Self, SourceDateError> {
         if (FIRST..=LAST).contains(&seconds) {

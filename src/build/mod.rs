@@ -11,4 +11,4 @@ mod spec;
 mod step;
 
 pub use spec::{Spec, SpecError};
-pub use step::{KIND, Parts, step};
+pub use step::{Build, KIND, Parts, step};

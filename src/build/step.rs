@@ -18,21 +18,35 @@ pub enum Parts {
     Binary,
 }
 
-/// The step that builds one spec for one target. `spec` is the file name of the spec; sources are given
-/// under their file names.
-pub fn step(
-    spec: &str,
-    spec_input: Input,
-    sources: BTreeMap<String, Input>,
-    target: &str,
-    parts: Parts,
-    dist: &str,
-    root: Input,
-    source_date: SourceDate,
-) -> Result<Step, RelPathError> {
-    let mut inputs = BTreeMap::from([(RelPath::new(format!("spec/{spec}"))?, spec_input)]);
-    for (name, input) in sources {
-        inputs.insert(RelPath::new(format!("sources/{name}"))?, input);
+/// One run of rpmbuild.
+#[derive(Clone, Debug)]
+pub struct Build<'a> {
+    /// The file name of the spec.
+    pub spec: &'a str,
+    /// Its text.
+    pub text: Input,
+    /// Its sources by file name.
+    pub sources: BTreeMap<String, Input>,
+    /// The arch to build for.
+    pub target: &'a str,
+    /// What is built.
+    pub parts: Parts,
+    /// What `%{dist}` is; empty for none.
+    pub dist: &'a str,
+    /// The image that it runs in.
+    pub root: Input,
+    /// The arch of that image.
+    pub platform: &'a str,
+    /// The only time.
+    pub source_date: SourceDate,
+}
+
+/// The step that builds one spec for one target.
+pub fn step(build: &Build<'_>) -> Result<Step, RelPathError> {
+    let Build { spec, target, parts, dist, .. } = *build;
+    let mut inputs = BTreeMap::from([(RelPath::new(format!("spec/{spec}"))?, build.text.clone())]);
+    for (name, input) in &build.sources {
+        inputs.insert(RelPath::new(format!("sources/{name}"))?, input.clone());
     }
     let stage = match parts {
         Parts::All => "-ba",
@@ -70,9 +84,9 @@ pub fn step(
         label: format!("{spec} for {target}"),
         params: BTreeMap::new(),
         inputs,
-        root: Some(root),
-        platform: "x86_64".into(),
-        source_date,
+        root: Some(build.root.clone()),
+        platform: build.platform.into(),
+        source_date: build.source_date,
         executor: Executor::Program(argv),
     })
 }

@@ -1,1 +1,30 @@
 //! The flow and nothing else: resolve, lower, run.
+//!
+//! ```text
+//! recipe + files ──[resolve]──▶ lock ──[lower]──▶ plan ──[execute]──▶ trees ──[deliver]──▶ folder
+//! ```
+//!
+//! [`resolve`](resolve()) decides and works in passes: read the recipe's files, build what is built here,
+//! pin the headers that came out, select, sign. [`compose`](compose()) decides nothing: everything that it
+//! does follows from the lock; only the signatures of a later stage may still have to be made.
+
+mod deliver;
+mod error;
+mod execute;
+mod flow;
+mod folder;
+mod harvest;
+mod inputs;
+mod lower;
+mod native;
+mod resolve;
+mod signatures;
+
+pub use error::ComposeError;
+pub use execute::{Event, Executed, Session, StepRecord, execute};
+pub use flow::{Composed, Downloads, Options, TreeSummary, compose, planned, update};
+pub use folder::lock_folder;
+pub use inputs::RecipeFiles;
+pub use lower::{Lowered, image_plan};
+pub use native::native;
+pub use resolve::Resolved;

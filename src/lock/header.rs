@@ -23,8 +23,20 @@ pub struct Header {
     pub packages: Digest,
     /// The digest of the universe that the selection was made from.
     pub universe: Digest,
-    /// What steps run in.
-    pub builder: Builder,
+    /// The universe as it lies among the objects; none where it is too large for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub universe_object: Option<Digest>,
+    /// Lists of Debian packages that builds have as sources, objects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub debian: Vec<Digest>,
+    /// What steps run in; always there when something is built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builder: Option<Builder>,
+    /// The fingerprint of the key that signs repository metadata; none where it is not signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata_key: Option<String>,
+    /// The release as file and compose names need it.
+    pub release: Release,
     /// The keys that sign, by fingerprint.
     #[serde(default, rename = "key", skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,
@@ -50,6 +62,18 @@ pub struct Builder {
     /// … or the reference by which a registry has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+}
+
+/// What is released.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Release {
+    /// The full name.
+    pub name: String,
+    /// The short name.
+    pub short: String,
+    /// The version.
+    pub version: String,
 }
 
 /// A key that signs.
@@ -101,9 +125,9 @@ pub struct Source {
     pub name: String,
     /// Its digest.
     pub digest: Digest,
-    /// Where it comes from: `SUITE POOL-PATH SIZE` of a Debian package; none for an object of the lock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub debian: Option<String>,
+    /// Whether it is a package of one of the lists under `debian`; an object of the lock otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub debian: bool,
 }
 
 impl Header {
@@ -130,11 +154,13 @@ impl Header {
     /// The objects that must lie in the lock's folder.
     pub fn objects(&self) -> impl Iterator<Item = Digest> {
         let small = self.builds.iter().flat_map(|build| {
-            build.sources.iter().filter(|source| source.debian.is_none()).map(|source| source.digest)
+            build.sources.iter().filter(|source| !source.debian).map(|source| source.digest)
         });
         [self.recipe_text]
             .into_iter()
-            .chain(self.builder.debian)
+            .chain(self.builder.as_ref().and_then(|builder| builder.debian))
+            .chain(self.debian.iter().copied())
+            .chain(self.universe_object)
             .chain(self.keys.iter().map(|key| key.certificate))
             .chain(self.trees.iter().filter_map(|tree| tree.comps))
             .chain(self.builds.iter().map(|build| build.digest))

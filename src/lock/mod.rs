@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 
 use crate::base::Digest;
 
-pub use header::{Build, Builder, Header, Key, Source, Tree};
+pub use header::{Build, Builder, Header, Key, Release, Source, Tree};
 pub use packages::{Origin, Package, Packages, TreeRef};
 pub use signatures::{SignatureKind, Signatures, Signed};
 

@@ -77,6 +77,11 @@ impl Signatures {
         }
     }
 
+    /// Every packet with the fingerprint of its key.
+    pub fn packets(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|((_, _, fingerprint), packet)| (fingerprint.as_str(), packet.as_slice()))
+    }
+
     /// Number of signatures.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -96,7 +96,8 @@ class Package:
     def rule(self, kind, path):
         """The first rule of this kind for `path`; it counts as used."""
         for number, (word, *args) in enumerate(self.rules):
-            if word == kind and fnmatch.fnmatchcase(path, args[-1] if kind in ("attr", "into") else args[0]):
+            glob = args[0] if word == "rename" else args[-1]
+            if word == kind and fnmatch.fnmatchcase(path, glob):
                 self.used.add(number)
                 return args
         return None

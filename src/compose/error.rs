@@ -1,0 +1,247 @@
+//! What can go wrong in the flow.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::base::digest::DigestError;
+use crate::base::relpath::RelPathError;
+use crate::base::{Digest, Nevra};
+use crate::build::SpecError;
+use crate::debian::{LockError as DebianLockError, PackagesError};
+use crate::format::comps::CompsError;
+use crate::lock::LockError;
+use crate::oci::AssembleError;
+use crate::openpgp::{KeyringError, VerifyError};
+use crate::plan::PlanError;
+use crate::recipe::RecipeError;
+use crate::repo::RepoError;
+use crate::rpm::IdentityError;
+use crate::runner::RunError;
+use crate::select::{SelectError, UniverseError};
+use crate::sign::{KeyError, SignError};
+use crate::store::{StoreError, TreeError};
+
+/// Why a release could not be resolved or composed.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    /// A file of the recipe or lock cannot be read or written. A retry may help.
+    #[error("'{path}' cannot be {doing}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// `read` or `written`.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file's text or name is not UTF-8. Retrying cannot help.
+    #[error("'{0}' is not UTF-8 text, or its name is not")]
+    NotText(PathBuf),
+    /// A file of the recipe is larger than any such file may be. Retrying cannot help.
+    #[error("'{0}' is larger than 64 MiB, which no file of a recipe may be")]
+    TooLarge(PathBuf),
+    /// The recipe is wrong. Retrying cannot help.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// A folder of specs has none. Retrying cannot help.
+    #[error("the folder '{0}' holds no spec file")]
+    NoSpecs(PathBuf),
+    /// A spec cannot be planned. Retrying cannot help.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// Specs name sources that nothing offers. Retrying cannot help.
+    #[error("these sources of specs are neither in the recipe's folder of sources nor in its Debian lock:{}", lines(.0))]
+    Sources(Vec<String>),
+    /// A Debian lock is malformed. Retrying cannot help.
+    #[error("the Debian lock '{path}' cannot be used")]
+    DebianLock {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: DebianLockError,
+    },
+    /// A comps file is malformed. Retrying cannot help.
+    #[error("the comps file '{path}' cannot be used")]
+    Comps {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: CompsError,
+    },
+    /// The lock is malformed. Retrying cannot help.
+    #[error("the lock '{path}' cannot be used")]
+    Lock {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: LockError,
+    },
+    /// There is no lock where one is demanded. Retrying cannot help.
+    #[error("there is no lock '{0}'")]
+    NoLock(PathBuf),
+    /// The recipe or a file of it changed since the lock was made. Retrying cannot help.
+    #[error("the lock '{0}' is stale: the recipe or a file that it refers to has changed since")]
+    Stale(PathBuf),
+    /// The recipe states no source date and builds packages, which need one. Retrying cannot help.
+    #[error("the recipe builds packages, so it must state 'release.source-date'")]
+    SourceDate,
+    /// The recipe builds packages, but names no builder. Retrying cannot help.
+    #[error("the recipe builds packages, so it must name 'builder.image'")]
+    NoBuilder,
+    /// Downloads failed.
+    #[error(transparent)]
+    Packages(#[from] PackagesError),
+    /// An image cannot be had from its registry.
+    #[error("the builder image cannot be had: {0}")]
+    Image(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A step failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A bug in what makes plans.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A bug in what makes plans.
+    #[error(transparent)]
+    Path(#[from] RelPathError),
+    /// A bug in what makes trees.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// A digest is malformed. Retrying cannot help.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// The builder image cannot be planned or found.
+    #[error(transparent)]
+    Assemble(#[from] AssembleError),
+    /// Repository metadata cannot be planned.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    /// A step did not make what another one needs. Retrying cannot help.
+    #[error("the step '{step}' needs the output '{path}', which was not made")]
+    NoOutput {
+        /// The step that needs it.
+        step: String,
+        /// The path.
+        path: String,
+    },
+    /// A package file is damaged or hostile. Retrying cannot help; fetching it anew may.
+    #[error("the package '{path}' cannot be used")]
+    Package {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: IdentityError,
+    },
+    /// A file is not what the lock pins. Retrying cannot help.
+    #[error("'{what}' has digest {found}, but the lock pins {wanted}")]
+    WrongDigest {
+        /// What it is.
+        what: String,
+        /// What it is.
+        found: Digest,
+        /// What it must be.
+        wanted: Digest,
+    },
+    /// What was built here differs from what the lock pins: the build is not reproducible, or ran with
+    /// other code. Retrying shows which.
+    #[error("what was built here is not what the lock pins:{}", lines(.0))]
+    NotReproduced(Vec<String>),
+    /// Candidates cannot be put together.
+    #[error(transparent)]
+    Universe(#[from] UniverseError),
+    /// The selection has no answer. Retrying cannot help.
+    #[error("the packages of {tree} cannot be selected")]
+    Select {
+        /// Variant and arch.
+        tree: String,
+        /// Everything that is wrong.
+        #[source]
+        source: SelectError,
+    },
+    /// Packages that must be signed by an accepted key are not. Retrying cannot help.
+    #[error("these packages are not signed by a key that the recipe accepts:{}", lines(.0))]
+    Unsigned(Vec<String>),
+    /// A key's certificate is nowhere. Retrying cannot help.
+    #[error("no file in '{folder}' holds the certificate of key {fingerprint}")]
+    NoCertificate {
+        /// Where it was looked for.
+        folder: PathBuf,
+        /// The key.
+        fingerprint: String,
+    },
+    /// A file of certificates is malformed. Retrying cannot help.
+    #[error("the keys in '{path}' cannot be read")]
+    Keyring {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: KeyringError,
+    },
+    /// Signatures are missing and nothing can make them here.
+    #[error("{} signatures are missing and this recipe's key is not at hand:{}", .0.len(), lines(.0))]
+    MissingSignatures(Vec<String>),
+    /// The key that was opened is not the one that the lock names. Retrying cannot help.
+    #[error("the lock wants signatures by key {wanted}, but the recipe's key is {found}")]
+    OtherKey {
+        /// What the lock names.
+        wanted: String,
+        /// What the recipe has.
+        found: String,
+    },
+    /// A demonstration key would sign something else. Retrying cannot help.
+    #[error("key {0} is a demonstration key: its secret is public, so it may sign nothing but Gosling Linux")]
+    Demonstration(String),
+    /// A key cannot be opened.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Signing failed.
+    #[error("{what} cannot be signed")]
+    Sign {
+        /// What was to be signed.
+        what: String,
+        /// Why.
+        #[source]
+        source: SignError,
+    },
+    /// A signature of the lock is not good. Retrying cannot help.
+    #[error("the lock's signature of {what} is not good")]
+    BadSignature {
+        /// What it signs.
+        what: String,
+        /// Why.
+        #[source]
+        source: VerifyError,
+    },
+    /// The output folder holds something else. Retrying cannot help.
+    #[error("'{0}' is there already and is no compose of gander's, so it is not replaced")]
+    Occupied(PathBuf),
+}
+
+impl ComposeError {
+    /// A file that cannot be read.
+    pub fn read(path: &Path, source: io::Error) -> Self {
+        Self::Io { path: path.into(), doing: "read", source }
+    }
+
+    /// A file that cannot be written.
+    pub fn write(path: &Path, source: io::Error) -> Self {
+        Self::Io { path: path.into(), doing: "written", source }
+    }
+
+    /// A package that is not what it must be.
+    pub fn package(nevra: &Nevra, source: IdentityError) -> Self {
+        Self::Package { path: nevra.file_name(), source }
+    }
+}
+
+fn lines(items: &[String]) -> String {
+    items.iter().map(|item| format!("\n  {item}")).collect()
+}

@@ -1,0 +1,443 @@
+//! The two flows that people start: make or update a lock, and compose from one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::deliver::{COMPOSE_ID, check_place, deliver};
+use super::error::ComposeError;
+use super::execute::{Executed, Session, execute};
+use super::folder::{self, lock_folder};
+use super::inputs::RecipeFiles;
+use super::lower::{Demand, Lowered, NATIVE_PLATFORM, debian_list, lower};
+use super::resolve::{Resolved, fetch_lists, resolve};
+use super::signatures;
+use crate::base::{Digest, RelPath, SourceDate};
+use crate::debian::{self, PackagesError};
+use crate::lock::{Lock, Origin, SignatureKind, Signed, TreeRef};
+use crate::plan::{Input, Plan};
+use crate::sign;
+use crate::store::{Entry, EntryKind, Tree};
+
+/// Gets what a lock names. The command line has one made of sockets.
+pub trait Downloads {
+    /// Gets these Debian packages into the store.
+    fn debian(&self, list: &debian::Lock) -> Result<(), PackagesError>;
+    /// Gets an image into the store.
+    fn image(&self, reference: &str, digest: &Digest) -> Result<(), ComposeError>;
+}
+
+/// What a person asks of a compose.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the compose goes.
+    pub output: PathBuf,
+    /// Whether the lock must be there and must not change.
+    pub locked: bool,
+    /// The home folder, for key files below it.
+    pub home: Option<PathBuf>,
+}
+
+/// What was composed.
+#[derive(Clone, Debug)]
+pub struct Composed {
+    /// The digest of the whole compose.
+    pub tree: Digest,
+    /// Its trees.
+    pub trees: Vec<TreeSummary>,
+    /// Steps in the plan, and how many of them ran.
+    pub steps: usize,
+    /// Steps that ran instead of being answered by the store.
+    pub ran: usize,
+    /// Whether the output folder was written; it is left alone when it holds the compose already.
+    pub written: bool,
+}
+
+/// One tree of a compose, for people.
+#[derive(Clone, Debug)]
+pub struct TreeSummary {
+    /// Its path in the compose.
+    pub path: RelPath,
+    /// How many packages it has of each arch.
+    pub packages: BTreeMap<String, usize>,
+    /// The digest of its repomd.xml.
+    pub repomd: Digest,
+}
+
+/// Resolves a recipe, has headers signed where the key is at hand, and writes the lock. Gives what changed,
+/// a line each.
+pub fn update(
+    session: &Session<'_>,
+    downloads: &dyn Downloads,
+    recipe: &Path,
+    home: Option<&Path>,
+) -> Result<Vec<String>, ComposeError> {
+    let files = RecipeFiles::read(recipe)?;
+    let folder = lock_folder(recipe);
+    let old = folder::read(&folder)?;
+    let lock = resolve_and_sign(session, downloads, &files, old.as_ref(), home)?;
+    folder::write(&folder, &lock)?;
+    Ok(changes(old.as_ref(), &lock))
+}
+
+fn resolve_and_sign(
+    session: &Session<'_>,
+    downloads: &dyn Downloads,
+    files: &RecipeFiles,
+    old: Option<&Lock>,
+    home: Option<&Path>,
+) -> Result<Lock, ComposeError> {
+    session.note(format!("resolving {}", files.path.display()));
+    let Resolved { mut lock, done, absent } = resolve(session, downloads, files, old, home)?;
+    for (tree, group, name) in absent {
+        session
+            .note(format!("warning: {name} of comps group {group} is not offered by any source of {tree}"));
+    }
+    let mut lowered = lower(&lock)?;
+    if !lowered.demands.is_empty() {
+        let signer = signatures::open(&files.recipe, lock.header.source_date, home)?
+            .ok_or_else(|| signatures::missing(&lowered.demands))?;
+        let demands = signatures::header_bytes(session.store, &lowered, &lock, &done)?;
+        signatures::make(session, &signer, &demands, lock.header.source_date, &mut lock.signatures)?;
+        lowered = lower(&lock)?;
+    }
+    let done = run_attached(session, &lock, &lowered, done)?;
+    lock.signed = signed(session, &lowered, &done)?;
+    // Through the text form, so that what is used now is what will be read later.
+    let files = lock.to_files().map_err(|source| ComposeError::Lock { path: files.path.clone(), source })?;
+    Lock::parse(&files).map_err(|source| ComposeError::Lock { path: "lock.toml".into(), source })
+}
+
+/// Runs everything up to the packages as they are shipped.
+fn run_attached(
+    session: &Session<'_>,
+    lock: &Lock,
+    lowered: &Lowered,
+    done: Executed,
+) -> Result<Executed, ComposeError> {
+    for (fingerprint, packet) in lock.signatures.packets() {
+        session.store.put_bytes(packet).map_err(|source| {
+            session.note(format!("a signature by {fingerprint} cannot be stored"));
+            ComposeError::from(source)
+        })?;
+    }
+    let wanted = lowered.shipped.values().chain(lowered.unsigned.values()).filter_map(step_of);
+    execute(session, &lowered.plan, wanted, done)
+}
+
+fn step_of(input: &Input) -> Option<crate::plan::StepId> {
+    match input {
+        Input::Object(_) => None,
+        Input::Output { step, .. } => Some(*step),
+    }
+}
+
+fn signed(session: &Session<'_>, lowered: &Lowered, done: &Executed) -> Result<Signed, ComposeError> {
+    let mut signed = Signed::default();
+    for (nevra, input) in &lowered.shipped {
+        if let Some(digest) = done.file(input) {
+            signed.0.insert(nevra.clone(), (digest, session.store.size(&digest)?));
+        }
+    }
+    Ok(signed)
+}
+
+/// The plan of a recipe's lock, which must be there and fit.
+pub fn planned(recipe: &Path) -> Result<(Lock, Plan), ComposeError> {
+    let files = RecipeFiles::read(recipe)?;
+    let lock = fitting(&files)?.ok_or_else(|| ComposeError::NoLock(lock_folder(recipe)))?;
+    let lowered = lower(&lock)?;
+    Ok((lock, lowered.plan))
+}
+
+/// The lock of a recipe, if there is one; an error if it is stale.
+fn fitting(files: &RecipeFiles) -> Result<Option<Lock>, ComposeError> {
+    let folder = lock_folder(&files.path);
+    match folder::read(&folder)? {
+        Some(lock) if lock.header.recipe != files.digest => Err(ComposeError::Stale(folder)),
+        lock => Ok(lock),
+    }
+}
+
+/// Composes a release from a recipe's lock, which is made first if there is none.
+pub fn compose(
+    session: &Session<'_>,
+    downloads: &dyn Downloads,
+    recipe: &Path,
+    options: &Options,
+) -> Result<Composed, ComposeError> {
+    check_place(&options.output)?;
+    let files = RecipeFiles::read(recipe)?;
+    let folder = lock_folder(recipe);
+    let home = options.home.as_deref();
+    let mut lock = match fitting(&files)? {
+        Some(lock) => lock,
+        None if options.locked => return Err(ComposeError::NoLock(folder)),
+        None => {
+            let lock = resolve_and_sign(session, downloads, &files, None, home)?;
+            folder::write(&folder, &lock)?;
+            lock
+        }
+    };
+    stock(session, downloads, &files, &lock)?;
+
+    let signer = || signatures::open(&files.recipe, lock.header.source_date, home);
+    let mut lowered = lower(&lock)?;
+    let mut done = Executed::default();
+    if !lowered.demands.is_empty() {
+        let signer = if options.locked { None } else { signer()? };
+        let signer = signer.ok_or_else(|| signatures::missing(&lowered.demands))?;
+        done = run_attached(session, &lock, &lowered, done)?;
+        let demands = signatures::header_bytes(session.store, &lowered, &lock, &done)?;
+        signatures::make(session, &signer, &demands, lock.header.source_date, &mut lock.signatures)?;
+        lowered = lower(&lock)?;
+        folder::write(&folder, &lock)?;
+    }
+    done = run_attached(session, &lock, &lowered, done)?;
+    check_pins(&lock, &lowered, &done)?;
+    signatures::check(session.store, &lock, &lowered, &done)?;
+    let repositories = lowered.trees.values().filter_map(|tree| tree.repodata);
+    done = execute(session, &lowered.plan, repositories, done)?;
+
+    let demands = metadata_demands(&lock, &lowered, &done)?;
+    let open: Vec<_> = demands
+        .iter()
+        .filter(|demand| lock.signatures.get(demand.kind, &demand.digest, &demand.fingerprint).is_none())
+        .cloned()
+        .collect();
+    if !open.is_empty() {
+        let signer = if options.locked {
+            None
+        } else {
+            signatures::open(&files.recipe, lock.header.source_date, home)?
+        };
+        let signer = signer.ok_or_else(|| signatures::missing(&open))?;
+        let mut data = Vec::new();
+        for demand in open {
+            let bytes = signatures::file_bytes(session.store, &demand.digest)?;
+            data.push((demand, bytes));
+        }
+        signatures::make(session, &signer, &data, lock.header.source_date, &mut lock.signatures)?;
+        folder::write(&folder, &lock)?;
+    }
+
+    let (tree, trees, done) = assemble(session, &lock, &mut lowered, done, &demands)?;
+    let digest = session.store.put_tree(&tree)?;
+    keep(session, &files, &lock, &done, digest)?;
+    let written = deliver(session.store, &tree, &options.output)?;
+    Ok(Composed { tree: digest, trees, steps: done.records().len(), ran: done.ran(), written })
+}
+
+/// Sees to it that the store has every input of the lock.
+fn stock(
+    session: &Session<'_>,
+    downloads: &dyn Downloads,
+    files: &RecipeFiles,
+    lock: &Lock,
+) -> Result<(), ComposeError> {
+    for (digest, bytes) in &lock.objects {
+        if !session.store.has(digest) {
+            session.store.put_bytes(bytes)?;
+        }
+    }
+    let builder = debian_list(lock, lock.header.builder.as_ref().and_then(|builder| builder.debian))?;
+    let mut lists = Vec::new();
+    for digest in &lock.header.debian {
+        lists.extend(debian_list(lock, Some(*digest))?);
+    }
+    fetch_lists(downloads, &lock.header, lists.iter().collect(), builder.as_ref())?;
+    for (nevra, package) in &lock.packages.0 {
+        let Some(Origin::Dir(path)) = package.origins.first() else { continue };
+        if !session.store.has(&package.unsigned) {
+            let (found, _) = session.store.put_file(&path.below(&files.folder))?;
+            if found != package.unsigned {
+                let what = format!("{path} ({nevra})");
+                return Err(ComposeError::WrongDigest { what, found, wanted: package.unsigned });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Compares what was built here with what the lock pins, and lists every difference.
+fn check_pins(lock: &Lock, lowered: &Lowered, done: &Executed) -> Result<(), ComposeError> {
+    let mut different = Vec::new();
+    if let (Some(builder), Some(step)) = (&lock.header.builder, lowered.image)
+        && let Some(tree) = done.tree(step)
+    {
+        let found = crate::oci::image_in(tree)?;
+        if found != builder.image {
+            different.push(format!("the builder image: {found} instead of {}", builder.image));
+        }
+    }
+    for (nevra, package) in &lock.packages.0 {
+        let found = lowered.unsigned.get(nevra).and_then(|input| done.file(input));
+        if found != Some(package.unsigned) {
+            let found = found.map_or("nothing".into(), |found| found.to_string());
+            different.push(format!("{nevra}: {found} instead of {}", package.unsigned));
+            continue;
+        }
+        let shipped = lowered.shipped.get(nevra).and_then(|input| done.file(input));
+        if let (Some((pinned, _)), Some(found)) = (lock.signed.0.get(nevra), shipped)
+            && *pinned != found
+        {
+            different.push(format!("{nevra}, signed: {found} instead of {pinned}"));
+        }
+    }
+    if different.is_empty() { Ok(()) } else { Err(ComposeError::NotReproduced(different)) }
+}
+
+/// The repomd.xml files that must be signed.
+fn metadata_demands(lock: &Lock, lowered: &Lowered, done: &Executed) -> Result<Vec<Demand>, ComposeError> {
+    let Some(fingerprint) = &lock.header.metadata_key else { return Ok(Vec::new()) };
+    let mut demands = Vec::new();
+    for name in lowered.trees.keys() {
+        demands.push(Demand {
+            what: format!("repomd.xml of {name}"),
+            kind: SignatureKind::Detached,
+            digest: repomd(lowered, done, name)?,
+            fingerprint: fingerprint.clone(),
+        });
+    }
+    Ok(demands)
+}
+
+fn repomd(lowered: &Lowered, done: &Executed, name: &TreeRef) -> Result<Digest, ComposeError> {
+    let path = RelPath::new("repodata/repomd.xml")?;
+    let step = lowered.trees.get(name).and_then(|tree| tree.repodata);
+    let file = step.and_then(|step| done.file(&Input::Output { step, path: Some(path) }));
+    file.ok_or_else(|| ComposeError::NoOutput { step: name.to_string(), path: "repodata/repomd.xml".into() })
+}
+
+/// Where a tree lies in a compose, as Pungi lays composes out.
+fn tree_path(name: &TreeRef) -> Result<RelPath, ComposeError> {
+    let kind = if name.arch == super::resolve::SOURCE { "tree" } else { "os" };
+    Ok(RelPath::new(format!("compose/{}/{}/{kind}", name.variant, name.arch))?)
+}
+
+/// Puts packages, metadata, signatures and keys together.
+fn assemble(
+    session: &Session<'_>,
+    lock: &Lock,
+    lowered: &mut Lowered,
+    done: Executed,
+    demands: &[Demand],
+) -> Result<(Tree, Vec<TreeSummary>, Executed), ComposeError> {
+    let date = lock.header.source_date;
+    let asc = RelPath::new("repomd.xml.asc")?;
+    let mut signature_steps = BTreeMap::new();
+    for demand in demands {
+        let packet = lock.signatures.get(demand.kind, &demand.digest, &demand.fingerprint);
+        let packet = packet.ok_or_else(|| signatures::missing(std::slice::from_ref(demand)))?;
+        let data = signatures::file_bytes(session.store, &demand.digest)?;
+        signatures::check_detached(lock, demand, packet, &data)?;
+        let packet = Input::Object(session.store.put_bytes(packet)?);
+        let step = sign::attach::detached_step(packet, &asc, NATIVE_PLATFORM, date);
+        signature_steps.insert(demand.digest, lowered.plan.add(step)?);
+    }
+    let done = execute(session, &lowered.plan, signature_steps.values().copied(), done)?;
+
+    let mut files: BTreeMap<RelPath, (Digest, u64)> = BTreeMap::new();
+    let mut summaries = Vec::new();
+    let key = lock.header.metadata_key.as_ref();
+    let key = key.and_then(|key| lock.header.keys.iter().find(|known| known.fingerprint == *key));
+    for (name, tree) in &lowered.trees {
+        let path = tree_path(name)?;
+        let mut counts = BTreeMap::new();
+        for (place, input) in &tree.packages {
+            let digest = done
+                .file(input)
+                .ok_or_else(|| ComposeError::NoOutput { step: name.to_string(), path: place.to_string() })?;
+            files.insert(path.join(place.as_str())?, (digest, session.store.size(&digest)?));
+            let arch = place.as_str().trim_end_matches(".rpm").rsplit('.').next().unwrap_or_default();
+            *counts.entry(arch.to_owned()).or_insert(0) += 1;
+        }
+        let metadata = tree.repodata.and_then(|step| done.tree(step));
+        for (place, entry) in metadata.iter().flat_map(|tree| tree.entries()) {
+            if let EntryKind::File { digest, size } = entry.kind {
+                files.insert(path.join(place.as_str())?, (digest, size));
+            }
+        }
+        let repomd = repomd(lowered, &done, name)?;
+        if let Some(step) = signature_steps.get(&repomd) {
+            let input = Input::Output { step: *step, path: Some(asc.clone()) };
+            if let Some(digest) = done.file(&input) {
+                files.insert(path.join("repodata/repomd.xml.asc")?, (digest, session.store.size(&digest)?));
+            }
+        }
+        if let Some(key) = key {
+            let file = format!("RPM-GPG-KEY-{}", lock.header.release.short);
+            files.insert(path.join(&file)?, (key.certificate, session.store.size(&key.certificate)?));
+        }
+        summaries.push(TreeSummary { path, packages: counts, repomd });
+    }
+    let release = &lock.header.release;
+    let id = format!("{}-{}-{}.0\n", release.short, release.version, date.compact_date());
+    files.insert(RelPath::new(COMPOSE_ID)?, (session.store.put_bytes(id.as_bytes())?, id.len() as u64));
+    Ok((tree_of(files, date)?, summaries, done))
+}
+
+/// A tree of plain files with the folders that they need.
+fn tree_of(files: BTreeMap<RelPath, (Digest, u64)>, date: SourceDate) -> Result<Tree, ComposeError> {
+    let entry =
+        |mode, kind| Entry { mode, uid: 0, gid: 0, mtime: date.seconds(), xattrs: BTreeMap::new(), kind };
+    let mut entries = BTreeMap::new();
+    for (path, (digest, size)) in files {
+        let mut folder = path.parent();
+        while let Some(path) = folder {
+            folder = path.parent();
+            entries.entry(path).or_insert_with(|| entry(0o755, EntryKind::Directory));
+        }
+        entries.insert(path, entry(0o644, EntryKind::File { digest, size }));
+    }
+    Ok(Tree::new(entries)?)
+}
+
+/// Keeps everything that this compose needs from being collected as garbage; what an earlier compose of the
+/// same recipe needed alone no longer is.
+fn keep(
+    session: &Session<'_>,
+    files: &RecipeFiles,
+    lock: &Lock,
+    done: &Executed,
+    tree: Digest,
+) -> Result<(), ComposeError> {
+    let place = std::fs::canonicalize(&files.path).map_err(|error| ComposeError::read(&files.path, error))?;
+    let name = format!("compose-{}", &Digest::of(place.as_os_str().as_encoded_bytes()).hex());
+    let mut kept: Vec<Digest> = done.records().values().map(|record| record.tree).collect();
+    kept.extend(lock.objects.keys().copied());
+    kept.extend(lock.header.builds.iter().flat_map(|build| &build.sources).map(|source| source.digest));
+    kept.extend(lock.signatures.packets().map(|(_, packet)| Digest::of(packet)));
+    if let Some(builder) = debian_list(lock, lock.header.builder.as_ref().and_then(|builder| builder.debian))?
+    {
+        kept.extend(builder.packages.iter().map(|package| package.digest));
+    }
+    kept.push(tree);
+    kept.sort();
+    kept.dedup();
+    kept.retain(|digest| session.store.has(digest));
+    Ok(session.store.set_root(&name, &kept)?)
+}
+
+/// What changed from one lock to another, a line each.
+fn changes(old: Option<&Lock>, new: &Lock) -> Vec<String> {
+    let empty = BTreeMap::new();
+    let before = old.map_or(&empty, |old| &old.packages.0);
+    let mut lines = Vec::new();
+    for (nevra, package) in &new.packages.0 {
+        match before.get(nevra) {
+            None => lines.push(format!("+ {nevra}")),
+            Some(other) if other != package => lines.push(format!("~ {nevra}")),
+            Some(_) => {}
+        }
+    }
+    lines.extend(
+        before.keys().filter(|nevra| !new.packages.0.contains_key(nevra)).map(|nevra| format!("- {nevra}")),
+    );
+    let builder = |lock: &Lock| lock.header.builder.as_ref().map(|builder| builder.image);
+    if let (Some(old), Some(image)) = (old, builder(new))
+        && builder(old) != Some(image)
+    {
+        lines.push(format!("~ builder image {image}"));
+    }
+    lines
+}

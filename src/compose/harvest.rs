@@ -1,0 +1,129 @@
+//! Reads package files: what came out of builds, and what lies in folders.
+
+use std::collections::BTreeMap;
+use std::io::BufReader;
+
+use super::error::ComposeError;
+use super::execute::Executed;
+use super::inputs::RecipeFiles;
+use super::lower::Builds;
+use crate::base::{Digest, Nevra, RelPath};
+use crate::lock::{Header, Origin};
+use crate::rpm::{Headers, Identity, Package, identify};
+use crate::select::Candidate;
+use crate::store::{EntryKind, Store};
+
+/// A package file that was read.
+#[derive(Clone, Debug)]
+pub struct Harvested {
+    /// Its digests.
+    pub identity: Identity,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The recipe's source that it belongs to.
+    pub source: usize,
+    /// Time of its build.
+    pub build_time: i64,
+}
+
+/// Everything that a recipe's sources offer.
+#[derive(Clone, Debug, Default)]
+pub struct Harvest {
+    /// Packages by name; the first source that offers one wins.
+    pub packages: BTreeMap<Nevra, Harvested>,
+    /// What selection sees of them.
+    pub candidates: Vec<Candidate>,
+}
+
+impl Harvest {
+    /// Takes in the outputs of builds.
+    pub fn builds(
+        &mut self,
+        store: &Store,
+        files: &RecipeFiles,
+        header: &Header,
+        builds: &Builds,
+        done: &Executed,
+    ) -> Result<(), ComposeError> {
+        for build in &header.builds {
+            let source = files.builds.iter().find(|files| files.specs.contains_key(&build.spec));
+            let source = source.map_or(0, |files| files.source);
+            for target in &build.targets {
+                let step = builds.steps.get(&(build.spec.clone(), target.clone()));
+                let Some(tree) = step.and_then(|step| done.tree(*step)) else { continue };
+                for (path, entry) in tree.entries() {
+                    if let EntryKind::File { digest, .. } = entry.kind
+                        && path.as_str().ends_with(".rpm")
+                    {
+                        let (spec, target) = (build.spec.clone(), target.clone());
+                        self.add(store, &digest, Origin::Build { spec, target, path: path.clone() }, source)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in the RPMs of the recipe's folders.
+    pub fn folders(&mut self, store: &Store, files: &RecipeFiles) -> Result<(), ComposeError> {
+        for path in files.packages.keys() {
+            let source = files.source_of(path);
+            let (digest, _) = store.put_file(&path.below(&files.folder))?;
+            self.add(store, &digest, Origin::Dir(path.clone()), source)?;
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        store: &Store,
+        file: &Digest,
+        origin: Origin,
+        source: usize,
+    ) -> Result<(), ComposeError> {
+        let (headers, identity) = read(store, file, &origin.to_string())?;
+        let package = headers.package().map_err(|error| broken(&origin.to_string(), error))?;
+        let candidate = Candidate::from_package(&package, identity.content);
+        let nevra = candidate.nevra.clone();
+        let Package { buildtime, .. } = package;
+        if let Some(there) = self.packages.get_mut(&nevra) {
+            // The same file may be offered twice (a source package by two builds); of two different
+            // ones, the first source's counts.
+            if there.identity.content == identity.content || there.source != source {
+                return Ok(());
+            }
+        }
+        self.candidates.push(candidate);
+        let build_time = i64::from(buildtime);
+        self.packages.entry(nevra).or_insert(Harvested { identity, origin, source, build_time });
+        Ok(())
+    }
+}
+
+/// Reads a package that is an object of the store.
+pub(super) fn read(store: &Store, file: &Digest, name: &str) -> Result<(Headers, Identity), ComposeError> {
+    let object = store.open_object(file)?;
+    identify(BufReader::with_capacity(1 << 18, object))
+        .map_err(|source| ComposeError::Package { path: name.into(), source })
+}
+
+/// Reads only the headers of a package that is an object of the store.
+pub(super) fn headers(store: &Store, file: &Digest, name: &str) -> Result<Headers, ComposeError> {
+    let object = store.open_object(file)?;
+    Headers::read(BufReader::new(object)).map_err(|error| broken(name, error))
+}
+
+fn broken(name: &str, error: crate::rpm::PackageError) -> ComposeError {
+    ComposeError::Package { path: name.into(), source: error.into() }
+}
+
+impl RecipeFiles {
+    /// The place of the source that a package in a folder belongs to.
+    pub(super) fn source_of(&self, path: &RelPath) -> usize {
+        let inside = |source: &crate::recipe::Source| match &source.origin {
+            crate::recipe::Origin::Dir(folder) => path.as_str().starts_with(&format!("{folder}/")),
+            crate::recipe::Origin::Build(_) => false,
+        };
+        self.recipe.sources.iter().position(inside).unwrap_or(0)
+    }
+}

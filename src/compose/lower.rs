@@ -1,0 +1,196 @@
+//! From a lock to a plan. Touches nothing.
+
+use std::collections::BTreeMap;
+
+use super::error::ComposeError;
+use crate::base::Digest;
+use crate::base::{Nevra, RelPath, SourceDate};
+use crate::build::{self, Parts};
+use crate::debian;
+use crate::lock::{Header, Lock, Origin, Package, SignatureKind, Signatures, TreeRef};
+use crate::plan::{Input, Plan, StepId};
+use crate::{oci, repo, sign};
+
+/// A signature that a plan needs and the lock's table does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// What is to be signed, for people.
+    pub what: String,
+    /// What the signature covers.
+    pub kind: SignatureKind,
+    /// The digest that the table knows it by.
+    pub digest: Digest,
+    /// By which key.
+    pub fingerprint: String,
+}
+
+/// The plan of a lock, up to the repositories' metadata.
+#[derive(Clone, Debug, Default)]
+pub struct Lowered {
+    /// The steps.
+    pub plan: Plan,
+    /// The step that assembles the builder image, where it is assembled here.
+    pub image: Option<StepId>,
+    /// Where each package comes from, before signatures.
+    pub unsigned: BTreeMap<Nevra, Input>,
+    /// Each package as it is shipped; absent while a signature is missing.
+    pub shipped: BTreeMap<Nevra, Input>,
+    /// Trees: the packages in them by path, and the step that writes their repository's metadata.
+    pub trees: BTreeMap<TreeRef, TreePlan>,
+    /// Signatures that must be made before the rest can be planned.
+    pub demands: Vec<Demand>,
+}
+
+/// What one tree is made of.
+#[derive(Clone, Debug, Default)]
+pub struct TreePlan {
+    /// Packages by their path in the tree.
+    pub packages: BTreeMap<RelPath, Input>,
+    /// The step that writes `repodata`.
+    pub repodata: Option<StepId>,
+}
+
+/// The builds of a lock's header and the image that they run in.
+#[derive(Clone, Debug, Default)]
+pub struct Builds {
+    /// The steps.
+    pub plan: Plan,
+    /// The step that assembles the builder image, where it is assembled here.
+    pub image: Option<StepId>,
+    /// One step for each spec and target.
+    pub steps: BTreeMap<(RelPath, String), StepId>,
+}
+
+/// The arch that native steps are planned for: their bytes do not depend on it.
+pub(super) const NATIVE_PLATFORM: &str = "any";
+
+/// The step that assembles an image of Debian packages, alone in a plan.
+pub fn image_plan(lock: &debian::Lock, platform: &str) -> Result<(Plan, StepId), ComposeError> {
+    let mut plan = Plan::new();
+    // The image's own date is fixed, so that every recipe gets the same image of one list.
+    let date = oci::SOURCE_DATE.parse().map_err(|_| ComposeError::SourceDate)?;
+    let step = plan.add(oci::image_step(lock, platform, date)?)?;
+    Ok((plan, step))
+}
+
+/// Plans the builds of a header; `builder` is the parsed list that the builder is made of.
+pub(super) fn builds(header: &Header, builder: Option<&debian::Lock>) -> Result<Builds, ComposeError> {
+    let mut builds = Builds::default();
+    let root = match (&header.builder, builder) {
+        (Some(pinned), Some(list)) => {
+            let (plan, step) = image_plan(list, &pinned.platform)?;
+            builds.plan = plan;
+            builds.image = Some(step);
+            Input::Output { step, path: Some(RelPath::new("manifest.json")?) }
+        }
+        (Some(pinned), None) => Input::Object(pinned.image),
+        (None, _) if header.builds.is_empty() => return Ok(builds),
+        (None, _) => return Err(ComposeError::NoBuilder),
+    };
+    let platform = header.builder.as_ref().map_or("", |builder| builder.platform.as_str());
+    for build in &header.builds {
+        for (place, target) in build.targets.iter().enumerate() {
+            let sources =
+                build.sources.iter().map(|source| (source.name.clone(), Input::Object(source.digest)));
+            let parts = if place == 0 { Parts::All } else { Parts::Binary };
+            let step = build::step(&build::Build {
+                spec: build.spec.file_name(),
+                text: Input::Object(build.digest),
+                sources: sources.collect(),
+                target,
+                parts,
+                dist: &build.dist,
+                root: root.clone(),
+                platform,
+                source_date: header.source_date,
+            })?;
+            builds.steps.insert((build.spec.clone(), target.clone()), builds.plan.add(step)?);
+        }
+    }
+    Ok(builds)
+}
+
+/// Plans everything that a lock asks for, as far as its signatures allow.
+pub(super) fn lower(lock: &Lock) -> Result<Lowered, ComposeError> {
+    let builder = debian_list(lock, lock.header.builder.as_ref().and_then(|builder| builder.debian))?;
+    let Builds { plan, image, steps } = builds(&lock.header, builder.as_ref())?;
+    let mut lowered = Lowered { plan, image, ..Lowered::default() };
+    for (nevra, package) in &lock.packages.0 {
+        let unsigned = origin(package, &steps)
+            .ok_or_else(|| ComposeError::NoOutput { step: nevra.to_string(), path: "its origin".into() })?;
+        lowered.unsigned.insert(nevra.clone(), unsigned.clone());
+        let attached =
+            attach(&mut lowered, nevra, package, unsigned, &lock.signatures, lock.header.source_date)?;
+        if let Some(shipped) = attached {
+            for tree in package.trees.keys() {
+                let place = repo::package_path(nevra).ok_or_else(|| ComposeError::NoOutput {
+                    step: tree.to_string(),
+                    path: nevra.to_string(),
+                })?;
+                lowered.trees.entry(tree.clone()).or_default().packages.insert(place, shipped.clone());
+            }
+            lowered.shipped.insert(nevra.clone(), shipped);
+        }
+    }
+    if lowered.demands.is_empty() {
+        for tree in &lock.header.trees {
+            let name = TreeRef { variant: tree.variant.clone(), arch: tree.arch.clone() };
+            let packages = lowered.trees.entry(name.clone()).or_default().packages.clone();
+            let comps = tree.comps.map(Input::Object);
+            let step = repo::step(&name.to_string(), packages, comps, lock.header.source_date)?;
+            let step = lowered.plan.add(step)?;
+            lowered.trees.entry(name).or_default().repodata = Some(step);
+        }
+    }
+    Ok(lowered)
+}
+
+fn origin(package: &Package, builds: &BTreeMap<(RelPath, String), StepId>) -> Option<Input> {
+    package.origins.iter().find_map(|origin| match origin {
+        Origin::Build { spec, target, path } => {
+            let step = builds.get(&(spec.clone(), target.clone()))?;
+            Some(Input::Output { step: *step, path: Some(path.clone()) })
+        }
+        Origin::Dir(_) => Some(Input::Object(package.unsigned)),
+    })
+}
+
+/// Plans the insertion of a package's signatures; none while one is missing.
+fn attach(
+    lowered: &mut Lowered,
+    nevra: &Nevra,
+    package: &Package,
+    unsigned: Input,
+    signatures: &Signatures,
+    source_date: SourceDate,
+) -> Result<Option<Input>, ComposeError> {
+    let mut shipped = Some(unsigned);
+    for fingerprint in &package.keys {
+        let kind = SignatureKind::RpmHeader;
+        let Some(packet) = signatures.get(kind, &package.header, fingerprint) else {
+            let (what, digest) = (nevra.to_string(), package.header);
+            lowered.demands.push(Demand { what, kind, digest, fingerprint: fingerprint.clone() });
+            shipped = None;
+            continue;
+        };
+        if let Some(input) = shipped {
+            let file = RelPath::new(nevra.file_name())?;
+            let packet = Input::Object(Digest::of(packet));
+            let step = sign::attach::step(input, packet, &file, NATIVE_PLATFORM, source_date);
+            shipped = Some(Input::Output { step: lowered.plan.add(step)?, path: Some(file) });
+        }
+    }
+    Ok(shipped)
+}
+
+/// A Debian list that lies in the lock.
+pub(super) fn debian_list(lock: &Lock, digest: Option<Digest>) -> Result<Option<debian::Lock>, ComposeError> {
+    let Some(digest) = digest else { return Ok(None) };
+    let path = || std::path::PathBuf::from(format!("objects/{}", digest.hex()));
+    let bytes = lock.objects.get(&digest).ok_or_else(|| ComposeError::Lock {
+        path: path(),
+        source: crate::lock::LockError::MissingObject(digest),
+    })?;
+    let text = String::from_utf8_lossy(bytes);
+    debian::Lock::parse(&text).map(Some).map_err(|source| ComposeError::DebianLock { path: path(), source })
+}

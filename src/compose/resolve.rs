@@ -1,0 +1,385 @@
+//! From a recipe to its lock, in passes: read the files, run the builds, pin the headers that came out,
+//! select, sign.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::error::ComposeError;
+use super::execute::{Executed, Session, execute};
+use super::flow::Downloads;
+use super::harvest::{self, Harvest};
+use super::inputs::{BuildFiles, RecipeFiles};
+use super::lower::{self, Builds};
+use super::signatures;
+use crate::base::{Digest, Nevra, RelPath, SourceDate};
+use crate::format::comps::Comps;
+use crate::lock::{
+    Build, Builder, Header, Key, Lock, Origin, Package, Packages, Release, SCHEMA, Signatures, Signed,
+    Source, Tree, TreeRef,
+};
+use crate::openpgp::Certificate;
+use crate::recipe::{BuilderImage, MultilibMethod, MultilibProfile, OnUnsigned, Variant};
+use crate::select::multilib::{Method, Profile};
+use crate::select::{Multilib, Request, Universe, decide};
+use crate::sign::{LocalSigner, Signer as _};
+
+/// A universe of at most this many bytes travels in the lock.
+const UNIVERSE_IN_LOCK: usize = 1 << 20;
+
+/// A lock that was just resolved, with what was executed on the way.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The lock; signatures may still be missing.
+    pub lock: Lock,
+    /// The steps that ran.
+    pub done: Executed,
+    /// Members of comps groups that no source offers: tree, group and name.
+    pub absent: BTreeSet<(String, String, String)>,
+}
+
+/// Resolves a recipe. Signatures and pins of the old lock that still fit are kept.
+pub(super) fn resolve(
+    session: &Session<'_>,
+    downloads: &dyn Downloads,
+    files: &RecipeFiles,
+    old: Option<&Lock>,
+    home: Option<&Path>,
+) -> Result<Resolved, ComposeError> {
+    let mut objects = BTreeMap::new();
+    let mut header = header(files, &mut objects)?;
+    for bytes in objects.values() {
+        session.store.put_bytes(bytes)?;
+    }
+
+    let builder = files.builder()?;
+    fetch(downloads, &header, files, builder.as_ref())?;
+    let builds = lower::builds(&header, builder.as_ref())?;
+    let done = execute(
+        session,
+        &builds.plan,
+        builds.steps.values().copied().chain(builds.image),
+        Executed::default(),
+    )?;
+    pin_image(&mut header, &builds, &done)?;
+
+    let mut harvest = Harvest::default();
+    harvest.builds(session.store, files, &header, &builds, &done)?;
+    harvest.folders(session.store, files)?;
+    if files.recipe.release.source_date.is_none() {
+        let latest = harvest.packages.values().map(|package| package.build_time).max().unwrap_or_default();
+        header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::SourceDate)?;
+    }
+
+    let universe = Universe::new(std::mem::take(&mut harvest.candidates))?;
+    header.universe = universe.digest();
+    let encoded = universe.encode()?;
+    if encoded.len() <= UNIVERSE_IN_LOCK {
+        header.universe_object = Some(Digest::of(&encoded));
+        objects.insert(Digest::of(&encoded), encoded);
+    } else {
+        header.universe_object = None;
+        session.store.put_bytes(&encoded)?;
+    }
+
+    let mut selected: BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>> = BTreeMap::new();
+    let mut absent = BTreeSet::new();
+    for (id, variant) in &files.recipe.variants {
+        select(files, id, variant, &universe, &mut selected, &mut absent)?;
+    }
+
+    let signer = signatures::open(&files.recipe, header.source_date, home)?;
+    let mut keys: BTreeMap<String, Certificate> = BTreeMap::new();
+    if let Some(signer) = &signer {
+        let fingerprint = signer.certificate().fingerprint().to_string();
+        keys.insert(fingerprint.clone(), signer.certificate().clone());
+        header.metadata_key = Some(fingerprint);
+    }
+    let packages = packages(session, files, &harvest, selected, signer.as_ref(), &mut keys)?;
+    for (fingerprint, certificate) in keys {
+        let armored = certificate.armored().into_bytes();
+        header.keys.push(Key { fingerprint, certificate: Digest::of(&armored) });
+        objects.insert(Digest::of(&armored), armored);
+    }
+    let lock = Lock {
+        header,
+        packages,
+        signatures: old.map(|old| old.signatures.clone()).unwrap_or_else(Signatures::default),
+        signed: Signed::default(),
+        objects,
+    };
+    Ok(Resolved { lock, done, absent })
+}
+
+/// Gets every Debian package that the header names.
+pub(super) fn fetch(
+    downloads: &dyn Downloads,
+    header: &Header,
+    files: &RecipeFiles,
+    builder: Option<&crate::debian::Lock>,
+) -> Result<(), ComposeError> {
+    let lists: Vec<_> = files.builds.iter().filter_map(|build| build.debian.as_ref()).collect();
+    fetch_lists(downloads, header, lists, builder)
+}
+
+/// Gets the Debian packages of these lists that the header names, and the builder's.
+pub(super) fn fetch_lists(
+    downloads: &dyn Downloads,
+    header: &Header,
+    lists: Vec<&crate::debian::Lock>,
+    builder: Option<&crate::debian::Lock>,
+) -> Result<(), ComposeError> {
+    let sources = header.builds.iter().flat_map(|build| &build.sources);
+    let named: BTreeSet<_> = sources.filter(|source| source.debian).map(|source| source.digest).collect();
+    if let Some(builder) = builder {
+        downloads.debian(builder)?;
+    }
+    for list in lists {
+        let mut list = list.clone();
+        list.packages.retain(|package| named.contains(&package.digest));
+        downloads.debian(&list)?;
+    }
+    match &header.builder {
+        Some(Builder { image, reference: Some(reference), .. }) => downloads.image(reference, image),
+        _ => Ok(()),
+    }
+}
+
+fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Result<Header, ComposeError> {
+    let mut keep = |bytes: &[u8]| {
+        let digest = Digest::of(bytes);
+        objects.entry(digest).or_insert_with(|| bytes.to_vec());
+        digest
+    };
+    let recipe = &files.recipe;
+    let source_date = match recipe.release.source_date {
+        Some(date) => date,
+        None if files.builds.is_empty() => SourceDate::EARLIEST,
+        None => return Err(ComposeError::SourceDate),
+    };
+    let builder = match recipe.builder.as_ref().map(|builder| &builder.image) {
+        Some(BuilderImage::Lock(path)) => Some(Builder {
+            image: Digest::of(""),
+            platform: "x86_64".into(),
+            debian: Some(keep(files.file(path)?)),
+            reference: None,
+        }),
+        Some(BuilderImage::Registry { repository, digest }) => Some(Builder {
+            image: *digest,
+            platform: "x86_64".into(),
+            debian: None,
+            reference: Some(format!("{repository}@{digest}")),
+        }),
+        None => None,
+    };
+    let mut trees = Vec::new();
+    for (id, variant) in &recipe.variants {
+        let comps = match &variant.comps {
+            Some(path) => Some(keep(files.file(path)?)),
+            None => None,
+        };
+        for arch in &variant.arches {
+            trees.push(Tree { variant: id.clone(), arch: arch.name.into(), comps });
+        }
+        if variant.sources {
+            trees.push(Tree { variant: id.clone(), arch: SOURCE.into(), comps: None });
+        }
+    }
+    trees.sort();
+    let mut builds = Vec::new();
+    let mut debian = Vec::new();
+    let mut missing = Vec::new();
+    for group in &files.builds {
+        if let Some(path) = files.recipe.debian_list(group.source) {
+            debian.push(keep(files.file(&path)?));
+        }
+        for (path, spec) in &group.specs {
+            let mut sources = Vec::new();
+            for name in &spec.sources {
+                match source(files, group, name)? {
+                    Some((bytes, None)) => {
+                        sources.push(Source { name: name.clone(), digest: keep(bytes), debian: false });
+                    }
+                    Some((_, Some(digest))) => {
+                        sources.push(Source { name: name.clone(), digest, debian: true })
+                    }
+                    None => missing.push(format!("{name} of {path}")),
+                }
+            }
+            sources.sort();
+            builds.push(Build {
+                spec: path.clone(),
+                digest: keep(files.file(path)?),
+                dist: recipe.release.dist.clone(),
+                targets: spec.targets(&group.targets),
+                sources,
+            });
+        }
+    }
+    if !missing.is_empty() {
+        return Err(ComposeError::Sources(missing));
+    }
+    builds.retain(|build| !build.targets.is_empty());
+    builds.sort_by(|left, right| left.spec.cmp(&right.spec));
+    Ok(Header {
+        schema: SCHEMA,
+        gander: env!("CARGO_PKG_VERSION").into(),
+        recipe: files.digest,
+        recipe_text: keep(files.text.as_bytes()),
+        source_date,
+        packages: Digest::of(""),
+        universe: Digest::of(""),
+        universe_object: None,
+        debian,
+        builder,
+        metadata_key: None,
+        release: Release {
+            name: recipe.release.name.clone(),
+            short: recipe.release.short.clone(),
+            version: recipe.release.version.clone(),
+        },
+        keys: Vec::new(),
+        trees,
+        builds,
+    })
+}
+
+/// The arch that a tree of source packages goes by.
+pub(super) const SOURCE: &str = "source";
+
+/// A source of a spec by its name: a small file, or the digest of a Debian package.
+type Found<'a> = Option<(&'a [u8], Option<Digest>)>;
+
+fn source<'a>(files: &'a RecipeFiles, group: &BuildFiles, name: &str) -> Result<Found<'a>, ComposeError> {
+    if let Some(path) = group.sources.get(name) {
+        return Ok(Some((files.file(path)?, None)));
+    }
+    let packages = group.debian.iter().flat_map(|list| &list.packages);
+    let found = packages.into_iter().find(|package| package.path.file_name() == name);
+    Ok(found.map(|package| (&[][..], Some(package.digest))))
+}
+
+/// Writes the digest of the image that was assembled into the header, or compares it with the one there.
+fn pin_image(header: &mut Header, builds: &Builds, done: &Executed) -> Result<(), ComposeError> {
+    if let (Some(builder), Some(step)) = (&mut header.builder, builds.image)
+        && let Some(tree) = done.tree(step)
+    {
+        builder.image = crate::oci::image_in(tree)?;
+    }
+    Ok(())
+}
+
+fn select(
+    files: &RecipeFiles,
+    id: &str,
+    variant: &Variant,
+    universe: &Universe,
+    selected: &mut BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>>,
+    absent: &mut BTreeSet<(String, String, String)>,
+) -> Result<(), ComposeError> {
+    let comps = match &variant.comps {
+        Some(path) => Comps::parse(files.file(path)?)
+            .map_err(|source| ComposeError::Comps { path: path.below(&files.folder), source })?,
+        None => Comps::default(),
+    };
+    for arch in &variant.arches {
+        let mut request = Request::new(arch);
+        request.groups = variant.groups.clone();
+        request.environments = variant.environments.clone();
+        request.packages = variant.packages.clone();
+        request.exclude = variant.exclude.clone();
+        request.sources = variant.sources;
+        request.multilib = variant.multilib.as_ref().map(|multilib| Multilib {
+            profile: match multilib.profile {
+                MultilibProfile::Pungi => Profile::Pungi,
+            },
+            methods: multilib
+                .methods
+                .iter()
+                .map(|method| match method {
+                    MultilibMethod::Devel => Method::Devel,
+                })
+                .collect(),
+            whitelist: multilib.whitelist.clone(),
+            blacklist: multilib.blacklist.clone(),
+        });
+        let tree = TreeRef { variant: id.into(), arch: arch.name.into() };
+        let decision = decide(&request, &comps, universe)
+            .map_err(|source| ComposeError::Select { tree: tree.to_string(), source })?;
+        for (group, name) in decision.absent_members {
+            absent.insert((tree.to_string(), group, name));
+        }
+        for (nevra, chosen) in decision.packages {
+            let flags = chosen.flags.iter().map(|flag| flag.name().to_owned()).collect();
+            selected.entry(nevra).or_default().insert(tree.clone(), flags);
+        }
+        for nevra in decision.sources.into_keys() {
+            let tree = TreeRef { variant: id.into(), arch: SOURCE.into() };
+            selected.entry(nevra).or_default().insert(tree, BTreeSet::from([SOURCE.to_owned()]));
+        }
+    }
+    Ok(())
+}
+
+/// Decides for each selected package who must have signed it. Collects every package that cannot be shipped.
+fn packages(
+    session: &Session<'_>,
+    files: &RecipeFiles,
+    harvest: &Harvest,
+    selected: BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>>,
+    signer: Option<&LocalSigner>,
+    keys: &mut BTreeMap<String, Certificate>,
+) -> Result<Packages, ComposeError> {
+    let mut accepted = BTreeMap::new();
+    for place in 0..files.recipe.sources.len() {
+        accepted.insert(place, signatures::accepted(files, place)?);
+    }
+    let mut unsigned = Vec::new();
+    let mut packages = BTreeMap::new();
+    for (nevra, trees) in selected {
+        let Some(found) = harvest.packages.get(&nevra) else { continue };
+        let known = accepted.get(&found.source).map(Vec::as_slice).unwrap_or_default();
+        let already = match found.origin {
+            Origin::Dir(_) => {
+                let headers = harvest::headers(session.store, &found.identity.file, &nevra.to_string())?;
+                signatures::signed_by(&headers, known)?
+            }
+            Origin::Build { .. } => None,
+        };
+        let rule =
+            files.recipe.sources.get(found.source).map_or(OnUnsigned::Error, |source| source.on_unsigned);
+        let wanted = match (already, rule, signer) {
+            // Shipped as it is: its signature is part of the file.
+            (Some(key), _, _) => {
+                keys.insert(key.fingerprint().to_string(), key.clone());
+                Vec::new()
+            }
+            (None, OnUnsigned::Allow, _) => Vec::new(),
+            (None, OnUnsigned::Sign, Some(signer)) => vec![signer.certificate().fingerprint().to_string()],
+            (None, OnUnsigned::Sign | OnUnsigned::Error, _) => {
+                unsigned.push(nevra.to_string());
+                continue;
+            }
+        };
+        let package = Package {
+            content: found.identity.content,
+            header: found.identity.header,
+            unsigned: found.identity.file,
+            size: found.identity.size,
+            keys: wanted,
+            origins: vec![found.origin.clone()],
+            trees,
+        };
+        packages.insert(nevra, package);
+    }
+    if unsigned.is_empty() { Ok(Packages(packages)) } else { Err(ComposeError::Unsigned(unsigned)) }
+}
+
+impl crate::recipe::Recipe {
+    /// The Debian list of a source, if it has one.
+    pub(super) fn debian_list(&self, source: usize) -> Option<RelPath> {
+        match &self.sources.get(source)?.origin {
+            crate::recipe::Origin::Build(build) => build.debian.clone(),
+            crate::recipe::Origin::Dir(_) => None,
+        }
+    }
+}
