@@ -1,0 +1,328 @@
+//! When a signature is accepted.
+//!
+//! - It is a signature over a binary document (type 0) of version 4 or 6, in cleartext messages also
+//!   over text (type 1). Version 3 and SHA-1 or MD5 are understood, and refused as weak.
+//! - A key of the certificate made it: one that may sign, is bound, not revoked and not expired at the
+//!   time of judgement, which is the time given or else the signature's own creation time. A hard
+//!   revocation (key compromised, or no reason given) counts for all times.
+//! - Hash and key are strong enough by sequoia's standard policy as of [`POLICY_DATE`].
+
+use std::io::{self, Read};
+
+use sequoia_openpgp::cert::amalgamation::key::PrimaryKey as _;
+use sequoia_openpgp::cert::amalgamation::{ValidAmalgamation as _, ValidateAmalgamation as _};
+use sequoia_openpgp::crypto::hash::Context;
+use sequoia_openpgp::packet::Signature;
+use sequoia_openpgp::policy::{HashAlgoSecurity, Policy as _, StandardPolicy};
+use sequoia_openpgp::types::{RevocationStatus, SignatureType};
+
+use super::certificate::{Certificate, Fingerprint, seconds};
+use super::packet::{self, PacketError, SignatureInfo};
+
+/// The day whose judgement of algorithms counts (2026-01-01), in seconds since 1970. Raising it can
+/// turn old signatures weak, so it is a release note when it changes.
+pub const POLICY_DATE: i64 = 1_767_225_600;
+
+pub(super) fn policy() -> StandardPolicy<'static> {
+    StandardPolicy::at(packet::time(POLICY_DATE))
+}
+
+/// Why a signature is not accepted. Except for a failed read, retrying cannot help.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The signature cannot be parsed.
+    #[error(transparent)]
+    Packet(#[from] PacketError),
+    /// The signed data could not be read. A retry may help.
+    #[error("the signed data cannot be read")]
+    Io(#[source] io::Error),
+    /// The text is no cleartext-signed message, or holds more than its signed part.
+    #[error("the text is no cleartext-signed message: {0}")]
+    NoCleartext(&'static str),
+    /// Made by a key that is not in the certificate(s).
+    #[error("the signature was made by the key {issuer}, which is not among the trusted ones")]
+    UnknownKey {
+        /// Fingerprint or key id as the signature names it.
+        issuer: String,
+    },
+    /// It does not fit the data: one of them was changed.
+    #[error("the signature by {key} is bad: it does not fit the data")]
+    Bad {
+        /// The key that it names.
+        key: Fingerprint,
+    },
+    /// The key had expired.
+    #[error("the key {key} expired before the time at which the signature is judged")]
+    Expired {
+        /// The key.
+        key: Fingerprint,
+    },
+    /// The key is revoked.
+    #[error("the key {key} is revoked")]
+    Revoked {
+        /// The key.
+        key: Fingerprint,
+    },
+    /// The signature itself says that it is not valid at that time.
+    #[error("the signature by {key} is not valid at the time at which it is judged: {detail}")]
+    NotAlive {
+        /// The key.
+        key: Fingerprint,
+        /// sequoia's words.
+        detail: String,
+    },
+    /// The key may not sign, or is not bound to the certificate, at that time.
+    #[error("the key {key} could not sign at the time at which the signature is judged: {detail}")]
+    NotBound {
+        /// The key.
+        key: Fingerprint,
+        /// sequoia's words.
+        detail: String,
+    },
+    /// It fits the data, but its algorithms are too weak to prove anything.
+    #[error("the signature by {key} is too weak to be accepted: {detail}")]
+    Weak {
+        /// The key.
+        key: Fingerprint,
+        /// What is weak.
+        detail: String,
+    },
+    /// It uses something that this program does not support.
+    #[error("the signature cannot be verified here: {0}")]
+    Unsupported(String),
+}
+
+/// An accepted signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The certificate.
+    pub certificate: Fingerprint,
+    /// The key of it that signed.
+    pub key: Fingerprint,
+    /// When, in seconds since 1970.
+    pub created: i64,
+}
+
+/// Verifies a detached signature (armored or not) over data. With several signature packets one good
+/// one suffices. The time of judgement is `at`, else each signature's own creation time.
+pub fn verify_detached(
+    certificate: &Certificate,
+    signature: &[u8],
+    mut data: impl Read,
+    at: Option<i64>,
+) -> Result<Verified, VerifyError> {
+    let signatures = packet::parse(signature)?;
+    let mut contexts = Vec::new();
+    for signature in &signatures {
+        contexts.push(context(signature));
+    }
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match data.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => {
+                let piece = buffer.get(..length).unwrap_or_default();
+                contexts.iter_mut().flatten().for_each(|context| context.update(piece));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(VerifyError::Io(error)),
+        }
+    }
+    let certificates = std::slice::from_ref(certificate);
+    let results = signatures.iter().zip(contexts).map(|(signature, context)| {
+        if signature.typ() != SignatureType::Binary {
+            return Err(VerifyError::Unsupported(format!("its type is {}", signature.typ())));
+        }
+        judge(certificates, signature, context?, at)
+    });
+    best(results)
+}
+
+/// Verifies an RPM header signature (one packet, as it stands in the signature header) over the exact
+/// bytes of the main header.
+pub fn verify_header(
+    certificate: &Certificate,
+    packet: &[u8],
+    header: &[u8],
+    at: Option<i64>,
+) -> Result<Verified, VerifyError> {
+    verify_detached(certificate, packet, header, at)
+}
+
+/// Verifies a cleartext-signed message (such as Debian's InRelease) and returns the text that is
+/// signed: lines without trailing white space, each ended by a line feed. One good signature by one
+/// of the certificates suffices, judged at its own creation time.
+pub fn verify_cleartext(certificates: &[Certificate], message: &[u8]) -> Result<Vec<u8>, VerifyError> {
+    verify_cleartext_at(certificates, message, None).map(|(text, _)| text)
+}
+
+/// Like [`verify_cleartext`], judged at a given time; also says who signed.
+pub fn verify_cleartext_at(
+    certificates: &[Certificate],
+    message: &[u8],
+    at: Option<i64>,
+) -> Result<(Vec<u8>, Verified), VerifyError> {
+    let (lines, signature) = split_cleartext(message)?;
+    let signatures = packet::parse(signature)?;
+    let results = signatures.iter().map(|signature| {
+        if !matches!(signature.typ(), SignatureType::Binary | SignatureType::Text) {
+            return Err(VerifyError::Unsupported(format!("its type is {}", signature.typ())));
+        }
+        let mut context = context(signature)?;
+        // RFC 9580, section 7.2: lines end in CR LF, the last line's end is not part of the text.
+        for (place, line) in lines.iter().enumerate() {
+            if place > 0 {
+                context.update(b"\r\n");
+            }
+            context.update(line);
+        }
+        judge(certificates, signature, context, at)
+    });
+    let verified = best(results)?;
+    let text = lines.iter().flat_map(|line| line.iter().chain(b"\n")).copied().collect();
+    Ok((text, verified))
+}
+
+/// Lines of the signed text (without dash escapes and trailing white space) and the armored signature.
+fn split_cleartext(message: &[u8]) -> Result<(Vec<&[u8]>, &[u8]), VerifyError> {
+    let bad = VerifyError::NoCleartext;
+    let mut rest = message;
+    let mut line = || -> Option<(&[u8], &[u8])> {
+        let before = rest;
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        let (line, after) = (rest.get(..end)?, rest.get(end + 1..)?);
+        rest = after;
+        Some((line.strip_suffix(b"\r").unwrap_or(line), before))
+    };
+    if line().map(|(line, _)| line.trim_ascii_end()) != Some(b"-----BEGIN PGP SIGNED MESSAGE-----") {
+        return Err(bad("it does not begin with the line that such a message begins with"));
+    }
+    loop {
+        match line() {
+            Some((line, _)) if line.trim_ascii_end().is_empty() => break,
+            // The only header that may stand here; others could be taken for signed text.
+            Some((line, _)) if line.starts_with(b"Hash: ") => {}
+            _ => return Err(bad("only 'Hash' headers may stand in front of its text")),
+        }
+    }
+    let mut lines = Vec::new();
+    let signature = loop {
+        let (line, before) = line().ok_or(bad("it ends before its signature"))?;
+        if line.trim_ascii_end() == b"-----BEGIN PGP SIGNATURE-----" {
+            break before;
+        }
+        let text = match line.strip_prefix(b"- ") {
+            Some(text) => text,
+            None if line.starts_with(b"-") => return Err(bad("a line of its text begins with a bare dash")),
+            None => line,
+        };
+        let length =
+            text.iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\r')).map_or(0, |last| last + 1);
+        lines.push(text.get(..length).unwrap_or_default());
+    };
+    const END: &[u8] = b"-----END PGP SIGNATURE-----";
+    let end = signature.windows(END.len()).position(|window| window == END).map(|place| place + END.len());
+    let (block, after) =
+        end.and_then(|end| signature.split_at_checked(end)).ok_or(bad("its signature does not end"))?;
+    if !after.trim_ascii().is_empty() {
+        return Err(bad("something follows its signature"));
+    }
+    Ok((lines, block))
+}
+
+fn context(signature: &Signature) -> Result<Context, VerifyError> {
+    let unsupported = |error: &dyn std::fmt::Display| VerifyError::Unsupported(error.to_string());
+    let builder = signature.hash_algo().context().map_err(|error| unsupported(&error))?;
+    let mut context = builder.for_signature(signature.version());
+    // RFC 9580, section 5.2.4: a version 6 signature hashes its salt first.
+    if let Signature::V6(signature) = signature {
+        context.update(signature.salt());
+    }
+    Ok(context)
+}
+
+/// The first accepted signature, else the complaint that says most.
+fn best(results: impl Iterator<Item = Result<Verified, VerifyError>>) -> Result<Verified, VerifyError> {
+    let mut worst: Option<VerifyError> = None;
+    for result in results {
+        match result {
+            Ok(verified) => return Ok(verified),
+            // That a key is unknown says less than what is wrong with a known one's signature.
+            Err(error) => match &worst {
+                Some(known) if !matches!(known, VerifyError::UnknownKey { .. }) => {}
+                _ => worst = Some(error),
+            },
+        }
+    }
+    Err(worst.unwrap_or(VerifyError::Packet(PacketError::NoSignature)))
+}
+
+/// Judges one signature, whose data is already hashed.
+fn judge(
+    certificates: &[Certificate],
+    signature: &Signature,
+    context: Context,
+    at: Option<i64>,
+) -> Result<Verified, VerifyError> {
+    let issuers = signature.get_issuers();
+    let found = certificates.iter().find_map(|certificate| {
+        let names = |handle: &sequoia_openpgp::KeyHandle| issuers.iter().any(|issuer| issuer.aliases(handle));
+        let key = certificate.cert().keys().find(|key| names(&key.key().key_handle()))?;
+        Some((certificate, key))
+    });
+    let Some((certificate, key)) = found else {
+        let info = SignatureInfo::of(signature);
+        let issuer =
+            info.issuer.map(|fingerprint| fingerprint.to_string()).or(info.issuer_ids.into_iter().next());
+        return Err(VerifyError::UnknownKey { issuer: issuer.unwrap_or_else(|| "(unnamed)".into()) });
+    };
+    let name = Fingerprint::of(&key.key().fingerprint());
+    if let Err(error) = signature.verify_hash(key.key(), context) {
+        use sequoia_openpgp::Error as E;
+        return Err(match error.downcast_ref() {
+            Some(E::UnsupportedPublicKeyAlgorithm(_) | E::UnsupportedEllipticCurve(_)) => {
+                VerifyError::Unsupported(error.to_string())
+            }
+            _ => VerifyError::Bad { key: name },
+        });
+    }
+    let weak = |detail: String| VerifyError::Weak { key: name.clone(), detail };
+    if signature.version() < 4 {
+        return Err(weak("it is a version 3 signature".into()));
+    }
+    let policy = policy();
+    policy
+        .signature(signature, HashAlgoSecurity::CollisionResistance)
+        .map_err(|error| weak(format!("{} ({})", error.root_cause(), signature.hash_algo())))?;
+    let created = signature.signature_creation_time().ok_or_else(|| VerifyError::NotAlive {
+        key: name.clone(),
+        detail: "it has no creation time".into(),
+    })?;
+    let when = at.map_or(created, packet::time);
+    signature
+        .signature_alive(when, std::time::Duration::ZERO)
+        .map_err(|error| VerifyError::NotAlive { key: name.clone(), detail: error.to_string() })?;
+    let unbound = |detail: String| VerifyError::NotBound { key: name.clone(), detail };
+    let valid = certificate
+        .cert()
+        .with_policy(&policy, when)
+        .map_err(|error| unbound(error.root_cause().to_string()))?;
+    if matches!(valid.revocation_status(), RevocationStatus::Revoked(_)) {
+        return Err(VerifyError::Revoked { key: certificate.fingerprint() });
+    }
+    let bound = key.with_policy(&policy, when).map_err(|error| unbound(error.root_cause().to_string()))?;
+    if matches!(bound.revocation_status(), RevocationStatus::Revoked(_)) {
+        return Err(VerifyError::Revoked { key: name });
+    }
+    if let Err(error) = valid.alive().and_then(|()| bound.alive()) {
+        return Err(match error.downcast_ref() {
+            Some(sequoia_openpgp::Error::Expired(_)) => VerifyError::Expired { key: name },
+            _ => unbound(error.to_string()),
+        });
+    }
+    // A primary key without key flags (as of old) may sign: rpm and gpg hold it so.
+    if !bound.for_signing() && !(bound.primary() && bound.key_flags().is_none_or(|flags| flags.is_empty())) {
+        return Err(unbound("it is not meant for signing".into()));
+    }
+    Ok(Verified { certificate: certificate.fingerprint(), key: name, created: seconds(created) })
+}
