@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::tree::TreeError;
-use crate::base::{Digest, RelPath};
+use crate::base::Digest;
 
 /// What can go wrong in the store.
 #[derive(Debug, thiserror::Error)]
@@ -100,12 +100,10 @@ pub enum StoreError {
     },
     /// A file of a tree must belong to someone to whom this process cannot give it. Retrying as root, or
     /// inside the id map, helps.
-    #[error(
-        "'{path}' must belong to {uid}:{gid} (user:group of this system), which this process may not arrange"
-    )]
+    #[error("'{}' must belong to {uid}:{gid} (user:group of this system), which this process may not arrange", path.display())]
     Owner {
         /// The file.
-        path: RelPath,
+        path: PathBuf,
         /// The user.
         uid: u32,
         /// The group.

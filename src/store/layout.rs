@@ -15,7 +15,6 @@ use super::error::{At as _, StoreError};
 use super::idmap::IdMap;
 use super::tree::{Entry, EntryKind, Tree};
 use super::walk::FOLDER;
-use crate::base::RelPath;
 
 /// Lays a tree out as a folder that must not be there yet. Owners are those outside the map; where a file has
 /// the right ones from the start nothing is changed, so that an ordinary user can lay out what is his. The
@@ -42,11 +41,11 @@ pub fn lay_out(store: &Store, tree: &Tree, dest: &Path, map: &IdMap) -> Result<(
                 if copied != *size {
                     return Err(StoreError::Damaged { digest: *digest });
                 }
-                finish(&file, path, &to, entry, map)?;
+                finish(&file, &to, entry, map)?;
             }
             EntryKind::Symlink { target } => {
                 rustix::fs::symlink(target.as_str(), &to).at("cannot make the symbolic link", &to)?;
-                own_link(path, &to, entry, map)?;
+                own_link(&to, entry, map)?;
             }
             EntryKind::HardLink { to: first } => {
                 rustix::fs::link(first.below(dest), &to).at("cannot make the hard link", &to)?;
@@ -56,7 +55,7 @@ pub fn lay_out(store: &Store, tree: &Tree, dest: &Path, map: &IdMap) -> Result<(
     // What is made in a folder changes its time, and its mode may forbid making anything: so folders come last,
     // the deepest first.
     for (path, entry) in tree.entries().iter().rev().filter(|(_, entry)| entry.kind == EntryKind::Directory) {
-        finish_folder(path, &path.below(dest), entry, map)?;
+        finish_folder(&path.below(dest), entry, map)?;
     }
     let top = Entry {
         mode: 0o755,
@@ -66,24 +65,21 @@ pub fn lay_out(store: &Store, tree: &Tree, dest: &Path, map: &IdMap) -> Result<(
         xattrs: BTreeMap::new(),
         kind: EntryKind::Directory,
     };
-    let name = dest.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = RelPath::new(name)
-        .map_err(|_| StoreError::BadName { path: dest.into(), why: "its name is not UTF-8" })?;
-    finish_folder(&name, dest, &top, map)
+    finish_folder(dest, &top, map)
 }
 
-fn finish_folder(path: &RelPath, to: &Path, entry: &Entry, map: &IdMap) -> Result<(), StoreError> {
+fn finish_folder(to: &Path, entry: &Entry, map: &IdMap) -> Result<(), StoreError> {
     let folder = rustix::fs::open(to, FOLDER, Mode::empty()).at("cannot open", to)?;
-    finish(&File::from(folder), path, to, entry, map)
+    finish(&File::from(folder), to, entry, map)
 }
 
 /// Owner first, since the system takes set-id bits and capabilities away with a change of owner; time last.
-fn finish(file: &File, path: &RelPath, to: &Path, entry: &Entry, map: &IdMap) -> Result<(), StoreError> {
+fn finish(file: &File, to: &Path, entry: &Entry, map: &IdMap) -> Result<(), StoreError> {
     let (uid, gid) = outside(to, entry, map)?;
     let now = rustix::fs::fstat(file).at("cannot look at", to)?;
     if (now.st_uid, now.st_gid) != (uid, gid) {
         let done = rustix::fs::fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-        done.map_err(|error| StoreError::Owner { path: path.clone(), uid, gid, source: error.into() })?;
+        done.map_err(|error| StoreError::Owner { path: to.into(), uid, gid, source: error.into() })?;
     }
     let written = attributes::write(file.as_fd(), &entry.xattrs, map);
     written.map_err(|refusal| refused(refusal, "cannot set the extended attributes of", to))?;
@@ -92,13 +88,13 @@ fn finish(file: &File, path: &RelPath, to: &Path, entry: &Entry, map: &IdMap) ->
     rustix::fs::futimens(file, &times(entry)).at("cannot set the time of", to)
 }
 
-fn own_link(path: &RelPath, to: &Path, entry: &Entry, map: &IdMap) -> Result<(), StoreError> {
+fn own_link(to: &Path, entry: &Entry, map: &IdMap) -> Result<(), StoreError> {
     let (uid, gid) = outside(to, entry, map)?;
     let now = rustix::fs::lstat(to).at("cannot look at", to)?;
     if (now.st_uid, now.st_gid) != (uid, gid) {
         let owner = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         let done = rustix::fs::chownat(CWD, to, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW);
-        done.map_err(|error| StoreError::Owner { path: path.clone(), uid, gid, source: error.into() })?;
+        done.map_err(|error| StoreError::Owner { path: to.into(), uid, gid, source: error.into() })?;
     }
     rustix::fs::utimensat(CWD, to, &times(entry), AtFlags::SYMLINK_NOFOLLOW).at("cannot set the time of", to)
 }

@@ -126,16 +126,22 @@ impl Tree {
     /// A tree of these entries. Every folder above an entry must be there too, and a hard link must lead to a
     /// file whose name comes before its own.
     pub fn new(entries: BTreeMap<RelPath, Entry>) -> Result<Self, TreeError> {
+        let mut above = None;
         for (path, entry) in &entries {
             let wrong = |why| TreeError::Entry { path: path.clone(), why };
             entry.check().map_err(wrong)?;
             if path.as_str().split('/').count() > MAX_DEPTH {
                 return Err(wrong("it lies deeper than 128 folders"));
             }
-            match path.parent().map(|parent| entries.get(&parent).map(|entry| &entry.kind)) {
-                None | Some(Some(EntryKind::Directory)) => {}
-                Some(None) => return Err(wrong("the folder above it is missing")),
-                Some(Some(_)) => return Err(wrong("what is above it is not a folder")),
+            if let Some(parent) = path.parent()
+                && above != Some(parent.as_str())
+            {
+                // Most entries lie in the same folder as the one before them.
+                match entries.get_key_value(&parent).map(|(name, above)| (name, &above.kind)) {
+                    Some((name, EntryKind::Directory)) => above = Some(name.as_str()),
+                    Some(_) => return Err(wrong("what is above it is not a folder")),
+                    None => return Err(wrong("the folder above it is missing")),
+                }
             }
             if let EntryKind::HardLink { to } = &entry.kind {
                 match entries.get(to) {

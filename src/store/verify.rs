@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -179,6 +180,7 @@ impl Store {
     /// The objects whose bytes are not those of their name, read by as many threads as there are processors.
     #[allow(clippy::disallowed_methods, reason = "how many threads read reaches no output")]
     fn damaged(&self, objects: &[(Digest, u64)]) -> Result<Vec<Digest>, StoreError> {
+        const EIO: i32 = rustix::io::Errno::IO.raw_os_error();
         let next = AtomicUsize::new(0);
         let threads = thread::available_parallelism().map_or(1, usize::from).min(8);
         let work = || -> Result<Vec<Digest>, StoreError> {
@@ -189,6 +191,10 @@ impl Store {
                     Ok(_) => bad.push(*digest),
                     // Another process has removed or replaced it meanwhile.
                     Err(StoreError::Missing { .. }) => {}
+                    // The disk cannot read it any more.
+                    Err(StoreError::Io { source, .. }) if source.raw_os_error() == Some(EIO) => {
+                        bad.push(*digest)
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -196,7 +202,8 @@ impl Store {
         };
         let mut bad = thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            let results = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Ok(Vec::new())));
+            let results =
+                workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
             results.collect::<Result<Vec<_>, _>>()
         })?
         .concat();
