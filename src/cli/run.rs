@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use super::failure::Kind;
 use super::{Failure, Global};
 use crate::base::{RelPath, SourceDate};
-use crate::runner::{Command, LayOut, Root, RunError, Runner};
+use crate::runner::{Command, Root, RunError, Runner};
+use crate::store::{Store, StoreError};
 
 /// Run a command inside an image, without network, as a step would be.
 ///
@@ -24,7 +24,7 @@ pub struct Args {
     /// Set SOURCE_DATE_EPOCH; times of /out are no later.
     #[arg(long, value_name = "TIME")]
     source_date: Option<SourceDate>,
-    /// The image: its digest in the store, or a folder.
+    /// The image: its digest in the store, an OCI layout, or a folder that is a root.
     #[arg(value_name = "IMAGE")]
     image: String,
     /// The command and its arguments.
@@ -45,8 +45,8 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         let message = format!("the output folder '{}' is there already", out.display());
         return Err(Failure::new(Kind::Usage, message).hint("name one that is not"));
     }
-    let root = resolve(&args.image)?;
-    let runner = Runner::new(&store, executable()?, lay_out())?;
+    let root = resolve(&store, &args.image)?;
+    let runner = Runner::new(&store, executable()?)?;
     let command = Command {
         root,
         binds: args.bind_ro,
@@ -62,21 +62,26 @@ pub fn executable() -> Result<PathBuf, Failure> {
     std::env::current_exe().map_err(|error| Failure::from_error(Kind::Surroundings, &error))
 }
 
-/// How roots of images are laid out.
-pub fn lay_out() -> LayOut {
-    Arc::new(|_, _, _, _| Err("laying out images is not part of this version".into()))
-}
-
-fn resolve(image: &str) -> Result<Root, Failure> {
+/// The image that a person named.
+fn resolve(store: &Store, image: &str) -> Result<Root, Failure> {
     if let Ok(digest) = image.parse() {
         return Ok(Root::Image(digest));
     }
     let path = Path::new(image);
+    if path.join("oci-layout").is_file() {
+        let imported = crate::oci::import(store, path, None);
+        return Ok(Root::Image(imported.map_err(|error| Failure::from_error(Kind::Input, &error))?));
+    }
     if path.is_dir() {
         return Ok(Root::Folder(path.to_owned()));
     }
     let message = format!("'{image}' is no image: neither a digest such as sha256:…, nor a folder");
-    Err(Failure::new(Kind::Usage, message))
+    let failure = Failure::new(Kind::Usage, message);
+    Err(if path.is_file() {
+        failure.hint(format!("for a lock of packages, run 'gander image build {image}' and give its digest"))
+    } else {
+        failure
+    })
 }
 
 impl From<RunError> for Failure {
@@ -84,13 +89,15 @@ impl From<RunError> for Failure {
         let kind = match &error {
             RunError::Native { .. } | RunError::Root { .. } | RunError::Execute { .. } => Kind::Input,
             RunError::Platform { .. } => Kind::Usage,
-            RunError::Store { source, .. } => store_kind(source),
+            RunError::NoRoot { .. } => Kind::Bug,
+            RunError::Store { source, .. } => match source {
+                StoreError::Missing { .. } | StoreError::Damaged { .. } | StoreError::BadTree { .. } => {
+                    Kind::Input
+                }
+                _ => Kind::Surroundings,
+            },
             _ => Kind::Surroundings,
         };
         Self::from_error(kind, &error)
     }
-}
-
-fn store_kind(_error: &crate::store::StoreError) -> Kind {
-    Kind::Surroundings
 }

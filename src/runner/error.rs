@@ -105,6 +105,12 @@ pub enum RunError {
         /// What this machine is.
         host: String,
     },
+    /// A step that is a program has no root to run in: a bug in what planned it.
+    #[error("{label} runs a program and names no image")]
+    NoRoot {
+        /// The step.
+        label: String,
+    },
     /// The root of an image could not be laid out. Its sources tell why.
     #[error("cannot lay out the root of the image {image}")]
     Root {

@@ -12,8 +12,9 @@ use std::time::Duration;
 use super::error::{Cause, Ended, RunError};
 use super::ids::{self, Ids, Writer};
 use super::probe;
-use super::request::{Go, Report, Request, Stage, receive, send};
+use super::request::{Errand, Go, Report, Request, Stage, Task, receive, send};
 use super::sys;
+use crate::base::Digest;
 use crate::store::Extent;
 
 /// How much of a log an error shows.
@@ -22,9 +23,15 @@ const TAIL: u64 = 4096;
 /// Where a jail's output goes.
 pub(super) enum Output<'a> {
     /// Into a log file.
-    Log { file: &'a File, path: &'a Path },
+    Log { file: &'a File, path: Option<&'a Path> },
     /// To where gander's own goes, and its input comes from there.
     Terminal,
+}
+
+/// How it went.
+pub(super) enum Done {
+    Ended(Ended),
+    Captured(Digest),
 }
 
 /// What to run and how.
@@ -45,6 +52,18 @@ impl Job<'_> {
     /// Runs it to its end: when this returns, no process of it is left. How a program ended is no
     /// error here.
     pub fn run(&self, request: &Request) -> Result<Ended, RunError> {
+        match self.perform(request)? {
+            Done::Ended(ended) => Ok(ended),
+            Done::Captured(_) => Err(host("understand the jail")(io::ErrorKind::InvalidData.into())),
+        }
+    }
+
+    /// Does an errand within the map.
+    pub fn errand(&self, errand: Errand) -> Result<Done, RunError> {
+        self.perform(&Request { interactive: false, task: Task::Errand(errand) })
+    }
+
+    fn perform(&self, request: &Request) -> Result<Done, RunError> {
         let (ours, theirs) = UnixStream::pair().map_err(host("make a socket pair"))?;
         let mut child = Ending(self.spawn(theirs)?);
         let interactive = request.interactive;
@@ -85,7 +104,7 @@ impl Job<'_> {
         socket: &UnixStream,
         request: &Request,
         child: &Child,
-    ) -> Option<Result<Ended, RunError>> {
+    ) -> Option<Result<Done, RunError>> {
         let talk = || -> io::Result<()> {
             send(socket, request)?;
             if request.interactive { send_stdin(socket) } else { Ok(()) }
@@ -111,11 +130,12 @@ impl Job<'_> {
         self.last_report(receive(socket))
     }
 
-    fn last_report(&self, report: io::Result<Report>) -> Option<Result<Ended, RunError>> {
+    fn last_report(&self, report: io::Result<Report>) -> Option<Result<Done, RunError>> {
         let label = || self.label.to_owned();
         Some(match report {
-            Ok(Report::Exited(code)) => Ok(Ended::Exited(code)),
-            Ok(Report::Signalled(signal)) => Ok(Ended::Signalled(signal)),
+            Ok(Report::Exited(code)) => Ok(Done::Ended(Ended::Exited(code))),
+            Ok(Report::Signalled(signal)) => Ok(Done::Ended(Ended::Signalled(signal))),
+            Ok(Report::Captured(tree)) => Ok(Done::Captured(tree)),
             Ok(Report::Native(messages)) => {
                 let mut messages = messages.into_iter();
                 let message = messages.next().unwrap_or_default();
@@ -129,7 +149,6 @@ impl Job<'_> {
                     }
                     Stage::Mounts | Stage::Confine => RunError::Setup { label: label(), doing, source },
                     Stage::Execute => RunError::Execute { label: label(), doing, source },
-                    Stage::Errand => RunError::Host { doing, source },
                 })
             }
             Ok(Report::Entered) => Err(host("understand the jail")(io::ErrorKind::InvalidData.into())),
@@ -174,7 +193,7 @@ impl Job<'_> {
     pub fn tail(&self) -> (Option<PathBuf>, String) {
         match &self.output {
             Output::Terminal => (None, String::new()),
-            Output::Log { file, path } => (Some(path.to_path_buf()), tail(file).unwrap_or_default()),
+            Output::Log { file, path } => (path.map(Path::to_path_buf), tail(file).unwrap_or_default()),
         }
     }
 }

@@ -19,6 +19,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid, UnshareFlags};
 use super::mounts;
 use super::request::{Cell, Go, Report, Request, Stage, Task, Work, receive, send};
 use super::sys;
+use super::within;
 use crate::plan::StepIo;
 
 /// What carries out native steps: given the kind and the folders.
@@ -94,13 +95,17 @@ fn outer(socket: &UnixStream, native: Native<'_>) -> io::Result<ExitCode> {
     let Go = receive(socket)?;
     let done = match request.task {
         Task::Cell(cell) => cell_outer(socket, cell, terminal, native),
-        Task::Remove(path) => become_root()
-            .at(Stage::Errand, "become root of the map")
-            .and_then(|()| {
-                let removed = crate::store::remove_tree(&path);
-                removed.at(Stage::Errand, &format!("remove '{}'", path.display()))
+        Task::Errand(errand) => {
+            become_root().at(Stage::Namespaces, "become root of the map").and_then(|()| {
+                within::run(&errand)
+                    .map_err(|error| causes(&*error))
+                    .map_or_else(
+                        |causes| send(socket, &Report::Native(causes)),
+                        |report| send(socket, &report),
+                    )
+                    .at(Stage::Execute, "answer")
             })
-            .and_then(|()| send(socket, &Report::Exited(0)).at(Stage::Errand, "answer")),
+        }
     };
     match done {
         Ok(()) => Ok(ExitCode::SUCCESS),
@@ -283,13 +288,8 @@ fn step(
             match native(kind, &io) {
                 Ok(()) => std::process::exit(0),
                 Err(error) => {
-                    let mut causes = vec![error.to_string()];
-                    let mut source = error.source();
-                    while let Some(cause) = source {
-                        causes.push(cause.to_string());
-                        source = cause.source();
-                    }
-                    send(socket, &Report::Native(causes)).at(Stage::Execute, "report the step's error")?;
+                    send(socket, &Report::Native(causes(&*error)))
+                        .at(Stage::Execute, "report the step's error")?;
                     std::process::exit(1)
                 }
             }
@@ -299,6 +299,17 @@ fn step(
 
 fn libc_error(errno: i32) -> io::Error {
     io::Error::from_raw_os_error(errno)
+}
+
+/// An error and what caused it, in order.
+fn causes(error: &dyn Error) -> Vec<String> {
+    let mut causes = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    causes
 }
 
 /// Gives up every right that the step does not need.

@@ -33,9 +33,9 @@ mod roots;
 mod run;
 mod stage;
 mod sys;
+mod within;
 
 pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
 pub use jail::{Native, enter};
-pub use roots::LayOut;
-pub use run::{Command, Outcome, Root, RunOptions, Runner};
+pub use run::{Command, LayOut, Outcome, Root, RunOptions, Runner};
 pub use rustix::thread::CapabilitySet;

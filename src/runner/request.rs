@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{RelPath, SourceDate};
+use crate::base::{Digest, RelPath, SourceDate};
 
 /// No message is larger; a command line cannot be either.
 const LIMIT: u32 = 16 << 20;
@@ -35,8 +35,19 @@ pub(super) struct Request {
 pub(super) enum Task {
     /// A step in a jail.
     Cell(Cell),
-    /// Remove a folder whose files belong to the map's ids. No jail, only the map.
-    Remove(PathBuf),
+    /// What needs the ids of the map, but no jail.
+    Errand(Errand),
+}
+
+/// What an ordinary user cannot do to files of the map's other ids from outside the map.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Errand {
+    /// Remove a folder.
+    Remove { folder: PathBuf },
+    /// Lay out an image.
+    LayOut { store: PathBuf, image: Digest, dest: PathBuf },
+    /// Take in a folder as a tree.
+    Capture { store: PathBuf, folder: PathBuf, clamp: SourceDate },
 }
 
 /// The jail of a step.
@@ -81,8 +92,10 @@ pub(super) enum Report {
     Entered,
     /// It could not be set up.
     Failed { stage: Stage, doing: String, errno: i32 },
-    /// The native step failed: its error and what caused that, in order.
+    /// The native step or the errand failed: its error and what caused that, in order.
     Native(Vec<String>),
+    /// The tree that was taken in.
+    Captured(Digest),
     /// The program (or the process of the native step) ended.
     Exited(i32),
     /// A signal ended it.
@@ -100,8 +113,6 @@ pub(super) enum Stage {
     Confine,
     /// Starting the program.
     Execute,
-    /// Doing an errand within the map.
-    Errand,
 }
 
 /// Sends one message.

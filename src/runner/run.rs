@@ -1,6 +1,7 @@
 //! Running an action, or a person's command.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,18 +10,22 @@ use std::time::{Duration, Instant};
 use rustix::thread::CapabilitySet;
 
 use super::error::{Ended, ProgramFailure, RunError};
-use super::host::{Job, Output, host};
+use super::host::{Done, Job, Output, host};
 use super::ids::{Ids, Writer};
 use super::probe;
-use super::request::{Bind, Cell, Request, Task, Work};
-use super::roots::{self, LayOut};
-use super::stage::{self, Stage};
+use super::request::{Bind, Cell, Errand, Request, Task, Work};
+use super::roots;
+use super::stage::Stage;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::plan::{Action, Executor};
 use crate::store::{IdMap, Scratch, Store, StoreError, Tree};
 
 /// How long a step may take unless told otherwise.
 const DEADLINE: Duration = Duration::from_secs(3600);
+
+/// How the root of an image is laid out at a path where nothing is, with the mount points of a jail.
+pub type LayOut =
+    Arc<dyn Fn(&Store, &Digest, &Path, &IdMap) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync>;
 
 /// Runs steps, each in its own jail. May be used by several threads at once.
 pub struct Runner {
@@ -93,17 +98,25 @@ pub struct Command {
 
 impl Runner {
     /// A runner that keeps its files in this store and starts this gander executable as its inside.
-    pub fn new(store: &Store, gander: PathBuf, lay_out: LayOut) -> Result<Self, RunError> {
+    pub fn new(store: &Store, gander: PathBuf) -> Result<Self, RunError> {
         let ids = probe::ids()?;
         let map = ids.map().map_err(|error| RunError::NoIds {
             reason: format!("the ranges that it may use are not usable: {error}"),
             cure: "let root correct /etc/subuid and /etc/subgid".into(),
         })?;
+        let lay_out: LayOut =
+            Arc::new(|store, image, dest, map| Ok(crate::oci::lay_out(store, image, dest, map)?));
         let runner = Self { store: store.clone(), gander, ids, map, lay_out, cpus: Cpus::new() };
         for path in store.leftovers() {
             runner.remove(path)?;
         }
         Ok(runner)
+    }
+
+    /// The same runner with roots from elsewhere: for tests that have no image.
+    #[must_use]
+    pub fn with_roots(self, lay_out: LayOut) -> Self {
+        Self { lay_out, ..self }
     }
 
     /// The ids that steps get.
@@ -127,12 +140,8 @@ impl Runner {
         let root = match (&step.executor, &action.root) {
             (Executor::Program(_), Some(image)) => Some(self.image_root(image)?),
             (Executor::Native(_), None) => None,
-            _ => {
-                return Err(RunError::Root {
-                    image: action.key(),
-                    source: "a program needs the root of an image, and a native step has none".into(),
-                });
-            }
+            (Executor::Program(_), None) => return Err(RunError::NoRoot { label }),
+            (Executor::Native(_), Some(_)) => None,
         };
         let scratch = self.store.scratch(&step.kind).map_err(in_store("make a scratch folder"))?;
         let stage = Stage::new(scratch.path(), &self.ids)?;
@@ -161,7 +170,7 @@ impl Runner {
             ids: &self.ids,
             label: &label,
             deadline: Some(options.deadline),
-            output: Output::Log { file: &log, path: &log_path },
+            output: Output::Log { file: &log, path: Some(&log_path) },
         };
         let ended = job.run(&Request { interactive: false, task: Task::Cell(cell) });
         drop(cpu);
@@ -178,7 +187,7 @@ impl Runner {
             }
         });
         let captured = match done {
-            Ok(()) => self.capture(&stage.output, step.source_date).map_err(in_store("take in the output")),
+            Ok(()) => self.capture(&stage.output, step.source_date, &label),
             Err(error) => Err(self.keep_log(error, &action.key(), &stage.log)),
         };
         self.clear(scratch)?;
@@ -224,23 +233,62 @@ impl Runner {
                 // An output without a source date keeps the times that it has.
                 let clamp = command.source_date.or(SourceDate::from_seconds(i64::from(u32::MAX)).ok());
                 clamp.map_or(Ok(()), |clamp| {
-                    let tree = self.capture(&stage.output, clamp)?;
-                    crate::store::lay_out(&self.store, &tree, output, &IdMap::own())
+                    let tree = self.capture(&stage.output, clamp, label)?;
+                    let laid_out = crate::store::lay_out(&self.store, &tree, output, &IdMap::own());
+                    laid_out.map_err(in_store("bring out the output"))
                 })
             }
             _ => Ok(()),
         };
         self.clear(scratch)?;
-        taken.map_err(in_store("bring out /out"))?;
+        taken?;
         ended
     }
 
-    fn capture(&self, output: &Path, clamp: SourceDate) -> Result<Tree, StoreError> {
-        crate::store::capture(&self.store, output, &self.map, clamp)
+    fn capture(&self, output: &Path, clamp: SourceDate, label: &str) -> Result<Tree, RunError> {
+        let plain = crate::store::capture(&self.store, output, &self.map, clamp);
+        let failed =
+            |source| RunError::Store { label: label.into(), doing: "take in the output".into(), source };
+        match (plain, self.ids.writer) {
+            (Err(_), Writer::Helpers) => {
+                let store = self.store.root().to_owned();
+                match self.errand(label, Errand::Capture { store, folder: output.to_owned(), clamp })? {
+                    Done::Captured(tree) => self.store.tree(&tree).map_err(failed),
+                    Done::Ended(ended) => Err(lost(label, ended)),
+                }
+            }
+            (plain, _) => plain.map_err(failed),
+        }
     }
 
     fn image_root(&self, image: &Digest) -> Result<PathBuf, RunError> {
-        roots::root(&self.store, image, &self.ids, &self.map, &self.lay_out)
+        roots::root(&self.store, image, &self.ids, |dest| {
+            let plain = (self.lay_out)(&self.store, image, dest, &self.map);
+            match (plain, self.ids.writer) {
+                (Err(_), Writer::Helpers) => {
+                    self.remove(dest)?;
+                    let label = format!("the root of the image {image}");
+                    let (store, to) = (self.store.root().to_owned(), dest.to_owned());
+                    let laid_out = self.errand(&label, Errand::LayOut { store, image: *image, dest: to });
+                    match laid_out {
+                        Ok(Done::Ended(Ended::Exited(0))) => Ok(()),
+                        Ok(_) => Err(lost(&label, Ended::Exited(1))),
+                        Err(error) => {
+                            self.remove(dest)?;
+                            Err(error)
+                        }
+                    }
+                }
+                (plain, _) => plain.map_err(|source| RunError::Root { image: *image, source }),
+            }
+        })
+    }
+
+    /// Does something with the rights of the map's root.
+    fn errand(&self, label: &str, errand: Errand) -> Result<Done, RunError> {
+        let log = tempfile::tempfile().map_err(host("make a temporary file"))?;
+        let output = Output::Log { file: &log, path: None };
+        Job { gander: &self.gander, ids: &self.ids, label, deadline: Some(DEADLINE), output }.errand(errand)
     }
 
     /// Moves the log of a failed step to where it stays, and says so in the error.
@@ -269,27 +317,22 @@ impl Runner {
     }
 
     fn remove(&self, path: &Path) -> Result<(), RunError> {
-        let removed = stage::remove(path);
+        let removed = crate::store::remove_tree(path);
         match (removed, self.ids.writer) {
             (Ok(()), _) => Ok(()),
             (Err(_), Writer::Helpers) => {
-                let log = tempfile::tempfile().map_err(host("make a temporary file"))?;
                 let label = format!("the removal of '{}'", path.display());
-                let output = Output::Log { file: &log, path: Path::new("") };
-                let job = Job {
-                    gander: &self.gander,
-                    ids: &self.ids,
-                    label: &label,
-                    deadline: Some(DEADLINE),
-                    output,
-                };
-                job.run(&Request { interactive: false, task: Task::Remove(path.to_owned()) }).map(|_| ())
+                self.errand(&label, Errand::Remove { folder: path.to_owned() }).map(|_| ())
             }
             (Err(source), Writer::Direct) => {
                 Err(RunError::Host { doing: format!("remove '{}'", path.display()), source })
             }
         }
     }
+}
+
+fn lost(label: &str, ended: Ended) -> RunError {
+    RunError::Lost { label: label.into(), status: format!("it {ended}"), log: None, tail: String::new() }
 }
 
 fn standard_binds(stage: &Stage) -> Vec<Bind> {

@@ -113,11 +113,6 @@ pub(super) fn set_old(path: &Path) -> io::Result<()> {
     File::open(path)?.set_times(FileTimes::new().set_modified(old).set_accessed(old))
 }
 
-/// Removes a folder; an error where that needs the rights of the map.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
-    crate::store::remove_tree(path)
-}
-
 impl Stage {
     /// Makes the place below `/in` where a file or folder of the host is to be seen.
     pub fn mount_point(&self, source: &Path, target: &RelPath) -> Result<(), RunError> {

@@ -1,0 +1,466 @@
+//! Steps in their jail, as root and as an ordinary user.
+//!
+//! A test binary without the usual harness, since it is its own jail: a runner starts it as it would start
+//! gander, and then it must not have threads. Started by root it runs every case as root and once more as an
+//! ordinary user that has subordinate ids. A name as argument runs only the cases that contain it; `bench`
+//! prints what steps cost.
+#![allow(clippy::disallowed_methods, reason = "tests drive programs and look at the host")]
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gander::base::{Digest, RelPath, SourceDate};
+use gander::plan::{Action, Executor, ResolvedInput, Step, StepIo};
+use gander::runner::{self, CapabilitySet, LayOut, RunError, RunOptions, Runner};
+use gander::store::{IdMap, Store};
+
+type Failed = Box<dyn Error + Send + Sync>;
+
+const TOOLS: [&str; 17] = [
+    "bash", "cat", "chmod", "chown", "env", "hostname", "id", "ls", "mkdir", "mount", "nproc", "sh", "sleep",
+    "stat", "touch", "uname", "setpriv",
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("jail") => runner::enter(&native),
+        Some("suite") => suite(arguments.get(1).map_or("", String::as_str)),
+        Some("hang") => hang(Path::new(&arguments[1])),
+        Some("bench") => bench(),
+        first => everybody(first.filter(|name| !name.starts_with('-')).unwrap_or("")),
+    }
+}
+
+/// Native steps of these tests.
+fn native(kind: &str, io: &StepIo) -> Result<(), Box<dyn Error>> {
+    let list = |path: &str| -> Result<String, std::io::Error> {
+        let mut names: Vec<_> = fs::read_dir(path)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<Result<_, std::io::Error>>()?;
+        names.sort();
+        Ok(names.join(" "))
+    };
+    match kind {
+        "nothing" => Ok(()),
+        "look" => {
+            let input = fs::read_to_string(io.inputs.join("a/hello"))?;
+            fs::write(io.scratch.join("scratch"), "x")?;
+            let refused = fs::write(io.inputs.join("new"), "x").is_err() && fs::write("/new", "x").is_err();
+            let seen =
+                format!("{} | {} | {input} | {:?} | refused {refused}", list("/")?, list("/in")?, io.params);
+            Ok(fs::write(io.output.join("seen"), seen)?)
+        }
+        "fail" => Err(Box::new(
+            fs::read("/no/such/file")
+                .map(|_| Digest::of(""))
+                .map_err(|error| {
+                    let wrapped: Box<dyn Error> = format!("the goose is gone ({error})").into();
+                    std::io::Error::other(wrapped.to_string())
+                })
+                .unwrap_err(),
+        )),
+        "panic" => panic!("the goose panics"),
+        kind => Err(format!("unknown kind {kind}").into()),
+    }
+}
+
+/// All cases, as root and as an ordinary user.
+fn everybody(filter: &str) -> ExitCode {
+    let mut failed = !run_suite(std::env::current_exe().unwrap().as_path(), filter, None);
+    if rustix::process::geteuid().is_root() {
+        // A copy that an ordinary user can reach.
+        let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/tmp").unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let copy = folder.path().join("runner");
+        fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        match ordinary_user() {
+            Some(user) => failed |= !run_suite(&copy, filter, Some(&user)),
+            None => {
+                eprintln!(
+                    "SKIPPED: runner as an ordinary user: nobody here has subordinate ids (useradd -m goose)"
+                );
+                failed |= std::env::var("CI").is_ok_and(|ci| ci == "true");
+            }
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn run_suite(binary: &Path, filter: &str, user: Option<&str>) -> bool {
+    let mut command = match user {
+        None => Command::new(binary),
+        Some(user) => {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", user, "--regid", user, "--clear-groups"]).arg(binary);
+            command
+        }
+    };
+    println!("as {}:", user.unwrap_or("this user"));
+    command.args(["suite", filter]).current_dir("/").status().unwrap().success()
+}
+
+fn ordinary_user() -> Option<String> {
+    let subuid = fs::read_to_string("/etc/subuid").ok()?;
+    let subgid = fs::read_to_string("/etc/subgid").ok()?;
+    let passwd = fs::read_to_string("/etc/passwd").ok()?;
+    let known = |text: &str, name: &str| text.lines().any(|line| line.split(':').next() == Some(name));
+    let name = |line: &str| line.split(':').next().map(str::to_owned);
+    subuid
+        .lines()
+        .filter_map(name)
+        .find(|name| known(&subgid, name) && known(&passwd, name) && name != "root")
+}
+
+fn suite(filter: &str) -> ExitCode {
+    let mut failures = 0;
+    let world = World::new();
+    for (name, case) in CASES {
+        if !name.contains(filter) {
+            continue;
+        }
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| case(&world)));
+        println!("  {name} ... {}", if outcome.is_ok() { "ok" } else { "FAILED" });
+        failures += i32::from(outcome.is_err());
+    }
+    if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+struct World {
+    _folder: tempfile::TempDir,
+    store: Store,
+    runner: Runner,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/var/tmp").unwrap();
+        let (store, runner) = at(&folder.path().join("store"));
+        Self { _folder: folder, store, runner }
+    }
+
+    fn run(&self, action: &Action) -> Result<Digest, RunError> {
+        self.run_with(action, &RunOptions::default())
+    }
+
+    fn run_with(&self, action: &Action, options: &RunOptions) -> Result<Digest, RunError> {
+        let outcome = self.runner.run(action, options);
+        // Nothing of any id is left, whatever happened.
+        let left: Vec<_> = fs::read_dir(self.store.root().join("tmp"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .filter(|name| !name.ends_with("-objects"))
+            .collect();
+        assert_eq!(left, [] as [String; 0]);
+        Ok(outcome?.tree)
+    }
+
+    fn output(&self, tree: &Digest, name: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let dest = folder.path().join("tree");
+        gander::store::lay_out(&self.store, &self.store.tree(tree).unwrap(), &dest, &IdMap::own()).unwrap();
+        fs::read_to_string(dest.join(name)).unwrap()
+    }
+}
+
+fn at(path: &Path) -> (Store, Runner) {
+    let store = Store::open(path).unwrap();
+    let lay_out: LayOut = Arc::new(|_, _, dest, _| small_root(dest));
+    let runner = Runner::new(&store, std::env::current_exe().unwrap()).unwrap().with_roots(lay_out);
+    (store, runner)
+}
+
+/// A root of a few tools of this host and the libraries that they need.
+fn small_root(dest: &Path) -> Result<(), Failed> {
+    for folder in ["usr/bin", "var/tmp", "etc"] {
+        fs::create_dir_all(dest.join(folder))?;
+    }
+    for (folder, mode) in gander::oci::MOUNTPOINTS {
+        fs::create_dir(dest.join(folder))?;
+        fs::set_permissions(dest.join(folder), fs::Permissions::from_mode(mode))?;
+    }
+    symlink("usr/bin", dest.join("bin"))?;
+    let mut files = Vec::new();
+    for tool in TOOLS {
+        let path =
+            ["/usr/bin", "/bin"].iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
+        let path = path.ok_or(format!("this host has no {tool}"))?;
+        let libraries = Command::new("ldd").arg(&path).stderr(Stdio::null()).output()?;
+        let text = String::from_utf8(libraries.stdout)?;
+        files.extend(text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from));
+        fs::copy(&path, dest.join("usr/bin").join(tool))?;
+    }
+    for file in files {
+        let copy = dest.join(file.strip_prefix("/")?);
+        fs::create_dir_all(copy.parent().unwrap())?;
+        fs::copy(file, copy)?;
+    }
+    let locale = Path::new("usr/lib/locale/C.utf8");
+    for folder in [locale.to_owned(), locale.join("LC_MESSAGES")] {
+        fs::create_dir_all(dest.join(&folder))?;
+        for entry in fs::read_dir(Path::new("/").join(&folder))? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                fs::copy(entry.path(), dest.join(&folder).join(entry.file_name()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn program(script: &str) -> Action {
+    action(
+        "test",
+        Executor::Program(["bash", "-c", script].map(String::from).into()),
+        Some(Digest::of("small root")),
+    )
+}
+
+fn action(kind: &str, executor: Executor, root: Option<Digest>) -> Action {
+    let step = Step {
+        kind: kind.into(),
+        label: "goose".into(),
+        params: BTreeMap::from([("colour".into(), "grey".into())]),
+        inputs: BTreeMap::new(),
+        root: None,
+        platform: "x86_64".into(),
+        source_date: SourceDate::from_seconds(1_700_000_000).unwrap(),
+        executor,
+    };
+    Action { step, inputs: BTreeMap::new(), root }
+}
+
+fn with_inputs(world: &World, mut action: Action) -> Action {
+    let file = world.store.put_bytes(b"hello").unwrap();
+    action.inputs.insert(RelPath::new("a/hello").unwrap(), ResolvedInput::File(file));
+    action
+}
+
+/// Whether a process with this in its command line exists, other than this one.
+fn exists(marker: &str) -> bool {
+    fs::read_dir("/proc").unwrap().filter_map(Result::ok).any(|entry| {
+        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&command).split('\0').any(|word| word == marker)
+    })
+}
+
+fn eventually(what: impl Fn() -> bool) -> bool {
+    (0..200).any(|_| {
+        what() || {
+            std::thread::sleep(Duration::from_millis(50));
+            false
+        }
+    })
+}
+
+type Case = (&'static str, fn(&World));
+
+const CASES: [Case; 13] = [
+    ("environment", environment),
+    ("file_system", file_system),
+    ("rights", rights),
+    ("network", network),
+    ("kept_capabilities", kept_capabilities),
+    ("output_is_the_same_for_all", output_is_the_same_for_all),
+    ("failure", failure),
+    ("signal", signal),
+    ("deadline", deadline),
+    ("death_of_the_parent", death_of_the_parent),
+    ("native_step", native_step),
+    ("native_failure", native_failure),
+    ("missing_program", missing_program),
+];
+
+fn environment(world: &World) {
+    let script = "while read -r line; do echo \"$line\"; done < <(env) > /out/env; { hostname; nproc; id; pwd; umask; \
+                  cat /proc/self/uid_map | (read a b c; echo $a $c); ulimit -c; uname -m; } > /out/seen; cat > /out/stdin";
+    let tree = world.run(&program(script)).unwrap();
+    let mut lines: Vec<_> = world.output(&tree, "env").lines().map(str::to_owned).collect();
+    // These three are the shell's own.
+    lines.retain(|line| !["PWD=", "SHLVL=", "_="].iter().any(|own| line.starts_with(own)));
+    lines.sort();
+    let expected = [
+        "HOME=/build",
+        "LC_ALL=C.UTF-8",
+        "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+        "SOURCE_DATE_EPOCH=1700000000",
+        "TMPDIR=/tmp",
+        "TZ=UTC",
+    ];
+    assert_eq!(lines, expected);
+    let seen = world.output(&tree, "seen");
+    let lines: Vec<_> = seen.lines().collect();
+    assert_eq!(lines[..5], ["gander", "1", "uid=0 gid=0 groups=0", "/build", "0022"]);
+    assert!(lines[5].starts_with("0 "), "{seen}");
+    assert_eq!(lines[6..], ["0", "x86_64"]);
+    assert_eq!(world.output(&tree, "stdin"), "");
+}
+
+fn file_system(world: &World) {
+    let script = "set -e; ls / > /out/root; ls /dev > /out/dev; \
+                  for p in /x /in/x /dev/x /etc/x; do if (echo x > $p) 2>/dev/null; then echo $p is writable; exit 1; fi; done; \
+                  for p in /tmp/x /var/tmp/x /build/x /dev/shm/x; do echo x > $p; done; \
+                  echo x > /dev/null; cat /in/a/hello > /out/hello; stat -c '%a %Y' /in/a/hello /in/a /in > /out/stat; \
+                  ls /proc/self/fd > /out/fds; \
+                  if cat /proc/1/environ; then exit 1; fi";
+    let _inherited = fs::File::open("/").unwrap();
+    let tree = world.run(&with_inputs(world, program(script))).unwrap();
+    let root = world.output(&tree, "root");
+    assert!(!root.contains("home") && root.contains("build"), "{root}");
+    let dev = world.output(&tree, "dev");
+    assert_eq!(
+        dev.split_whitespace().collect::<Vec<_>>(),
+        "fd full null random shm stderr stdin stdout urandom zero".split(' ').collect::<Vec<_>>()
+    );
+    assert_eq!(world.output(&tree, "hello"), "hello");
+    assert_eq!(world.output(&tree, "stat"), "444 1\n755 1\n755 1\n");
+    assert_eq!(world.output(&tree, "fds"), "0\n1\n2\n3\n");
+}
+
+fn rights(world: &World) {
+    let script = "touch /out/f; if chown 5:6 /out/f || mount -t tmpfs none /tmp || setpriv --reuid 7 true; then exit 1; fi; \
+                  while read -r line; do case $line in Cap*|NoNew*) echo $line;; esac; done < /proc/self/status > /out/status";
+    let tree = world.run(&program(script)).unwrap();
+    let none = "0000000000000000";
+    let expected = format!(
+        "CapInh: {none}\nCapPrm: {none}\nCapEff: {none}\nCapBnd: {none}\nCapAmb: {none}\nNoNewPrivs: 1\n"
+    );
+    assert_eq!(world.output(&tree, "status"), expected);
+    for (path, entry) in world.store.tree(&tree).unwrap().entries() {
+        assert_eq!((entry.uid, entry.gid), (0, 0), "{path}");
+    }
+}
+
+fn network(world: &World) {
+    let script = "cat /proc/net/dev > /out/dev; cat /proc/net/route > /out/route; \
+                  if (echo > /dev/tcp/127.0.0.1/22) 2> /out/refused; then exit 1; fi";
+    let tree = world.run(&program(script)).unwrap();
+    let devices = world.output(&tree, "dev");
+    assert!(devices.lines().skip(2).all(|line| line.trim_start().starts_with("lo:")), "{devices}");
+    assert!(world.output(&tree, "route").lines().count() <= 1);
+    assert!(world.output(&tree, "refused").contains("Network is unreachable"));
+}
+
+fn kept_capabilities(world: &World) {
+    let script = "set -e; echo x > /out/f; chown 5:6 /out/f; chmod 600 /out/f; mkdir -p /build/closed/in; touch /build/closed/in/f; \
+                  chown 7:8 /build/closed/in/f /build/closed/in; chmod 700 /build/closed/in; chmod 0 /build/closed";
+    let keep = CapabilitySet::CHOWN | CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER;
+    let tree = world.run_with(&program(script), &RunOptions { keep, ..RunOptions::default() }).unwrap();
+    let tree = world.store.tree(&tree).unwrap();
+    let entry = tree.entries().get(&RelPath::new("f").unwrap()).unwrap();
+    assert_eq!((entry.uid, entry.gid, entry.mode & 0o777), (5, 6, 0o600));
+}
+
+fn output_is_the_same_for_all(world: &World) {
+    let script = "mkdir /out/d; echo goose > /out/d/f; touch -d @1 /out/d/old; chmod 600 /out/d/f; cat /proc/self/status \
+                  | while read -r line; do case $line in Uid*|Gid*|Groups*|CapBnd*) echo $line;; esac; done > /out/status";
+    let tree = world.run(&program(script)).unwrap();
+    // Changes only if the jail or the tree's form does.
+    assert_eq!(tree.to_string(), SAME);
+    let key = program(script).key();
+    assert_eq!(world.store.action(&key).unwrap(), Some(tree));
+}
+
+const SAME: &str = "sha256:ee962143c887e9db4c9b0d1734c9496f76fe0f04b7ecf23410f6c490093d095f";
+
+fn failure(world: &World) {
+    let error = world.run(&program("echo first; echo the last line >&2; exit 3")).unwrap_err();
+    let RunError::Program(failure) = &error else { panic!("{error:?}") };
+    assert_eq!((failure.ended.code(), failure.tail.as_str()), (3, "first\nthe last line\n"));
+    let log = failure.log.clone().unwrap();
+    assert_eq!(fs::read_to_string(log).unwrap(), "first\nthe last line\n");
+    let text = error.to_string();
+    assert!(text.contains("command: bash -c 'echo first; echo the last line >&2; exit 3'"), "{text}");
+    let error =
+        world.run(&program("for ((i = 0; i < 3000; i++)); do echo line $i; done; exit 1")).unwrap_err();
+    let RunError::Program(failure) = &error else { panic!("{error:?}") };
+    assert!(failure.tail.len() <= 4096 && failure.tail.ends_with("line 2999\n"));
+}
+
+fn signal(world: &World) {
+    let error = world.run(&program("kill -TERM $$")).unwrap_err();
+    let RunError::Program(failure) = &error else { panic!("{error:?}") };
+    assert_eq!(failure.ended, runner::Ended::Signalled(15));
+}
+
+fn deadline(world: &World) {
+    let options = RunOptions { deadline: Duration::from_millis(700), ..RunOptions::default() };
+    let script = "echo started; (sleep 98761 &) ; trap '' TERM; sleep 98761";
+    let start = Instant::now();
+    let error = world.run_with(&program(script), &options).unwrap_err();
+    assert!(matches!(&error, RunError::Deadline { tail, .. } if tail == "started\n"), "{error:?}");
+    assert!(start.elapsed() < Duration::from_secs(30));
+    assert!(!exists("98761"), "a process outlived the deadline");
+}
+
+fn death_of_the_parent(world: &World) {
+    let store = world.store.root().parent().unwrap().join("other");
+    let mut parent = Command::new(std::env::current_exe().unwrap()).arg("hang").arg(&store).spawn().unwrap();
+    assert!(eventually(|| exists("98762")), "the step did not start");
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    assert!(eventually(|| !exists("98762")), "a step outlived gander");
+    // The next one clears what the dead one left, whoever owns it.
+    drop(at(&store));
+    let left = fs::read_dir(store.join("tmp")).unwrap().count();
+    assert_eq!(left, 0);
+}
+
+fn hang(store: &Path) -> ExitCode {
+    let (_store, runner) = at(store);
+    let keep = CapabilitySet::CHOWN;
+    let script = "mkdir -p /build/d/d; touch /build/d/d/f; chown 7:8 /build/d/d /build/d; (sleep 98762 &); sleep 98762";
+    let _error = runner.run(&program(script), &RunOptions { keep, ..RunOptions::default() });
+    ExitCode::FAILURE
+}
+
+fn native_step(world: &World) {
+    let tree = world.run(&with_inputs(world, action("look", Executor::Native(1), None))).unwrap();
+    let expected = "build in out | a | hello | {\"colour\": \"grey\"} | refused true";
+    assert_eq!(world.output(&tree, "seen"), expected);
+}
+
+fn native_failure(world: &World) {
+    let error = world.run(&action("fail", Executor::Native(1), None)).unwrap_err();
+    assert!(
+        matches!(&error, RunError::Native { message, .. } if message.contains("the goose is gone")),
+        "{error:?}"
+    );
+    let error = world.run(&action("panic", Executor::Native(1), None)).unwrap_err();
+    assert!(error.to_string().contains("the goose panics"), "{error}");
+}
+
+fn missing_program(world: &World) {
+    let mut missing = program("");
+    missing.step.executor = Executor::Program(vec!["no-such-program".into()]);
+    let error = world.run(&missing).unwrap_err();
+    assert!(matches!(error, RunError::Execute { .. }), "{error:?}");
+    assert!(error.to_string().contains("no-such-program"), "{error}");
+}
+
+fn bench() -> ExitCode {
+    let world = World::new();
+    let options = RunOptions::default();
+    let native = action("nothing", Executor::Native(1), None);
+    let mut quick = program("");
+    quick.step.executor = Executor::Program(["sh", "-c", ":"].map(String::from).into());
+    for (name, action) in [("program", &quick), ("native", &native)] {
+        world.runner.run(action, &options).unwrap();
+        let mut times: Vec<_> = (0..50)
+            .map(|_| {
+                let start = Instant::now();
+                world.runner.run(action, &options).unwrap();
+                start.elapsed()
+            })
+            .collect();
+        times.sort();
+        println!("{name}: median {:?}, least {:?}, most {:?}", times[25], times[0], times[49]);
+    }
+    ExitCode::SUCCESS
+}
