@@ -41,7 +41,7 @@ impl From<Errno> for Refusal {
 pub(super) fn read(file: BorrowedFd<'_>, map: &IdMap) -> Result<Attributes, Refusal> {
     let mut found = Attributes::new();
     // Nearly every file has none, so one call decides.
-    let size = match rustix::fs::flistxattr(file, &mut [0_u8; 0][..]) {
+    let size = match rustix::fs::flistxattr_query(file) {
         Err(Errno::NOTSUP) | Ok(0) => return Ok(found),
         size => size?,
     };
@@ -53,7 +53,7 @@ pub(super) fn read(file: BorrowedFd<'_>, map: &IdMap) -> Result<Attributes, Refu
             return Err(Refusal::Because("the name of an extended attribute is not UTF-8"));
         };
         if name.starts_with("user.") || name == CAPABILITY || ACCESS_LISTS.contains(&name) {
-            let size = rustix::fs::fgetxattr(file, name, &mut [0_u8; 0][..])?;
+            let size = rustix::fs::fgetxattr_query(file, name)?;
             let mut value = vec![0_u8; size];
             let size = if size == 0 { 0 } else { rustix::fs::fgetxattr(file, name, &mut value[..])? };
             value.truncate(size);

@@ -28,8 +28,9 @@ pub fn lay_out(store: &Store, tree: &Tree, dest: &Path, map: &IdMap) -> Result<(
         let to = path.below(dest);
         match &entry.kind {
             EntryKind::Directory => {
-                rustix::fs::mkdir(&to, Mode::from_raw_mode(0o700)).at("cannot make the folder", &to)?
+                rustix::fs::mkdir(&to, Mode::from_raw_mode(0o700)).at("cannot make the folder", &to)?;
             }
+
             EntryKind::File { digest, size } => {
                 let file =
                     OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;

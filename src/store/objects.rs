@@ -203,6 +203,11 @@ impl ObjectWriter {
         (self.hasher.clone().finish(), self.hasher.length())
     }
 
+    #[cfg(test)]
+    pub(super) fn replace_file_for_test(&mut self, file: File) {
+        self.file = file;
+    }
+
     fn rename_to(mut self, path: &Path) -> Result<(), StoreError> {
         rustix::fs::fchmod(&self.file, Mode::from_raw_mode(0o444))
             .at("cannot set the mode of", &self.path)?;

@@ -6,6 +6,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests read the environment and start the peers")]
 
+mod multilib;
+mod repodata;
 mod rpmsign;
 
 use std::path::PathBuf;
