@@ -91,7 +91,12 @@ pub fn archive_keys() -> Result<Vec<Certificate>, KeyringError> {
 }
 
 /// Checks a release file: signed by one of the keys, and that of the wanted suite.
-pub fn open_release(bytes: &[u8], url: &str, keys: &[Certificate], suite: &str) -> Result<Release, ReleaseError> {
+pub fn open_release(
+    bytes: &[u8],
+    url: &str,
+    keys: &[Certificate],
+    suite: &str,
+) -> Result<Release, ReleaseError> {
     let content = verify_cleartext(keys, bytes)
         .map_err(|error| ReleaseError::Signature { url: url.into(), source: Box::new(error) })?;
     Release::parse(&content, suite)
@@ -106,8 +111,19 @@ pub async fn lock(
     store: &Store,
     progress: &dyn Progress,
 ) -> Result<Lock, ArchiveError> {
-    let keys = archive_keys()?;
-    let (mirrors, release) = release(&request.suite, mirrors, fetcher, &keys).await?;
+    lock_by(&archive_keys()?, request, digest, mirrors, fetcher, store, progress).await
+}
+
+async fn lock_by(
+    keys: &[Certificate],
+    request: &Request,
+    digest: Digest,
+    mirrors: &Mirrors,
+    fetcher: &Fetcher,
+    store: &Store,
+    progress: &dyn Progress,
+) -> Result<Lock, ArchiveError> {
+    let (mirrors, release) = release(&request.suite, mirrors, fetcher, keys).await?;
     let mut indexes: Vec<(&str, String, Digest)> = Vec::new();
     let mut wanted = Vec::new();
     for arch in &request.arches {
@@ -124,7 +140,8 @@ pub async fn lock(
     for (arch, path, digest) in indexes {
         let failed = |source| ArchiveError::Index { path: path.clone(), source };
         let reader = decompress(BufReader::new(store.open_object(&digest)?));
-        let reader = reader.map_err(|source| failed(super::control::ControlError::Io { line: 0, source }.into()))?;
+        let reader =
+            reader.map_err(|source| failed(super::control::ControlError::Io { line: 0, source }.into()))?;
         by_arch.entry(arch.into()).or_default().add(BufReader::new(reader), arch).map_err(failed)?;
     }
     Ok(resolve(request, digest, &by_arch)?)
@@ -185,3 +202,7 @@ pub async fn fetch_all(
     let gone: Vec<_> = lock.packages.iter().filter(gone).cloned().collect();
     if gone.is_empty() { Err(error.into()) } else { Err(PackagesError::Gone(gone)) }
 }
+
+#[cfg(test)]
+#[path = "archive_tests.rs"]
+mod tests;

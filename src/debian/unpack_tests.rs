@@ -83,6 +83,19 @@ fn compress(suffix: &str, bytes: Vec<u8>) -> Vec<u8> {
     }
 }
 
+#[test]
+fn refuses_a_control_archive_that_unpacks_to_far_too_much() {
+    let bomb = vec![0; 80 << 20];
+    let control = Tar::default().entry(b'0', "bomb", 0o644, "", bomb.len() as u64, &bomb).finish();
+    let bytes = ar(&[
+        ("debian-binary", b"2.0\n".to_vec()),
+        ("control.tar.zst", compress(".zst", control)),
+        ("data.tar", Vec::new()),
+    ]);
+    assert!(bytes.len() < 100_000);
+    assert!(failure(&[bytes]).contains("unpacks to more bytes"));
+}
+
 /// A package's bytes.
 fn deb(name: &str, more: &str, suffix: &str, data: Tar) -> Vec<u8> {
     let control = format!("Package: {name}\nVersion: 1.0\nArchitecture: all\n{more}");
@@ -130,7 +143,8 @@ impl World {
 fn failure(debs: &[Vec<u8>]) -> String {
     let world = World::new();
     let error = world.run(debs).unwrap_err();
-    let outside: Vec<_> = ["evil", "0.deb/evil", "../evil"].iter().filter(|path| world.0.path().join(path).exists()).collect();
+    let outside: Vec<_> =
+        ["evil", "0.deb/evil", "../evil"].iter().filter(|path| world.0.path().join(path).exists()).collect();
     assert!(outside.is_empty(), "{outside:?}");
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
@@ -170,7 +184,10 @@ fn unpacks_by_the_rules() {
         assert!(!world.root().join("lib32").is_symlink() && !world.root().join("usr/bin/gawk2").is_symlink());
         assert_eq!(world.text("usr/lib64/again"), "awk");
         assert_eq!(fs::metadata(world.root().join("usr/bin/gawk")).unwrap().nlink(), 2);
-        assert_eq!((world.mode("usr/bin/gawk"), world.mode("srv"), world.mode("tmp")), (0o755, 0o1777, 0o1777));
+        assert_eq!(
+            (world.mode("usr/bin/gawk"), world.mode("srv"), world.mode("tmp")),
+            (0o755, 0o1777, 0o1777)
+        );
         assert_eq!((world.mode("usr/share/doc/aa/copyright"), world.mode("var/lib/deep")), (0o600, 0o755));
         assert!(!world.root().join("usr/share/man").exists());
         assert!(!world.root().join("usr/share/doc/aa/changelog.gz").exists());
@@ -192,7 +209,8 @@ fn unpacks_by_the_rules() {
 #[test]
 fn copies_the_tables_of_base_passwd() {
     let world = World::new();
-    let data = Tar::default().file("./usr/share/base-passwd/passwd.master", 0o644, "root:*:0:0:r:/root:/bin/bash\n");
+    let data =
+        Tar::default().file("./usr/share/base-passwd/passwd.master", 0o644, "root:*:0:0:r:/root:/bin/bash\n");
     world.run(&[deb("base-passwd", "", ".xz", data)]).unwrap();
     assert_eq!(world.text("etc/passwd"), "root:*:0:0:r:/root:/bin/bash\n");
     assert!(world.text("etc/group").contains("nogroup:"));
@@ -201,7 +219,11 @@ fn copies_the_tables_of_base_passwd() {
 #[test]
 fn packages_share_what_is_equal() {
     let data = || {
-        Tar::default().folder("./a/", 0o755).file("./a/f", 0o644, "same").symlink("./a/l", "f").hard_link("./a/h", "a/f")
+        Tar::default()
+            .folder("./a/", 0o755)
+            .file("./a/f", 0o644, "same")
+            .symlink("./a/l", "f")
+            .hard_link("./a/h", "a/f")
     };
     World::new().run(&[deb("aa", "", ".xz", data()), deb("bb", "", ".xz", data())]).unwrap();
 }
@@ -236,7 +258,10 @@ fn refuses_hostile_packages() {
         (tar().file("/evil", 0o644, "x"), "not a plain relative path"),
         (tar().file("./a//evil", 0o644, "x"), "not a plain relative path"),
         (tar().entry(b'L', "L", 0, "", 7, b"../evil").file("x", 0o644, "x"), "not a plain relative path"),
-        (tar().entry(b'x', "x", 0, "", 16, b"16 path=../evil\n").file("x", 0o644, "x"), "not a plain relative path"),
+        (
+            tar().entry(b'x', "x", 0, "", 16, b"16 path=../evil\n").file("x", 0o644, "x"),
+            "not a plain relative path",
+        ),
         (tar().entry(b'x', "x", 0, "", 10, b"10 size=9\n").file("x", 0o644, "x"), "malformed"),
         (tar().entry(b'L', "L", 0, "", 40_000, &[b'x'; 40_000]).file("x", 0o644, "x"), "malformed"),
         (tar().symlink("./a", "..").file("./a/evil", 0o644, "x"), "'a' is no folder"),
@@ -273,7 +298,10 @@ fn refuses_what_is_no_package() {
         (ar(&[]), "cannot be read"),
         (ar(&[("control.tar", Vec::new()), binary(), binary()]), "does not start with debian-binary"),
         (ar(&[binary(), binary(), binary()]), "do not follow"),
-        (ar(&[binary(), ("control.tar.lz", vec![1]), ("data.tar.lz", vec![1])]), "compressed in an unknown way"),
+        (
+            ar(&[binary(), ("control.tar.lz", vec![1]), ("data.tar.lz", vec![1])]),
+            "compressed in an unknown way",
+        ),
         (ar(&[binary(), ("control.tar", Vec::new()), ("data.tar", Vec::new())]), "no valid field 'Package'"),
         (ar(&vec![("_x", Vec::new()); 20]), "too many members"),
         (deb("AA", "", ".xz", Tar::default()), "no valid field 'Package'"),

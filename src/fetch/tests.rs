@@ -108,7 +108,12 @@ impl World {
 
     fn reasons(&self, wanted: Wanted) -> Vec<String> {
         let error = self.all(vec![wanted]).unwrap_err();
-        error.failed().iter().flat_map(|file| &file.attempts).map(|attempt| attempt.reason.to_string()).collect()
+        error
+            .failed()
+            .iter()
+            .flat_map(|file| &file.attempts)
+            .map(|attempt| attempt.reason.to_string())
+            .collect()
     }
 
     fn partials(&self) -> Vec<u64> {
@@ -147,7 +152,11 @@ fn downloads_once_and_tells_how_it_goes() {
 fn resumes_after_a_lost_connection() {
     let server = Server::start(|number, _, range, stream| {
         let body = body();
-        if number == 0 { answer(stream, "200 OK", body.len(), "", &body[..300_000]) } else { honest(&body, range, stream) }
+        if number == 0 {
+            answer(stream, "200 OK", body.len(), "", &body[..300_000])
+        } else {
+            honest(&body, range, stream)
+        }
     });
     let world = World::new();
     world.all(vec![wanted(vec![server.url("a")])]).unwrap();
@@ -229,7 +238,8 @@ fn reports_every_failure_at_once() {
     );
     assert_eq!(server.requests().len(), 5, "none of these is worth another try");
     assert_eq!(world.partials(), [0; 0]);
-    let other = Wanted { label: "swan.deb".into(), digest: Digest::of("swan"), ..wanted(vec![server.url("gone")]) };
+    let other =
+        Wanted { label: "swan.deb".into(), digest: Digest::of("swan"), ..wanted(vec![server.url("gone")]) };
     let error = world.all(vec![wanted(vec![server.url("gone")]), other]).unwrap_err();
     assert_eq!(error.failed().iter().map(|file| file.is_gone()).collect::<Vec<_>>(), [true, true]);
     let text = error.to_string();
@@ -272,5 +282,8 @@ fn small_files_are_bounded() {
     let world = World::new();
     let small = |limit| world.runtime.block_on(world.fetcher.small(&server.url("s"), limit));
     assert_eq!(small(10).unwrap(), b"0123456789");
-    assert!(matches!(small(9), Err(FetchError::Small(Attempt { reason: Reason::TooLarge { limit: 9 }, .. }))));
+    assert!(matches!(
+        small(9),
+        Err(FetchError::Small(Attempt { reason: Reason::TooLarge { limit: 9 }, .. }))
+    ));
 }
