@@ -111,8 +111,19 @@ pub async fn lock(
     store: &Store,
     progress: &dyn Progress,
 ) -> Result<Lock, ArchiveError> {
-    let keys = archive_keys()?;
-    let (mirrors, release) = release(&request.suite, mirrors, fetcher, &keys).await?;
+    lock_by(&archive_keys()?, request, digest, mirrors, fetcher, store, progress).await
+}
+
+async fn lock_by(
+    keys: &[Certificate],
+    request: &Request,
+    digest: Digest,
+    mirrors: &Mirrors,
+    fetcher: &Fetcher,
+    store: &Store,
+    progress: &dyn Progress,
+) -> Result<Lock, ArchiveError> {
+    let (mirrors, release) = release(&request.suite, mirrors, fetcher, keys).await?;
     let mut indexes: Vec<(&str, String, Digest)> = Vec::new();
     let mut wanted = Vec::new();
     for arch in &request.arches {
@@ -191,3 +202,7 @@ pub async fn fetch_all(
     let gone: Vec<_> = lock.packages.iter().filter(gone).cloned().collect();
     if gone.is_empty() { Err(error.into()) } else { Err(PackagesError::Gone(gone)) }
 }
+
+#[cfg(test)]
+#[path = "archive_tests.rs"]
+mod tests;
