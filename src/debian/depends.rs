@@ -178,9 +178,9 @@ mod tests {
 
     #[test]
     fn parses_alternatives_versions_and_arches() {
-        let found = parse("libc6 (>= 2.34), mawk|awk:any,\n x (<<1:2~) [amd64 i386] | y [!s390x], ").unwrap();
+        let found = parse("libc6 (>= 2.34), mawk|awk:any,\n xx (<<1:2~) [amd64 i386] | yy [!s390x], ").unwrap();
         let shown: Vec<_> = found.iter().map(Relation::to_string).collect();
-        assert_eq!(shown, ["libc6 (>= 2.34)", "mawk | awk", "x (<< 1:2~) [amd64 i386] | y [!s390x]"]);
+        assert_eq!(shown, ["libc6 (>= 2.34)", "mawk | awk", "xx (<< 1:2~) [amd64 i386] | yy [!s390x]"]);
         let last = &found[2].0;
         let counts = |at: usize, arch: &str| last[at].counts_on(arch);
         assert_eq!((counts(0, "amd64"), counts(0, "s390x")), (true, false));

@@ -440,3 +440,7 @@ fn same_bytes(path: &Path, bytes: &mut dyn Read) -> io::Result<bool> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "unpack_tests.rs"]
+mod tests;
