@@ -23,7 +23,7 @@ use super::layer::{self, LayerError};
 use crate::base::digest::HashingWriter;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::debian;
-use crate::plan::{Executor, Input, Step, StepIo};
+use crate::plan::{Action, Executor, Input, ResolvedInput, Step, StepIo};
 use crate::store::Tree;
 
 /// The kind of the step.
@@ -100,6 +100,39 @@ pub fn image_step(
         platform: platform.into(),
         source_date,
         executor: Executor::Native(REVISION),
+    })
+}
+
+/// The same as an action: what to run, or to ask the store for.
+pub fn image_action(
+    lock: &debian::Lock,
+    platform: &str,
+    source_date: SourceDate,
+) -> Result<Action, AssembleError> {
+    let step = image_step(lock, platform, source_date)?;
+    let inputs = step.inputs.iter().filter_map(|(path, input)| match input {
+        Input::Object(digest) => Some((path.clone(), ResolvedInput::File(*digest))),
+        Input::Output { .. } => None,
+    });
+    Ok(Action { inputs: inputs.collect(), root: None, step })
+}
+
+/// The arch, as RPM calls it, of the image of a lock: that of most of its packages.
+pub fn image_platform(lock: &debian::Lock) -> Result<&'static str, AssembleError> {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for package in lock.packages.iter().filter(|package| package.arch != "all") {
+        *counts.entry(&package.arch).or_default() += 1;
+    }
+    let most = counts.iter().max_by_key(|(_, count)| **count).map_or("all", |(arch, _)| arch);
+    Ok(match most {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        "armhf" => "armv7hl",
+        "i386" => "i686",
+        "ppc64el" => "ppc64le",
+        "riscv64" => "riscv64",
+        "s390x" => "s390x",
+        other => return Err(ImageError::Arch(other.into()).into()),
     })
 }
 

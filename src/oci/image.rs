@@ -271,6 +271,17 @@ impl Image {
         Ok(Self { name, manifest, config })
     }
 
+    /// The objects that it consists of: manifest, configuration, layers.
+    pub fn objects(&self) -> Vec<Digest> {
+        let layers = self.manifest.layers.iter().map(|layer| layer.blob.digest);
+        [self.name, self.manifest.config.digest].into_iter().chain(layers).collect()
+    }
+
+    /// Keeps it from garbage collection.
+    pub fn keep(&self, store: &Store) -> Result<(), StoreError> {
+        store.set_root(&format!("image-{}", self.name.hex()), &self.objects())
+    }
+
     /// Reads an image's documents from the store and sees that its layers are there.
     pub fn load(store: &Store, name: &Digest) -> Result<Self, ImageError> {
         let manifest = Manifest::parse(&read(store, name, "manifest", name)?)?;

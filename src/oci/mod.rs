@@ -12,7 +12,9 @@ mod rootdir;
 mod session;
 mod tar_stream;
 
-pub use assemble::{AssembleError, KIND, REVISION, SOURCE_DATE, execute, image_in, image_step};
+pub use assemble::{
+    AssembleError, KIND, REVISION, SOURCE_DATE, execute, image_action, image_in, image_platform, image_step,
+};
 pub use auth::AuthError;
 pub use image::{Blob, Compression, Config, Image, ImageError, LayerBlob, Manifest};
 pub use lay_out::{LayOutError, Limits, MOUNTPOINTS, lay_out, lay_out_within};

@@ -1,14 +1,57 @@
 //! `gander image build`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::super::{Failure, Global};
+use super::super::{Failure, Global, run as run_command};
+use super::named;
+use crate::debian::{self, Mirrors};
+use crate::fetch::Fetcher;
+use crate::oci::{self, Image};
+use crate::runner::{RunOptions, Runner};
 
-/// Build a builder image from its lock.
+/// Build the image of a lock of Debian packages and print its digest.
+///
+/// Packages that the store does not have are downloaded, by digest. The same lock gives the same digest.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The lock.
+    lock: PathBuf,
+    /// Also write the image as an OCI layout into this folder, which must not exist.
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// What the layout calls the image (org.opencontainers.image.ref.name).
+    #[arg(long, value_name = "NAME", requires = "output")]
+    name: Option<String>,
+}
 
 /// Runs the command.
-pub fn run(_global: &Global, _args: Args) -> Result<ExitCode, Failure> {
+pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
+    let lock = named::read_lock(&args.lock)?;
+    let action = named::action(&lock)?;
+    let store = global.open_store()?;
+    let image = match named::built(&store, &action)? {
+        Some(image) => image,
+        None => {
+            let fetcher = Fetcher::new(&store, global.offline)?;
+            let missing = lock.packages.iter().filter(|package| !store.has(&package.digest)).count();
+            if missing > 0 {
+                global.say(format_args!("downloading {missing} of {} packages", lock.packages.len()));
+                let suites = lock.packages.iter().map(|package| package.suite.as_str());
+                let mirrors = Mirrors::find(&global.debian_mirror, suites)?;
+                named::runtime()?.block_on(debian::fetch_all(&lock, &mirrors, &fetcher, &()))?;
+            }
+            global.say(format_args!("assembling the image of {} packages", lock.packages.len()));
+            let runner = Runner::new(&store, run_command::executable()?, run_command::lay_out())?;
+            let outcome = runner.run(&action, &RunOptions::default())?;
+            oci::image_in(&store.tree(&outcome.tree)?)?
+        }
+    };
+    Image::load(&store, &image)?.keep(&store)?;
+    if let Some(output) = &args.output {
+        oci::export(&store, &image, args.name.as_deref(), output)?;
+        global.say(format_args!("wrote the layout {}", output.display()));
+    }
+    println!("{image}");
     Ok(ExitCode::SUCCESS)
 }

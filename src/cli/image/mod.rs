@@ -2,6 +2,7 @@
 
 mod build;
 mod lock;
+mod named;
 mod pull;
 mod push;
 mod show;
