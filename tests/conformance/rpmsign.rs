@@ -117,3 +117,29 @@ fn genuine_damaged_and_hostile_packages() {
     tally.finish();
     strict.finish();
 }
+
+/// Each key file of the folder that can be read.
+fn keys(folder: &Path) -> Vec<Certificate> {
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().filter_map(|path| Certificate::parse_all(&fs::read(path).unwrap()).ok()).flatten().collect()
+}
+
+#[test]
+fn vendors_signatures() {
+    let Some(root) = folder("GANDER_REALDATA", "vendors_signatures") else { return };
+    let keys = keys(&root.join("keys/vendor"));
+    let mut tally = Tally::new("realdata/rpms: header signatures, as rpm 4.18 says with the vendors' keys");
+    for row in table(&root.join("rpms/INDEX.tsv")) {
+        let (name, verdict) = (&row["file"], &row["rpmkeys_Kv_vendor_keys"]);
+        let bytes = fs::read(root.join(name)).unwrap();
+        let Ok(headers) = Headers::read(&bytes[..]) else { continue };
+        let packets = signature::packets(&headers.signature).unwrap_or_default();
+        for (_, packet) in packets.iter().filter(|(tag, _)| *tag != 278) {
+            let ours = openpgp::verify_header(&keys, packet, headers.main.bytes(), None);
+            println!("{name}\t{:?}\t{verdict}", ours.as_ref().map(|v| v.version).map_err(|e| e.to_string()));
+            tally.case(name, None);
+        }
+    }
+    tally.finish();
+}
