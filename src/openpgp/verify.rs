@@ -6,6 +6,8 @@
 //! - A key of the certificate made it: one that may sign, is bound, not revoked and not expired at the
 //!   time of judgement, which is the time given or else the signature's own creation time. A hard
 //!   revocation (key compromised, or no reason given) counts for all times.
+//!   A certificate whose bindings were all renewed later (vendors drop the old ones) is judged from its
+//!   oldest binding on, but never before the key was made.
 //! - Hash and key are strong enough by sequoia's standard policy as of [`POLICY_DATE`].
 
 use std::io::{self, Read};
@@ -15,7 +17,7 @@ use sequoia_openpgp::cert::amalgamation::{ValidAmalgamation as _, ValidateAmalga
 use sequoia_openpgp::crypto::hash::Context;
 use sequoia_openpgp::packet::Signature;
 use sequoia_openpgp::policy::{HashAlgoSecurity, Policy as _, StandardPolicy};
-use sequoia_openpgp::types::{RevocationStatus, SignatureType};
+use sequoia_openpgp::types::{HashAlgorithm, RevocationStatus, SignatureType};
 
 use super::certificate::{Certificate, Fingerprint, seconds};
 use super::packet::{self, PacketError, SignatureInfo};
@@ -24,8 +26,12 @@ use super::packet::{self, PacketError, SignatureInfo};
 /// turn old signatures weak, so it is a release note when it changes.
 pub const POLICY_DATE: i64 = 1_767_225_600;
 
+/// SHA-1 is accepted in a certificate's own bindings only, where a forger would need a second preimage:
+/// the keys of EL 7 and 8 and of SUSE have no others.
 pub(super) fn policy() -> StandardPolicy<'static> {
-    StandardPolicy::at(packet::time(POLICY_DATE))
+    let mut policy = StandardPolicy::at(packet::time(POLICY_DATE));
+    policy.accept_hash_property(HashAlgorithm::SHA1, HashAlgoSecurity::SecondPreImageResistance);
+    policy
 }
 
 /// Why a signature is not accepted. Except for a failed read, retrying cannot help.
@@ -260,6 +266,11 @@ fn best(results: impl Iterator<Item = Result<Verified, VerifyError>>) -> Result<
     Err(worst.unwrap_or(VerifyError::Packet(PacketError::NoSignature)))
 }
 
+/// When the oldest of some bindings was made.
+fn oldest<'a>(bindings: impl Iterator<Item = &'a Signature>) -> Option<std::time::SystemTime> {
+    bindings.filter_map(|binding| binding.signature_creation_time()).min()
+}
+
 /// Judges one signature, whose data is already hashed.
 fn judge(
     certificates: &[Certificate],
@@ -299,14 +310,19 @@ fn judge(
         detail: "it has no creation time".into(),
     })?;
     let when = at.map_or(created, packet::time);
+    if created < key.key().creation_time() {
+        return Err(VerifyError::NotAlive { key: name, detail: "it is older than its key".into() });
+    }
     signature
         .signature_alive(when, std::time::Duration::ZERO)
         .map_err(|error| VerifyError::NotAlive { key: name.clone(), detail: error.to_string() })?;
     let unbound = |detail: String| VerifyError::NotBound { key: name.clone(), detail };
-    let valid = certificate
-        .cert()
-        .with_policy(&policy, when)
-        .map_err(|error| unbound(error.root_cause().to_string()))?;
+    let cert = certificate.cert();
+    let ids = cert.userids().flat_map(|id| id.self_signatures());
+    let primary = oldest(ids.chain(cert.primary_key().self_signatures()));
+    let own = if key.primary() { None } else { oldest(key.self_signatures()) };
+    let when = [primary, own].into_iter().flatten().fold(when, std::cmp::max);
+    let valid = cert.with_policy(&policy, when).map_err(|error| unbound(error.root_cause().to_string()))?;
     if matches!(valid.revocation_status(), RevocationStatus::Revoked(_)) {
         return Err(VerifyError::Revoked { key: certificate.fingerprint() });
     }

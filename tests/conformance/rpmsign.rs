@@ -7,7 +7,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use gander::base::Digest;
-use gander::openpgp::{self, Certificate};
+use gander::openpgp::{self, Certificate, VerifyError};
 use gander::rpm::header::Type;
 use gander::rpm::signature::{self, Item};
 use gander::rpm::{Headers, PackageError, identify};
@@ -130,6 +130,7 @@ fn vendors_signatures() {
     let Some(root) = folder("GANDER_REALDATA", "vendors_signatures") else { return };
     let keys = keys(&root.join("keys/vendor"));
     let mut tally = Tally::new("realdata/rpms: header signatures, as rpm 4.18 says with the vendors' keys");
+    let mut good = 0;
     for row in table(&root.join("rpms/INDEX.tsv")) {
         let (name, verdict) = (&row["file"], &row["rpmkeys_Kv_vendor_keys"]);
         let bytes = fs::read(root.join(name)).unwrap();
@@ -137,9 +138,22 @@ fn vendors_signatures() {
         let packets = signature::packets(&headers.signature).unwrap_or_default();
         for (_, packet) in packets.iter().filter(|(tag, _)| *tag != 278) {
             let ours = openpgp::verify_header(&keys, packet, headers.main.bytes(), None);
-            println!("{name}\t{:?}\t{verdict}", ours.as_ref().map(|v| v.version).map_err(|e| e.to_string()));
-            tally.case(name, None);
+            // rpm knows no weak hashes; of a damaged packet it does not even name the key.
+            let theirs = verdict.split("; ").find(|part| {
+                part.contains("Header V") && part.contains(" Signature, key ID ")
+                    || part.contains("ature: BAD")
+            });
+            let agreed = match (theirs, &ours) {
+                (Some(line), Err(VerifyError::Weak { .. })) => {
+                    line.contains("/SHA1 ") || line.contains(" DSA/")
+                }
+                (Some(line), ours) if line.ends_with(": OK") => ours.is_ok(),
+                (_, ours) => ours.is_err(),
+            };
+            good += usize::from(ours.is_ok());
+            tally.case(name, (!agreed).then(|| format!("{ours:?}, rpm says: {verdict}")));
         }
     }
+    println!("{good} good signatures");
     tally.finish();
 }
