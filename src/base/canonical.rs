@@ -62,7 +62,10 @@ impl Encoder {
     }
 
     /// Adds the entries of a map or list of pairs, in the order given.
-    pub fn pairs<K: AsRef<[u8]>, V: AsRef<[u8]>>(&mut self, pairs: impl ExactSizeIterator<Item = (K, V)>) -> &mut Self {
+    pub fn pairs<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &mut self,
+        pairs: impl ExactSizeIterator<Item = (K, V)>,
+    ) -> &mut Self {
         self.list(pairs.len());
         for (key, value) in pairs {
             self.bytes(key).bytes(value);

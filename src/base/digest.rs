@@ -86,7 +86,8 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let hex = text.strip_prefix("sha256:").ok_or_else(|| DigestError(text.chars().take(100).collect()))?;
+        let hex =
+            text.strip_prefix("sha256:").ok_or_else(|| DigestError(text.chars().take(100).collect()))?;
         Self::from_hex(hex)
     }
 }
@@ -200,7 +201,12 @@ mod tests {
     #[test]
     fn rejects_what_is_not_canonical() {
         let hex = Digest::of("").hex();
-        for bad in [hex.clone(), format!("sha256:{}", hex.to_uppercase()), format!("sha256:{}", &hex[1..]), "sha256:é".into()] {
+        for bad in [
+            hex.clone(),
+            format!("sha256:{}", hex.to_uppercase()),
+            format!("sha256:{}", &hex[1..]),
+            "sha256:é".into(),
+        ] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
         }
     }

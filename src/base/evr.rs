@@ -39,7 +39,7 @@ impl Evr {
 
 /// Compares two version or release strings by rpm's rules (`rpmvercmp`, with `~` and `^`).
 pub fn compare_segments(left: &str, right: &str) -> Ordering {
-    rpm::rpm_evr_compare(&format!("0:{left}-0"), &format!("0:{right}-0"))
+    rpm_version::Evr::new("0", left, "0").cmp(&rpm_version::Evr::new("0", right, "0"))
 }
 
 impl Ord for Evr {

@@ -94,14 +94,23 @@ mod tests {
 
     #[test]
     fn text_form_round_trips() {
-        for text in ["bash-0:5.2.15-2.gos1.x86_64", "gtk2-immodule-xim-1:2~b^1-1.src", "libstdc++-0:12-14.i686"] {
+        for text in
+            ["bash-0:5.2.15-2.gos1.x86_64", "gtk2-immodule-xim-1:2~b^1-1.src", "libstdc++-0:12-14.i686"]
+        {
             assert_eq!(text.parse::<Nevra>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn refuses_what_could_leave_a_folder() {
-        for text in ["../x-0:1-1.x86_64", "x-0:1-1.x86/64", "x-1-1.x86_64", "-0:1-1.noarch", "x-0:1/2-1.noarch", "x y-0:1-1.src"] {
+        for text in [
+            "../x-0:1-1.x86_64",
+            "x-0:1-1.x86/64",
+            "x-1-1.x86_64",
+            "-0:1-1.noarch",
+            "x-0:1/2-1.noarch",
+            "x y-0:1-1.src",
+        ] {
             assert!(text.parse::<Nevra>().is_err(), "{text}");
         }
     }

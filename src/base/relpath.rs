@@ -78,6 +78,12 @@ impl AsRef<str> for RelPath {
     }
 }
 
+impl AsRef<[u8]> for RelPath {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
 impl FromStr for RelPath {
     type Err = RelPathError;
 

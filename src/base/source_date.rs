@@ -21,7 +21,11 @@ const LAST: i64 = u32::MAX as i64;
 impl SourceDate {
     /// Checks a number of seconds since 1970.
     pub fn from_seconds(seconds: i64) -> Result<Self, SourceDateError> {
-        if (FIRST..=LAST).contains(&seconds) { Ok(Self(seconds)) } else { Err(SourceDateError(seconds.to_string())) }
+        if (FIRST..=LAST).contains(&seconds) {
+            Ok(Self(seconds))
+        } else {
+            Err(SourceDateError(seconds.to_string()))
+        }
     }
 
     /// Seconds since 1970, as SOURCE_DATE_EPOCH wants them.
@@ -40,7 +44,8 @@ impl SourceDate {
         let days = self.0.div_euclid(86_400) + 719_468;
         let era = days.div_euclid(146_097);
         let day_of_era = days.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
         let day = (day_of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
@@ -127,7 +132,14 @@ mod tests {
 
     #[test]
     fn refuses_days_that_are_none() {
-        for bad in ["1979-12-31T23:59:59Z", "2026-02-29T00:00:00Z", "2026-11-01 00:00:00Z", "2026-11-01T24:00:00Z", "2026-11-01", "2200-01-01T00:00:00Z"] {
+        for bad in [
+            "1979-12-31T23:59:59Z",
+            "2026-02-29T00:00:00Z",
+            "2026-11-01 00:00:00Z",
+            "2026-11-01T24:00:00Z",
+            "2026-11-01",
+            "2200-01-01T00:00:00Z",
+        ] {
             assert!(bad.parse::<SourceDate>().is_err(), "{bad}");
         }
     }

@@ -17,7 +17,10 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     std::fs::create_dir_all(&args.dir)
         .and_then(|()| clap_mangen::generate_to(super::command(), &args.dir))
         .map_err(|error| {
-            Failure::new(Kind::Surroundings, format!("cannot write man pages to '{}': {error}", args.dir.display()))
-        })?;
+        Failure::new(
+            Kind::Surroundings,
+            format!("cannot write man pages to '{}': {error}", args.dir.display()),
+        )
+    })?;
     Ok(ExitCode::SUCCESS)
 }

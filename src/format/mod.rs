@@ -1,1 +1,5 @@
-//! Codecs, bytes to types and back: repodata, comps.
+//! Codecs, bytes to types and back: comps, repodata, XML.
+
+pub mod comps;
+pub mod repodata;
+pub mod xml;

@@ -35,8 +35,13 @@ impl Plan {
     /// Adds a step after those it needs; a step that is there already is not added twice.
     pub fn add(&mut self, step: Step) -> Result<StepId, PlanError> {
         let id = step.id();
-        if let Some(missing) = step.needs().find(|needed| !self.steps.contains_key(needed)) {
-            return Err(PlanError::MissingInput { step: id.short(), label: step.label, missing: missing.short() });
+        let missing = step.needs().find(|needed| !self.steps.contains_key(needed));
+        if let Some(missing) = missing {
+            return Err(PlanError::MissingInput {
+                step: id.short(),
+                label: step.label,
+                missing: missing.short(),
+            });
         }
         if self.steps.insert(id, step).is_none() {
             self.order.push(id);

@@ -152,12 +152,11 @@ impl Action {
         let mut encoder = self.step.encode("gander action 1");
         encoder.list(self.inputs.len());
         for (path, input) in &self.inputs {
-            match encoder.bytes(path) {
-                encoder => match input {
-                    ResolvedInput::File(digest) => encoder.bytes("file").bytes(digest.as_bytes()),
-                    ResolvedInput::Tree(digest) => encoder.bytes("tree").bytes(digest.as_bytes()),
-                },
+            let (kind, digest) = match input {
+                ResolvedInput::File(digest) => ("file", digest),
+                ResolvedInput::Tree(digest) => ("tree", digest),
             };
+            encoder.bytes(path).bytes(kind).bytes(digest.as_bytes());
         }
         encoder.optional(self.root.as_ref().map(Digest::as_bytes));
         encoder.finish()

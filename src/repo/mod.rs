@@ -1,1 +1,5 @@
 //! Repositories: write and check.
+
+mod write;
+
+pub use write::{KIND, REVISION, RepoError, execute, package_path, step};

@@ -1,1 +1,18 @@
 //! The decisions (pure): comps groups, dependency closure, multilib, and why.
+//!
+//! [`Universe`] (every [`Candidate`] there is) and [`Request`] go in, a [`Decision`] with a [`Reason`] for every package
+//! comes out of [`decide()`]. Nothing here depends on the order in which packages were found.
+
+mod candidate;
+mod decide;
+pub mod multilib;
+mod pool;
+mod problem;
+mod relation;
+mod universe;
+
+pub use candidate::{Candidate, FileKind, PackagedFile, is_debug_name};
+pub use decide::{Chosen, ChosenSource, Decision, Flag, Multilib, Reason, Request, decide};
+pub use problem::{Problem, SelectError};
+pub use relation::{Expression, ExpressionError, Relation, Sense};
+pub use universe::{Universe, UniverseError};

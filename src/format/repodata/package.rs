@@ -1,0 +1,324 @@
+//! One package in the three lists.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::List;
+use super::text::Writer;
+use crate::base::{Digest, Nevra, evr};
+use crate::rpm::{Changelog, Dependency, Package, sense};
+
+/// How many entries of a change log are kept.
+pub const CHANGELOGS: usize = 10;
+
+/// A package in a repository.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// What the package says about itself.
+    pub package: &'a Package,
+    /// The digest of its file.
+    pub checksum: Digest,
+    /// Bytes of its file.
+    pub size: u64,
+    /// The time that stands for its file's.
+    pub file_time: i64,
+    /// Where its file is, from the folder that holds `repodata`.
+    pub href: &'a str,
+}
+
+/// Whether a path is listed in primary.
+pub fn is_primary(path: &str) -> bool {
+    path.starts_with("/etc/") || path == "/usr/lib/sendmail" || path.contains("bin/")
+}
+
+impl Record<'_> {
+    /// Its element in one of the lists.
+    pub fn write(&self, list: List) -> String {
+        let mut out = Writer::default();
+        match list {
+            List::Primary => self.primary(&mut out),
+            List::Filelists => {
+                self.start(&mut out);
+                self.files(&mut out, "  ", |_| true);
+            }
+            List::Other => {
+                self.start(&mut out);
+                for entry in changelogs(&self.package.changelogs) {
+                    let date = entry.time.to_string();
+                    out.element(
+                        "  ",
+                        "changelog",
+                        &[("author", &entry.author), ("date", &date)],
+                        &entry.text,
+                    );
+                }
+            }
+        }
+        out.raw("</package>\n");
+        out.into_text()
+    }
+
+    fn start(&self, out: &mut Writer) {
+        let nevra = &self.package.nevra;
+        out.raw("<package").attribute("pkgid", &self.checksum.hex());
+        out.attribute("name", &nevra.name).attribute("arch", arch(nevra)).raw(">\n");
+        self.version(out);
+    }
+
+    fn version(&self, out: &mut Writer) {
+        let evr = &self.package.nevra.evr;
+        let epoch = evr.epoch.to_string();
+        out.element("  ", "version", &[("epoch", &epoch), ("ver", &evr.version), ("rel", &evr.release)], "");
+    }
+
+    fn files(&self, out: &mut Writer, indent: &str, wanted: impl Fn(&str) -> bool) {
+        for file in self.package.files.iter().filter(|file| wanted(&file.path)) {
+            let kind: &[(&str, &str)] = match (file.is_directory(), file.is_ghost()) {
+                (true, _) => &[("type", "dir")],
+                (false, true) => &[("type", "ghost")],
+                (false, false) => &[],
+            };
+            out.element(indent, "file", kind, &file.path);
+        }
+    }
+
+    fn primary(&self, out: &mut Writer) {
+        let package = self.package;
+        let number = |number: u64| number.to_string();
+        out.raw("<package type=\"rpm\">\n");
+        out.element("  ", "name", &[], &package.nevra.name).element("  ", "arch", &[], arch(&package.nevra));
+        self.version(out);
+        out.element("  ", "checksum", &[("type", "sha256"), ("pkgid", "YES")], &self.checksum.hex());
+        out.element("  ", "summary", &[], &package.summary).element(
+            "  ",
+            "description",
+            &[],
+            &package.description,
+        );
+        out.element("  ", "packager", &[], &package.packager).element("  ", "url", &[], &package.url);
+        let (file, build) = (self.file_time.to_string(), package.buildtime.to_string());
+        out.element("  ", "time", &[("file", &file), ("build", &build)], "");
+        let sizes = [number(self.size), number(package.installed_size), number(package.archive_size)];
+        let [size, installed, archive] = &sizes;
+        out.element("  ", "size", &[("package", size), ("installed", installed), ("archive", archive)], "");
+        out.element("  ", "location", &[("href", self.href)], "");
+        out.raw("  <format>\n");
+        out.element("    ", "rpm:license", &[], &package.license);
+        out.element("    ", "rpm:vendor", &[], &package.vendor);
+        out.element("    ", "rpm:group", &[], &package.group);
+        out.element("    ", "rpm:buildhost", &[], &package.buildhost);
+        out.element("    ", "rpm:sourcerpm", &[], package.sourcerpm.as_deref().unwrap_or_default());
+        let (start, end) = (number(package.header_range.start), number(package.header_range.end));
+        out.element("    ", "rpm:header-range", &[("start", &start), ("end", &end)], "");
+        let (requires, wished) = requires(package);
+        let mut recommends = wished;
+        recommends.extend(entries(&package.recommends));
+        for (name, list) in [
+            ("provides", entries(&package.provides)),
+            ("requires", requires),
+            ("conflicts", entries(&package.conflicts)),
+            ("obsoletes", entries(&package.obsoletes)),
+            ("suggests", entries(&package.suggests)),
+            ("enhances", entries(&package.enhances)),
+            ("recommends", recommends),
+            ("supplements", entries(&package.supplements)),
+        ] {
+            if !list.is_empty() {
+                out.raw("    <rpm:").raw(name).raw(">\n");
+                list.iter().for_each(|entry| entry.write(out));
+                out.raw("    </rpm:").raw(name).raw(">\n");
+            }
+        }
+        self.files(out, "    ", is_primary);
+        out.raw("  </format>\n");
+    }
+}
+
+/// The arch as repodata has it: every source package is `src`.
+fn arch(nevra: &Nevra) -> &str {
+    if nevra.is_source() { "src" } else { &nevra.arch }
+}
+
+fn entries(list: &[Dependency]) -> Vec<Entry<'_>> {
+    list.iter().filter_map(|item| Entry::new(item, false)).collect()
+}
+
+/// One entry of a list of dependencies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry<'a> {
+    name: &'a str,
+    flags: Option<&'static str>,
+    version: &'a str,
+    pre: bool,
+}
+
+impl<'a> Entry<'a> {
+    /// None for an entry without a name or with an epoch that is no number.
+    fn new(item: &'a Dependency, pre: bool) -> Option<Self> {
+        let (epoch, _) = item.evr.split_once(':').unwrap_or_default();
+        if item.name.is_empty() || !epoch.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(Self { name: &item.name, flags: flag_name(item.flags), version: &item.evr, pre })
+    }
+
+    fn write(&self, out: &mut Writer) {
+        out.raw("      <rpm:entry").attribute("name", self.name);
+        if let Some(flags) = self.flags {
+            out.attribute("flags", flags);
+            if !self.version.is_empty() {
+                let (epoch, rest) = self.version.split_once(':').unwrap_or(("0", self.version));
+                let (version, release) = rest.split_once('-').unwrap_or((rest, ""));
+                out.attribute("epoch", if epoch.is_empty() { "0" } else { epoch });
+                for (name, value) in [("ver", version), ("rel", release)] {
+                    if !value.is_empty() {
+                        out.attribute(name, value);
+                    }
+                }
+            }
+        }
+        if self.pre {
+            out.attribute("pre", "1");
+        }
+        out.raw("/>\n");
+    }
+}
+
+fn flag_name(flags: u32) -> Option<&'static str> {
+    match flags & 0xf {
+        2 => Some("LT"),
+        4 => Some("GT"),
+        8 => Some("EQ"),
+        10 => Some("LE"),
+        12 => Some("GE"),
+        _ => None,
+    }
+}
+
+/// The requirements that are listed, and those that are only wished for.
+fn requires(package: &Package) -> (Vec<Entry<'_>>, Vec<Entry<'_>>) {
+    const PRE_TRANSACTION: u32 = 1 << 7;
+    const POST_TRANSACTION: u32 = 1 << 5;
+    const MISSING_OK: u32 = 1 << 19;
+    const PRE: u32 =
+        sense::PREREQ | sense::SCRIPT_PRE | sense::SCRIPT_POST | PRE_TRANSACTION | POST_TRANSACTION;
+    let own: BTreeSet<&str> = package.files.iter().map(|file| file.path.as_str()).collect();
+    let provided: BTreeSet<_> = package
+        .provides
+        .iter()
+        .map(|item| (item.name.as_str(), flag_name(item.flags), item.evr.as_str()))
+        .collect();
+    // Only the last entry of a name is remembered, so a repetition with another one between stays.
+    let mut last: BTreeMap<&str, Entry<'_>> = BTreeMap::new();
+    let mut libc: Option<Entry<'_>> = None;
+    let (mut listed, mut wished) = (Vec::new(), Vec::new());
+    for item in &package.requires {
+        let name = item.name.as_str();
+        if name.starts_with("rpmlib(")
+            || (own.contains(name) && is_primary(name))
+            || provided.contains(&(name, flag_name(item.flags), item.evr.as_str()))
+        {
+            continue;
+        }
+        let Some(entry) = Entry::new(item, item.flags & PRE != 0) else { continue };
+        if last.get(name) == Some(&entry) {
+            continue;
+        }
+        if item.flags & MISSING_OK != 0 {
+            wished.push(Entry { pre: false, ..entry });
+        } else if name.starts_with("libc.so.6") {
+            if libc.as_ref().is_none_or(|highest| compare_libc(highest.name, name) == Ordering::Less) {
+                libc = Some(entry);
+            }
+        } else {
+            last.insert(name, entry.clone());
+            listed.push(entry);
+        }
+    }
+    listed.extend(libc);
+    (listed, wished)
+}
+
+/// Compares `libc.so.6(GLIBC_2.34)(64bit)` by the version in the first parentheses; none is the lowest.
+fn compare_libc(left: &str, right: &str) -> Ordering {
+    let version = |name: &str| -> Option<String> {
+        let (_, rest) = name.split_once('(')?;
+        let (inside, _) = rest.split_once(')')?;
+        Some(inside.get(inside.find(|character: char| character.is_ascii_digit())?..)?.to_owned())
+    };
+    match (version(left), version(right)) {
+        (Some(left), Some(right)) => evr::compare_segments(&left, &right),
+        (left, right) => left.is_some().cmp(&right.is_some()),
+    }
+}
+
+/// The newest entries, the oldest of them first, with times that keep their order.
+fn changelogs(entries: &[Changelog]) -> Vec<Changelog> {
+    let mut kept: Vec<Changelog> = Vec::new();
+    let mut last = 0;
+    for entry in entries.iter().take(CHANGELOGS) {
+        if entry.time == last {
+            // Newer entries of the same time make room, each by one second.
+            let mut time = entry.time;
+            for newer in kept.iter_mut().rev() {
+                if newer.time != time {
+                    break;
+                }
+                time = time.saturating_add(1);
+                newer.time = time;
+            }
+        }
+        last = entry.time;
+        let trimmed = entry.author.trim_end_matches(' ');
+        // A name of spaces only keeps its first.
+        let author =
+            if trimmed.is_empty() { entry.author.chars().take(1).collect() } else { trimmed.to_owned() };
+        kept.push(Changelog { author, ..entry.clone() });
+    }
+    kept.reverse();
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn primary_files() {
+        for (path, expected) in [
+            ("/usr/bin/a", true),
+            ("/usr/sbin/a", true),
+            ("/opt/x/bin/y", true),
+            ("/etc/passwd", true),
+            ("/usr/lib/sendmail", true),
+            ("/usr/lib/sendmail.x", false),
+            ("/usr/share/bin", false),
+            ("/etc", false),
+        ] {
+            assert_eq!(is_primary(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn libc_versions() {
+        use Ordering::{Equal, Greater, Less};
+        for (left, right, order) in [
+            ("libc.so.6()(64bit)", "libc.so.6(GLIBC_2.4)(64bit)", Less),
+            ("libc.so.6(GLIBC_2.34)(64bit)", "libc.so.6(GLIBC_2.4)(64bit)", Greater),
+            ("libc.so.6", "libc.so.6()", Equal),
+            ("libc.so.6", "libc.so.6(GLIBC_2.0)", Less),
+        ] {
+            assert_eq!(compare_libc(left, right), order, "{left} {right}");
+        }
+    }
+
+    #[test]
+    fn entries_of_one_time_count_up() {
+        let entry = |time, author: &str| Changelog { time, author: author.into(), text: String::new() };
+        let entries = [entry(20, "d "), entry(10, "c"), entry(10, "b"), entry(10, "a")];
+        let found: Vec<_> =
+            changelogs(&entries).into_iter().map(|entry| (entry.time, entry.author)).collect();
+        assert_eq!(found, [(10, "a".into()), (11, "b".into()), (12, "c".into()), (20, "d".into())]);
+        assert_eq!(changelogs(&vec![entry(1, "x"); 30]).len(), CHANGELOGS);
+    }
+}

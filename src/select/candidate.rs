@@ -1,0 +1,135 @@
+//! The canonical package model: everything of a package that a selection may depend on, and nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use super::relation::{Relation, Sense};
+use crate::base::{Digest, Nevra};
+use crate::rpm::{Dependency, Package};
+
+/// What a path of a package is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum FileKind {
+    /// A file, link or device.
+    #[serde(rename = "f")]
+    File,
+    /// A directory.
+    #[serde(rename = "d")]
+    Directory,
+    /// Owned but not shipped (`%ghost`).
+    #[serde(rename = "g")]
+    Ghost,
+}
+
+/// One path of a package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackagedFile(pub FileKind, pub String);
+
+impl PackagedFile {
+    /// What it is.
+    pub fn kind(&self) -> FileKind {
+        self.0
+    }
+
+    /// Its absolute path.
+    pub fn path(&self) -> &str {
+        &self.1
+    }
+}
+
+/// A package that a selection may choose.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Candidate {
+    /// Its full name.
+    pub nevra: Nevra,
+    /// Its content digest: what the lock knows it by, opaque here.
+    pub key: Digest,
+    /// File name of the source package it was built from; none for source packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What it provides, in the order of its header (one multilib rule reads that order).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provides: Vec<Relation>,
+    /// What it requires, `rpmlib(…)` left out; for a source package what building it requires.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<Relation>,
+    /// What it conflicts with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<Relation>,
+    /// What it obsoletes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub obsoletes: Vec<Relation>,
+    /// What it recommends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recommends: Vec<Relation>,
+    /// What it supplements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supplements: Vec<Relation>,
+    /// Its paths, in the order of its header.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<PackagedFile>,
+}
+
+impl Candidate {
+    /// A candidate with a name and nothing else.
+    pub fn new(nevra: Nevra, key: Digest) -> Self {
+        Self {
+            nevra,
+            key,
+            source: None,
+            provides: Vec::new(),
+            requires: Vec::new(),
+            conflicts: Vec::new(),
+            obsoletes: Vec::new(),
+            recommends: Vec::new(),
+            supplements: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    /// What selection reads of a package, with the content digest that the lock knows it by.
+    pub fn from_package(package: &Package, key: Digest) -> Self {
+        let relations = |list: &[Dependency]| -> Vec<Relation> {
+            let stated = list.iter().filter(|dependency| !dependency.name.starts_with("rpmlib("));
+            stated
+                .map(|dependency| match Sense::from_rpm(dependency.flags) {
+                    // A comparison without a version compares nothing.
+                    sense if sense == Sense::ANY || dependency.evr.is_empty() => {
+                        Relation::any(&dependency.name)
+                    }
+                    sense => Relation::versioned(&dependency.name, sense, &dependency.evr),
+                })
+                .collect()
+        };
+        let files = package.files.iter().map(|file| {
+            let kind = match (file.is_directory(), file.is_ghost()) {
+                (true, _) => FileKind::Directory,
+                (false, true) => FileKind::Ghost,
+                (false, false) => FileKind::File,
+            };
+            PackagedFile(kind, file.path.clone())
+        });
+        Self {
+            nevra: package.nevra.clone(),
+            key,
+            source: package.sourcerpm.clone(),
+            provides: relations(&package.provides),
+            requires: relations(&package.requires),
+            conflicts: relations(&package.conflicts),
+            obsoletes: relations(&package.obsoletes),
+            recommends: relations(&package.recommends),
+            supplements: relations(&package.supplements),
+            files: files.collect(),
+        }
+    }
+
+    /// Whether it carries debugging information, told by its name as Pungi does.
+    pub fn is_debug(&self) -> bool {
+        is_debug_name(&self.nevra.name)
+    }
+}
+
+/// Whether a package of this name carries debugging information.
+pub fn is_debug_name(name: &str) -> bool {
+    name.ends_with("-debuginfo") || name.contains("-debuginfo-") || name.ends_with("-debugsource")
+}

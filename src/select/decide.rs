@@ -1,0 +1,688 @@
+//! The decision: which packages of a universe a tree gets, and why each of them.
+//!
+//! 1. **Inputs**: packages that patterns, groups and environments name; of each name its best package.
+//! 2. **Dependencies**: what the selected packages require. A requirement that a selected package meets is met;
+//!    otherwise the best package that meets it is added (native before secondary arch, better arch, shorter
+//!    name, name; see `pool.rs`). Of alternatives (`or`) the first that can be met is taken. Packages are worked
+//!    off in rounds, each in canonical order, so the answer depends on the universe and the request only.
+//! 3. **Conditional** members of the requested groups come in when the package that they require is there.
+//! 4. **Multilib**: packages of the secondary arch that the profile's methods select (see `multilib.rs`), and by 2
+//!    what they require.
+//!
+//! Whenever a step adds something it starts again at 2, until nothing is added. Everything that is
+//! wrong (a missing group, a pattern without a match, requirements that nothing meets, …) is collected and
+//! reported at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::candidate::Candidate;
+use super::multilib::{Judge, Method, Profile, Verdict};
+use super::pool::{Id, Pattern, Pool};
+use super::problem::{Problem, SelectError, similar};
+use super::relation::{Expression, Relation};
+use super::universe::Universe;
+use crate::base::arch::TreeArch;
+use crate::base::{Digest, Nevra};
+use crate::format::comps::{Comps, Group, GroupId, Need, lists_arch};
+
+/// How packages of the secondary arch come in.
+#[derive(Clone, Debug)]
+pub struct Multilib {
+    /// Whose rules.
+    pub profile: Profile,
+    /// The methods, in order.
+    pub methods: Vec<Method>,
+    /// Globs of names that always come in (where a native twin is selected).
+    pub whitelist: Vec<String>,
+    /// Globs of names whose packages of the secondary arch are not seen at all.
+    pub blacklist: Vec<String>,
+}
+
+/// What is asked of a selection.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The tree's arch.
+    pub arch: &'static TreeArch,
+    /// Ids of comps groups.
+    pub groups: Vec<String>,
+    /// Ids of comps environments.
+    pub environments: Vec<String>,
+    /// Patterns `NAME`, `NAME.ARCH` or `NAME.+` (the secondary arch); names are globs.
+    pub packages: Vec<String>,
+    /// Patterns of packages that are not seen at all; `NAME.src` for source packages.
+    pub exclude: Vec<String>,
+    /// How packages of the secondary arch come in; none for a tree that holds no such package.
+    pub multilib: Option<Multilib>,
+    /// Whether the source package of each selected package comes along.
+    pub sources: bool,
+    /// Whether optional members of groups and optional groups of environments are wanted.
+    pub optional: bool,
+    /// Whether a group's member that no source offers is an error.
+    pub require_members: bool,
+}
+
+impl Request {
+    /// A request for a tree of this arch that asks for nothing.
+    pub fn new(arch: &'static TreeArch) -> Self {
+        Self {
+            arch,
+            groups: Vec::new(),
+            environments: Vec::new(),
+            packages: Vec::new(),
+            exclude: Vec::new(),
+            multilib: None,
+            sources: false,
+            optional: false,
+            require_members: false,
+        }
+    }
+}
+
+/// What brought a package in; one package may have several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flag {
+    /// Named by a pattern.
+    Input,
+    /// A member of a group.
+    Group,
+    /// A conditional member of a group.
+    Conditional,
+    /// Required by another package.
+    Dependency,
+    /// Selected by a multilib rule.
+    Multilib,
+}
+
+impl Flag {
+    const ALL: [Self; 5] = [Self::Input, Self::Group, Self::Conditional, Self::Dependency, Self::Multilib];
+
+    /// Its name in a lock.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Group => "group",
+            Self::Conditional => "conditional",
+            Self::Dependency => "dependency",
+            Self::Multilib => "multilib",
+        }
+    }
+
+    /// Finds one by its name in a lock.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|flag| flag.name() == name)
+    }
+}
+
+impl fmt::Display for Flag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a package was added: the first cause that was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The request names it by this pattern.
+    Pattern(String),
+    /// It is a member of a group.
+    Group {
+        /// The group's id.
+        group: String,
+        /// The environment that brought the group.
+        environment: Option<String>,
+        /// How strongly the group wants it.
+        need: Need,
+    },
+    /// It is a conditional member of a group, and what it requires is there.
+    Conditional {
+        /// The group's id.
+        group: String,
+        /// The package that is there.
+        with: Nevra,
+    },
+    /// Another package requires it.
+    Requirement {
+        /// The package.
+        by: Nevra,
+        /// The requirement as that package states it.
+        requirement: String,
+    },
+    /// A multilib rule selects it.
+    Multilib {
+        /// The selected native package of the same name, where the profile looks at it.
+        twin: Option<Nevra>,
+        /// The rule and what it hit.
+        verdict: Verdict,
+    },
+}
+
+impl Reason {
+    /// The package that brought this one in, none for an input.
+    pub fn by(&self) -> Option<&Nevra> {
+        match self {
+            Self::Pattern(_) | Self::Group { .. } => None,
+            Self::Conditional { with, .. } => Some(with),
+            Self::Requirement { by, .. } => Some(by),
+            Self::Multilib { twin, .. } => twin.as_ref(),
+        }
+    }
+
+    fn flag(&self) -> Flag {
+        match self {
+            Self::Pattern(_) => Flag::Input,
+            Self::Group { .. } => Flag::Group,
+            Self::Conditional { .. } => Flag::Conditional,
+            Self::Requirement { .. } => Flag::Dependency,
+            Self::Multilib { .. } => Flag::Multilib,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pattern(pattern) => write!(f, "named as '{pattern}'"),
+            Self::Group { group, environment: None, need } => write!(f, "{} in group {group}", need.name()),
+            Self::Group { group, environment: Some(environment), need } => {
+                write!(f, "{} in group {group} of environment {environment}", need.name())
+            }
+            Self::Conditional { group, with } => write!(f, "conditional in group {group}, with {with}"),
+            Self::Requirement { by, requirement } => write!(f, "required by {by}: {requirement}"),
+            Self::Multilib { twin: Some(twin), verdict } => write!(f, "multilib twin of {twin}: {verdict}"),
+            Self::Multilib { twin: None, verdict } => write!(f, "multilib: {verdict}"),
+        }
+    }
+}
+
+/// A package of the decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// Its content digest.
+    pub key: Digest,
+    /// Everything that brought it in.
+    pub flags: BTreeSet<Flag>,
+    /// The first of it.
+    pub why: Reason,
+}
+
+/// A source package of the decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenSource {
+    /// Its content digest.
+    pub key: Digest,
+    /// The selected packages that were built from it.
+    pub built: BTreeSet<Nevra>,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// Selected binary packages.
+    pub packages: BTreeMap<Nevra, Chosen>,
+    /// Their source packages, where the request wants them.
+    pub sources: BTreeMap<Nevra, ChosenSource>,
+    /// Members of groups that no source offers: group and name.
+    pub absent_members: BTreeSet<(String, String)>,
+    /// Every judgement over a package of the secondary arch, also those that said no.
+    pub judged: BTreeMap<Nevra, Verdict>,
+}
+
+impl Decision {
+    /// Why a package is there: itself and its reason, then what brought that in, up to an input.
+    pub fn explain(&self, package: &Nevra) -> Vec<(&Nevra, &Reason)> {
+        let mut chain: Vec<(&Nevra, &Reason)> = Vec::new();
+        let mut next = self.packages.get_key_value(package);
+        while let Some((nevra, chosen)) = next
+            && chain.len() < self.packages.len()
+        {
+            chain.push((nevra, &chosen.why));
+            next = chosen.why.by().and_then(|by| self.packages.get_key_value(by));
+        }
+        chain
+    }
+}
+
+/// Decides what a tree gets.
+pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<Decision, SelectError> {
+    let judge = request.multilib.as_ref().map(|multilib| {
+        Judge::new(multilib.profile, multilib.methods.iter().copied())
+            .with_lists(multilib.whitelist.clone(), multilib.blacklist.clone())
+    });
+    let mut solver = Solver::new(request, universe, judge.as_ref());
+    solver.patterns();
+    solver.groups(comps);
+    loop {
+        if solver.dependencies() || solver.conditional() {
+            continue;
+        }
+        match &judge {
+            Some(judge) if solver.multilib(judge) => {}
+            _ => break,
+        }
+    }
+    solver.finish(universe)
+}
+
+struct Solver<'u> {
+    request: &'u Request,
+    excludes: Vec<Pattern<'u>>,
+    pool: Pool<'u>,
+    /// What exclusion hid, to say so where it is missed.
+    hidden: Pool<'u>,
+    selected: BTreeMap<Id, Chosen>,
+    /// Selected, but their requirements were not looked at yet.
+    open: BTreeSet<Id>,
+    /// Requirements whose meaning changes as the selection grows.
+    watched: Vec<(Id, &'u Relation, Expression)>,
+    conditionals: BTreeSet<(String, String, String)>,
+    judged: BTreeMap<Id, Verdict>,
+    absent_members: BTreeSet<(String, String)>,
+    unresolved: BTreeMap<String, (Relation, BTreeSet<Nevra>)>,
+    problems: BTreeSet<Problem>,
+}
+
+impl<'u> Solver<'u> {
+    fn new(request: &'u Request, universe: &'u Universe, judge: Option<&Judge>) -> Self {
+        let tree = request.arch;
+        let excludes: Vec<_> = request.exclude.iter().map(|text| Pattern::parse(text, tree)).collect();
+        let fits = |candidate: &&Candidate| {
+            let arch = candidate.nevra.arch.as_str();
+            tree.is_native(arch) || (judge.is_some() && tree.is_multilib(arch))
+        };
+        let hides = |candidate: &Candidate| {
+            excludes.iter().any(|pattern| pattern.matches(candidate, tree))
+                || (tree.is_multilib(&candidate.nevra.arch)
+                    && judge.is_some_and(|judge| judge.blacklists(&candidate.nevra.name)))
+        };
+        let (hidden, seen): (Vec<_>, Vec<_>) =
+            universe.candidates().iter().filter(fits).partition(|candidate| hides(candidate));
+        Self {
+            request,
+            pool: Pool::new(tree, seen.into_iter()),
+            hidden: Pool::new(tree, hidden.into_iter()),
+            excludes,
+            selected: BTreeMap::new(),
+            open: BTreeSet::new(),
+            watched: Vec::new(),
+            conditionals: BTreeSet::new(),
+            judged: BTreeMap::new(),
+            absent_members: BTreeSet::new(),
+            unresolved: BTreeMap::new(),
+            problems: BTreeSet::new(),
+        }
+    }
+
+    /// Adds a package; true when it is new.
+    fn add(&mut self, id: Id, why: Reason) -> bool {
+        let Some(candidate) = self.pool.get(id) else { return false };
+        if let Some(chosen) = self.selected.get_mut(&id) {
+            chosen.flags.insert(why.flag());
+            return false;
+        }
+        self.selected.insert(id, Chosen { key: candidate.key, flags: BTreeSet::from([why.flag()]), why });
+        self.open.insert(id);
+        true
+    }
+
+    fn patterns(&mut self) {
+        for text in &self.request.packages {
+            let found = self.pool.matching(&Pattern::parse(text, self.request.arch));
+            if found.is_empty() {
+                let pattern = Pattern::parse(text, self.request.arch);
+                let excluded =
+                    self.hidden.iter().filter(|(_, package)| pattern.matches(package, self.request.arch));
+                let excluded: Vec<_> = excluded.map(|(_, package)| package.nevra.clone()).collect();
+                let names = self.pool.iter().map(|(_, package)| package.nevra.name.as_str());
+                self.problems.insert(Problem::NoMatch {
+                    pattern: text.clone(),
+                    similar: similar(text, names),
+                    excluded,
+                });
+            }
+            for id in found {
+                self.add(id, Reason::Pattern(text.clone()));
+            }
+        }
+    }
+
+    fn groups(&mut self, comps: &Comps) {
+        let mut wanted: Vec<(&str, Option<&str>)> = Vec::new();
+        for id in &self.request.groups {
+            wanted.push((id, None));
+        }
+        for id in &self.request.environments {
+            let Some(environment) = comps.environment(id) else {
+                let similar =
+                    similar(id, comps.environments.iter().map(|environment| environment.id.as_str()));
+                self.problems.insert(Problem::NoEnvironment { id: id.clone(), similar });
+                continue;
+            };
+            let options: &[GroupId] = if self.request.optional { &environment.options } else { &[] };
+            let listed = environment.groups.iter().chain(options);
+            let listed = listed.filter(|group| lists_arch(&group.arches, self.request.arch.name));
+            wanted.extend(listed.map(|group| (group.id.as_str(), Some(id.as_str()))));
+        }
+        for (id, environment) in wanted {
+            match comps.group(id) {
+                Some(group) if lists_arch(&group.arches, self.request.arch.name) => {
+                    self.members(group, environment)
+                }
+                Some(_) => {}
+                None => {
+                    let similar = similar(id, comps.groups.iter().map(|group| group.id.as_str()));
+                    let environment = environment.map(str::to_owned);
+                    self.problems.insert(Problem::NoGroup { id: id.to_owned(), environment, similar });
+                }
+            }
+        }
+    }
+
+    fn members(&mut self, group: &Group, environment: Option<&str>) {
+        for member in
+            group.packages.iter().filter(|member| lists_arch(&member.arches, self.request.arch.name))
+        {
+            match member.need {
+                Need::Optional if !self.request.optional => continue,
+                Need::Conditional => {
+                    if let Some(requires) = &member.requires {
+                        self.conditionals.insert((requires.clone(), member.name.clone(), group.id.clone()));
+                    }
+                    continue;
+                }
+                _ => {}
+            }
+            match self.pool.best(self.pool.named(&member.name).iter().copied()) {
+                Some(best) => {
+                    let environment = environment.map(str::to_owned);
+                    self.add(best, Reason::Group { group: group.id.clone(), environment, need: member.need });
+                }
+                None => {
+                    self.absent_members.insert((group.id.clone(), member.name.clone()));
+                }
+            }
+        }
+    }
+
+    /// Meets the requirements of everything selected; true when that added a package.
+    fn dependencies(&mut self) -> bool {
+        let before = self.selected.len();
+        loop {
+            for id in std::mem::take(&mut self.open) {
+                let Some(candidate) = self.pool.get(id) else { continue };
+                for relation in &candidate.requires {
+                    if relation.name.starts_with("rpmlib(") {
+                        continue;
+                    }
+                    match Expression::of(relation) {
+                        Ok(expression) => {
+                            self.meet(id, relation, &expression);
+                            if changes(&expression) {
+                                self.watched.push((id, relation, expression));
+                            }
+                        }
+                        Err(error) => {
+                            let package = candidate.nevra.clone();
+                            self.problems
+                                .insert(Problem::BrokenRequirement { package, error: error.to_string() });
+                        }
+                    }
+                }
+            }
+            // A condition may hold by now that did not when it was looked at.
+            let watched = std::mem::take(&mut self.watched);
+            for (id, relation, expression) in &watched {
+                self.meet(*id, relation, expression);
+            }
+            self.watched = watched;
+            if self.open.is_empty() {
+                return self.selected.len() > before;
+            }
+        }
+    }
+
+    fn meet(&mut self, by: Id, stated: &Relation, wanted: &Expression) {
+        match wanted {
+            Expression::Simple(relation) => {
+                let meeting = self.pool.meeting(relation);
+                self.choose(by, stated, relation, &meeting);
+            }
+            Expression::With(_) | Expression::Without(..) => {
+                let meeting = self.pool.meeting_alone(wanted);
+                self.choose(by, stated, stated, &meeting);
+            }
+            Expression::All(parts) => parts.iter().for_each(|part| self.meet(by, stated, part)),
+            Expression::Any(parts) => {
+                if !parts.iter().any(|part| self.holds(part)) {
+                    match parts.iter().find(|part| self.possible(part)) {
+                        Some(part) => self.meet(by, stated, part),
+                        None => self.miss(by, stated),
+                    }
+                }
+            }
+            Expression::If(wanted, condition, other) => {
+                if self.holds(condition) {
+                    self.meet(by, stated, wanted);
+                } else if let Some(other) = other {
+                    self.meet(by, stated, other);
+                }
+            }
+            Expression::Unless(wanted, condition, other) => {
+                if !self.holds(condition) {
+                    self.meet(by, stated, wanted);
+                } else if let Some(other) = other {
+                    self.meet(by, stated, other);
+                }
+            }
+        }
+    }
+
+    fn choose(&mut self, by: Id, stated: &Relation, relation: &Relation, meeting: &BTreeSet<Id>) {
+        if meeting.iter().any(|id| self.selected.contains_key(id)) {
+            return;
+        }
+        match (self.pool.best(meeting.iter().copied()), self.pool.get(by)) {
+            (Some(best), Some(requirer)) => {
+                let why = Reason::Requirement { by: requirer.nevra.clone(), requirement: stated.to_string() };
+                self.add(best, why);
+            }
+            _ => self.miss(by, relation),
+        }
+    }
+
+    fn miss(&mut self, by: Id, relation: &Relation) {
+        if let Some(requirer) = self.pool.get(by) {
+            let entry = self.unresolved.entry(relation.to_string());
+            entry.or_insert_with(|| (relation.clone(), BTreeSet::new())).1.insert(requirer.nevra.clone());
+        }
+    }
+
+    /// Whether what is selected meets an expression.
+    fn holds(&self, wanted: &Expression) -> bool {
+        let holds = |part: &Expression| self.holds(part);
+        match wanted {
+            Expression::Simple(relation) => {
+                self.pool.meeting(relation).iter().any(|id| self.selected.contains_key(id))
+            }
+            Expression::With(_) | Expression::Without(..) => {
+                self.pool.meeting_alone(wanted).iter().any(|id| self.selected.contains_key(id))
+            }
+            Expression::All(parts) => parts.iter().all(holds),
+            Expression::Any(parts) => parts.iter().any(holds),
+            Expression::If(wanted, condition, other) => {
+                if self.holds(condition) {
+                    self.holds(wanted)
+                } else {
+                    other.as_deref().is_none_or(holds)
+                }
+            }
+            Expression::Unless(wanted, condition, other) => {
+                if self.holds(condition) {
+                    other.as_deref().is_none_or(holds)
+                } else {
+                    self.holds(wanted)
+                }
+            }
+        }
+    }
+
+    /// Whether the pool can meet an expression.
+    fn possible(&self, wanted: &Expression) -> bool {
+        match wanted {
+            Expression::Simple(relation) => !self.pool.meeting(relation).is_empty(),
+            Expression::With(_) | Expression::Without(..) => !self.pool.meeting_alone(wanted).is_empty(),
+            Expression::All(parts) => parts.iter().all(|part| self.possible(part)),
+            Expression::Any(parts) => parts.iter().any(|part| self.possible(part)),
+            Expression::If(wanted, condition, _) => !self.holds(condition) || self.possible(wanted),
+            Expression::Unless(wanted, condition, _) => self.holds(condition) || self.possible(wanted),
+        }
+    }
+
+    fn conditional(&mut self) -> bool {
+        let mut added = false;
+        for (requires, name, group) in self.conditionals.clone() {
+            let present = self.pool.named(&requires).iter().find(|id| self.selected.contains_key(id));
+            let Some(with) = present.and_then(|id| self.pool.get(*id)) else { continue };
+            if self.pool.named(&name).iter().any(|id| self.selected.contains_key(id)) {
+                continue;
+            }
+            match self.pool.best(self.pool.named(&name).iter().copied()) {
+                Some(best) => {
+                    added |= self.add(best, Reason::Conditional { group, with: with.nevra.clone() })
+                }
+                None => {
+                    self.absent_members.insert((group, name));
+                }
+            }
+        }
+        added
+    }
+
+    fn multilib(&mut self, judge: &Judge) -> bool {
+        let tree = self.request.arch;
+        let mut added = false;
+        // Which package comes in, which is judged, and the selected native package it goes with.
+        let mut cases: Vec<(Id, &Candidate, Option<&Candidate>)> = Vec::new();
+        if judge.profile == Profile::Mash {
+            cases.extend(
+                self.pool
+                    .iter()
+                    .filter(|(_, package)| tree.is_multilib(&package.nevra.arch) && !package.is_debug())
+                    .map(|(id, package)| (id, package, None)),
+            );
+        } else {
+            let koji = matches!(judge.profile, Profile::Koji | Profile::KojiFixed);
+            let natives: Vec<_> = self.selected.keys().filter_map(|id| self.pool.get(*id)).collect();
+            for native in
+                natives.into_iter().filter(|native| tree.native.contains(&native.nevra.arch.as_str()))
+            {
+                let evr = &native.nevra.evr;
+                let twins = self.pool.named(&native.nevra.name).iter().copied().filter(|id| {
+                    self.pool.get(*id).is_some_and(|twin| {
+                        let other = &twin.nevra.evr;
+                        tree.is_multilib(&twin.nevra.arch)
+                            && (&other.version, &other.release) == (&evr.version, &evr.release)
+                    })
+                });
+                match self.pool.best(twins).and_then(|id| self.pool.get(id).map(|twin| (id, twin))) {
+                    Some((id, twin)) => cases.push((id, if koji { native } else { twin }, Some(native))),
+                    None if koji && judge.judge(native).selected => {
+                        self.problems.insert(Problem::NoTwin { package: native.nevra.clone() });
+                    }
+                    None => {}
+                }
+            }
+        }
+        for (id, package, twin) in cases {
+            if self.judged.contains_key(&id) {
+                continue;
+            }
+            let verdict = judge.judge(package);
+            self.judged.insert(id, verdict.clone());
+            if verdict.selected {
+                added |=
+                    self.add(id, Reason::Multilib { twin: twin.map(|twin| twin.nevra.clone()), verdict });
+            }
+        }
+        added
+    }
+
+    fn finish(mut self, universe: &Universe) -> Result<Decision, SelectError> {
+        for (requirement, (relation, by)) in std::mem::take(&mut self.unresolved) {
+            let hidden = self.hidden.iter().filter(|(_, package)| {
+                let provided =
+                    package.provides.iter().any(|given| given.name == relation.name && relation.meets(given));
+                provided || package.files.iter().any(|file| file.path() == relation.name)
+            });
+            let excluded = hidden.map(|(_, package)| package.nevra.clone()).collect();
+            self.problems.insert(Problem::Unresolved { requirement, by, excluded });
+        }
+        if self.request.require_members {
+            for (group, name) in &self.absent_members {
+                self.problems.insert(Problem::NoMember { group: group.clone(), name: name.clone() });
+            }
+        }
+        let sources = if self.request.sources { self.sources(universe) } else { BTreeMap::new() };
+        if !self.problems.is_empty() {
+            return Err(SelectError::Problems(self.problems.into_iter().collect()));
+        }
+        let named = |id: &Id| self.pool.get(*id).map(|package| package.nevra.clone());
+        Ok(Decision {
+            packages: self
+                .selected
+                .iter()
+                .filter_map(|(id, chosen)| Some((named(id)?, chosen.clone())))
+                .collect(),
+            sources,
+            absent_members: self.absent_members,
+            judged: self
+                .judged
+                .iter()
+                .filter_map(|(id, verdict)| Some((named(id)?, verdict.clone())))
+                .collect(),
+        })
+    }
+
+    fn sources(&mut self, universe: &Universe) -> BTreeMap<Nevra, ChosenSource> {
+        let excluded = |candidate: &Candidate| {
+            self.excludes.iter().any(|pattern| pattern.matches(candidate, self.request.arch))
+        };
+        let offered: BTreeMap<String, &Candidate> = universe
+            .candidates()
+            .iter()
+            .filter(|candidate| candidate.nevra.is_source() && !excluded(candidate))
+            .map(|candidate| (candidate.nevra.file_name(), candidate))
+            .collect();
+        let mut sources: BTreeMap<Nevra, ChosenSource> = BTreeMap::new();
+        let mut missing: BTreeMap<Option<String>, BTreeSet<Nevra>> = BTreeMap::new();
+        for package in self.selected.keys().filter_map(|id| self.pool.get(*id)) {
+            // The epoch is not part of the file name, and a source package is never named with one.
+            match package.source.as_ref().and_then(|name| offered.get(name)) {
+                Some(source) => {
+                    let entry = sources.entry(source.nevra.clone());
+                    let chosen =
+                        entry.or_insert_with(|| ChosenSource { key: source.key, built: BTreeSet::new() });
+                    chosen.built.insert(package.nevra.clone());
+                }
+                None => {
+                    missing.entry(package.source.clone()).or_default().insert(package.nevra.clone());
+                }
+            }
+        }
+        self.problems.extend(missing.into_iter().map(|(source, built)| Problem::NoSource { source, built }));
+        sources
+    }
+}
+
+/// Whether an expression's meaning may change as the selection grows.
+fn changes(expression: &Expression) -> bool {
+    match expression {
+        Expression::Simple(_) | Expression::With(_) | Expression::Without(..) => false,
+        Expression::If(..) | Expression::Unless(..) => true,
+        Expression::All(parts) | Expression::Any(parts) => parts.iter().any(changes),
+    }
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

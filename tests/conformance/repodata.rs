@@ -1,0 +1,107 @@
+//! Repository metadata against createrepo_c's: both are read back by createrepo_c's own Python bindings and
+//! compared package by package, field by field.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gander::base::SourceDate;
+use gander::plan::StepIo;
+use gander::repo;
+use gander::rpm::Package;
+
+use super::{Tally, folder, skip};
+
+/// Prints one line of JSON for each package: its file, and whatever a client sees of it.
+const READ: &str = r#"
+import json, sys
+import createrepo_c as cr
+# In place of unreadable text.
+def text(value): return value
+packages = {}
+def start(pkgid, name, arch):
+    return packages.setdefault(pkgid, None)
+md = cr.Metadata()
+md.locate_and_load_xml(sys.argv[1])
+for key in md.keys():
+    p = md.get(key)
+    deps = {kind: [list(map(str, entry)) for entry in getattr(p, kind)] for kind in
+        ("provides", "requires", "conflicts", "obsoletes", "suggests", "enhances", "recommends", "supplements")}
+    print(json.dumps({"file": p.location_href, "nevra": [p.name, p.epoch, p.version, p.release, p.arch], "pkgid": p.pkgId,
+        "texts": [p.summary, p.description, p.url, p.rpm_license, p.rpm_vendor, p.rpm_group, p.rpm_buildhost, p.rpm_sourcerpm, p.rpm_packager],
+        "build": p.time_build, "sizes": [p.size_package, p.size_installed], "archive": p.size_archive,
+        "header": [p.rpm_header_start, p.rpm_header_end], "files": [list(f[:3]) for f in p.files],
+        "changelogs": [list(c) for c in p.changelogs], **deps}, sort_keys=True))
+"#;
+
+fn read(repository: &Path) -> Option<BTreeMap<String, serde_json::Value>> {
+    let output = Command::new("/usr/bin/python3").arg("-c").arg(READ).arg(repository).output().ok()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let packages = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    Some(packages.map(|package| (package["file"].as_str().unwrap().to_owned(), package)).collect())
+}
+
+fn there(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn clients_read_what_createrepo_c_writes() {
+    let test = "clients_read_what_createrepo_c_writes";
+    let Some(real) = folder("GANDER_REALDATA", test) else { return };
+    if !there("createrepo_c", &["--version"]) || !there("/usr/bin/python3", &["-c", "import createrepo_c"]) {
+        return skip(test, "createrepo_c or its Python bindings are not installed");
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let packages = scratch.path().join("in/packages");
+    for folder in ["in/packages", "out", "build"] {
+        fs::create_dir_all(scratch.path().join(folder)).unwrap();
+    }
+    let mut folders: Vec<PathBuf> = vec![real.join("rpms")];
+    folders.extend(std::env::var_os("GANDER_MORE_RPMS").map(PathBuf::from));
+    for path in
+        folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
+    {
+        let name = path.file_name().unwrap().to_owned();
+        // Both must take it: what we refuse, and why, is the business of other tests.
+        if path.is_file() && path.extension().is_some_and(|ending| ending == "rpm") {
+            match Package::read(std::io::BufReader::new(fs::File::open(&path).unwrap())) {
+                Ok(_) => drop(fs::copy(&path, packages.join(name)).unwrap()),
+                Err(error) => println!("left out {}: {error}", path.display()),
+            }
+        }
+    }
+    repo::execute(&StepIo {
+        params: BTreeMap::new(),
+        source_date: SourceDate::from_seconds(1_793_491_200).unwrap(),
+        inputs: scratch.path().join("in"),
+        output: scratch.path().join("out"),
+        scratch: scratch.path().join("build"),
+    })
+    .unwrap();
+    let output = Command::new("createrepo_c")
+        .args(["--no-database", "--changelog-limit", "10"])
+        .arg(&packages)
+        .output()
+        .unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stderr));
+    let (ours, theirs) = (read(&scratch.path().join("out")).unwrap(), read(&packages).unwrap());
+    let mut tally = Tally::new("packages in repodata");
+    for (file, theirs) in &theirs {
+        let ours = &ours[file];
+        let differing: Vec<_> = theirs
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(key, value)| &&ours[key.as_str()] != value)
+            .map(|(key, value)| format!("{key}: {} instead of {value}", ours[key.as_str()]))
+            .collect();
+        tally.case(file, (!differing.is_empty()).then(|| differing.join("\n    ")));
+    }
+    for file in ours.keys().filter(|file| !theirs.contains_key(*file)) {
+        println!("only gander takes {file}");
+    }
+    tally.finish();
+}
