@@ -266,6 +266,19 @@ fn best(results: impl Iterator<Item = Result<Verified, VerifyError>>) -> Result<
     Err(worst.unwrap_or(VerifyError::Packet(PacketError::NoSignature)))
 }
 
+/// Why a key does not count: because it is weak, or for another reason.
+fn refusal<'a>(
+    key: &Fingerprint,
+    chain: impl Iterator<Item = &'a (dyn std::error::Error + 'static)>,
+) -> VerifyError {
+    let (mut weak, mut detail, key) = (false, String::new(), key.clone());
+    for error in chain {
+        weak |= matches!(error.downcast_ref(), Some(sequoia_openpgp::Error::PolicyViolation(..)));
+        detail = error.to_string();
+    }
+    if weak { VerifyError::Weak { key, detail } } else { VerifyError::NotBound { key, detail } }
+}
+
 /// When the oldest of some bindings was made.
 fn oldest<'a>(bindings: impl Iterator<Item = &'a Signature>) -> Option<std::time::SystemTime> {
     bindings.filter_map(|binding| binding.signature_creation_time()).min()
@@ -322,11 +335,11 @@ fn judge(
     let primary = oldest(ids.chain(cert.primary_key().self_signatures()));
     let own = if key.primary() { None } else { oldest(key.self_signatures()) };
     let when = [primary, own].into_iter().flatten().fold(when, std::cmp::max);
-    let valid = cert.with_policy(&policy, when).map_err(|error| unbound(error.root_cause().to_string()))?;
+    let valid = cert.with_policy(&policy, when).map_err(|error| refusal(&name, error.chain()))?;
     if matches!(valid.revocation_status(), RevocationStatus::Revoked(_)) {
         return Err(VerifyError::Revoked { key: certificate.fingerprint() });
     }
-    let bound = key.with_policy(&policy, when).map_err(|error| unbound(error.root_cause().to_string()))?;
+    let bound = key.with_policy(&policy, when).map_err(|error| refusal(&name, error.chain()))?;
     if matches!(bound.revocation_status(), RevocationStatus::Revoked(_)) {
         return Err(VerifyError::Revoked { key: name });
     }
