@@ -1,14 +1,170 @@
 //! `gander key`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Failure, Global};
+use clap::Subcommand;
+
+use super::{Failure, Global, Kind};
+use crate::base::SourceDate;
+use crate::openpgp::Certificate;
+use crate::sign::key::{KeyError, read_certificates, read_passphrase};
+use crate::sign::{NewKey, SignError, Signer as _, demonstration, is_demonstration};
 
 /// Make and show signing keys.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make an RSA-4096 OpenPGP key: a secret key file and its certificate.
+    ///
+    /// Prints the certificate's fingerprint. Existing files are never replaced, and a secret key is never
+    /// written into a git checkout.
+    New {
+        /// Who signs, such as 'Example Linux 1 <security@example.org>'.
+        #[arg(long, value_name = "NAME")]
+        user_id: String,
+        /// A folder (files are named by fingerprint) or the secret key file; the certificate gets '.asc'.
+        #[arg(short, long, value_name = "DIR|FILE")]
+        output: PathBuf,
+        /// The day (2028-12-31) or time on which the key expires (default: never).
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        expires: Option<SourceDate>,
+        /// Protect the secret key by the first line of this file.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Show the certificates in a key file.
+    Show {
+        /// A certificate, keyring or secret key file.
+        file: PathBuf,
+        /// Form of the output.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Print the certificate of a demonstration key, which anyone can derive from its phrase.
+    Demonstration {
+        /// The phrase, as the recipe states it.
+        #[arg(long)]
+        phrase: String,
+        /// The recipe's source date.
+        #[arg(long, value_name = "TIME", value_parser = date)]
+        created: SourceDate,
+        /// Whose key it is, such as 'Gosling Linux'.
+        #[arg(long, value_name = "NAME")]
+        user_id: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Takes a time or a day.
+fn date(text: &str) -> Result<SourceDate, String> {
+    let whole = if text.contains('T') { text.into() } else { format!("{text}T00:00:00Z") };
+    whole.parse().map_err(|error: crate::base::source_date::SourceDateError| error.to_string())
+}
 
 /// Runs the command.
-pub fn run(_global: &Global, _args: Args) -> Result<ExitCode, Failure> {
+pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
+    match args.command {
+        Command::New { user_id, output, expires, passphrase_file } => {
+            let passphrase = passphrase_file.as_deref().map(read_passphrase).transpose()?;
+            if passphrase.as_ref().is_some_and(|line| line.is_empty()) {
+                return Err(Failure::new(Kind::Usage, "the passphrase file's first line is empty"));
+            }
+            global.say("making an RSA key of 4096 bits");
+            let passphrase = passphrase.as_ref().map(|line| line.as_slice());
+            let key = NewKey::rsa(&user_id, now()?, expires, passphrase)?;
+            let (secret, public) = key.write(&output)?;
+            global.say(format_args!("secret key (keep it safe): {}", secret.display()));
+            global.say(format_args!("certificate (give it away): {}", public.display()));
+            println!("{}", key.signer.certificate().fingerprint());
+        }
+        Command::Show { file, format } => {
+            let certificates = read_certificates(&file)?;
+            match format {
+                Format::Text => certificates.iter().for_each(show),
+                Format::Json => {
+                    let all: Vec<_> = certificates.iter().map(json).collect();
+                    println!("{:#}", serde_json::Value::from(all));
+                }
+            }
+        }
+        Command::Demonstration { phrase, created, user_id } => {
+            print!("{}", demonstration(&phrase, created, &user_id)?.certificate().armored());
+        }
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a new key's creation time is now; it is no output of a compose"
+)]
+fn now() -> Result<SourceDate, Failure> {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    SourceDate::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
+        .map_err(|error| Failure::from_error(Kind::Surroundings, &error).hint("set this machine's clock"))
+}
+
+fn time(seconds: i64) -> String {
+    SourceDate::from_seconds(seconds)
+        .map_or_else(|_| format!("{seconds} s after 1970"), |date| date.to_string())
+}
+
+fn show(certificate: &Certificate) {
+    println!("fingerprint  {}", certificate.fingerprint());
+    certificate.user_ids().iter().for_each(|id| println!("user id      {}", id.escape_debug()));
+    println!("algorithm    {}", certificate.algorithm());
+    println!("created      {}", time(certificate.created()));
+    println!("expires      {}", certificate.expires().map_or_else(|| "never".into(), time));
+    if is_demonstration(certificate) {
+        println!("note         a demonstration key: its secret is public, its signatures prove nothing");
+    }
+}
+
+fn json(certificate: &Certificate) -> serde_json::Value {
+    serde_json::json!({
+        "fingerprint": certificate.fingerprint(),
+        "user_ids": certificate.user_ids(),
+        "algorithm": certificate.algorithm(),
+        "created": time(certificate.created()),
+        "expires": certificate.expires().map(time),
+        "demonstration": is_demonstration(certificate),
+    })
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        match &error {
+            KeyError::File { .. } => Self::from_error(Kind::Surroundings, &error),
+            KeyError::InsideCheckout { .. } | KeyError::UserId(_) | KeyError::Expiry { .. } => {
+                Self::from_error(Kind::Usage, &error)
+            }
+            KeyError::NotAKey { .. } | KeyError::Passphrase { .. } => Self::from_error(Kind::Input, &error),
+            KeyError::Sign(inner) => Self::from_error(sign_kind(inner), &error),
+        }
+    }
+}
+
+impl From<SignError> for Failure {
+    fn from(error: SignError) -> Self {
+        Self::from_error(sign_kind(&error), &error)
+    }
+}
+
+fn sign_kind(error: &SignError) -> Kind {
+    match error {
+        SignError::Library(_) => Kind::Bug,
+        SignError::NotAccepted(_) => Kind::Input,
+    }
 }

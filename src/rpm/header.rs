@@ -12,19 +12,20 @@
 //! - the main header has at most 65,535 entries and 256 MiB of store, the signature header 32
 //!   entries and 64 MiB; an empty index is an error;
 //! - the first entry may be a *region* (tag 62 in a signature header, 63 in a main header): type
-//!   BIN, 16 bytes, which are an index entry of the same tag, type and count, whose offset is minus
-//!   16 × the entries it covers. In a package it must cover the whole index and end the store. Old
-//!   signature headers name tag 61 in the trailer;
+//!   BIN, 16 bytes (the *trailer*), which are an index entry of the same tag, type and count, whose
+//!   offset is minus 16 × the entries it covers. A main header's region must cover the whole index and
+//!   end the store. Old signature headers name tag 61 in the trailer;
 //! - other entries have tag ≥ 100 (or 61…63 outside of first place: refused), a type of 1…9, a count
 //!   of at least 1, an aligned offset inside the store not before the end of the entry before it, and
-//!   data that fits; every string ends with a NUL inside the store.
+//!   data that fits outside of the trailer; every string ends with a NUL inside the store.
 //!
-//! Where a tag stands twice the first one counts. Text that is not UTF-8 is read as ISO-8859-1, as
+//! Stricter than rpm: no tag stands twice, since readers could disagree about which one counts. Text that is not UTF-8 is read as ISO-8859-1, as
 //! createrepo_c does.
 //!
 //! Nothing is allocated by a count that the file only claims: bytes are read in growing pieces and
 //! entries are kept only after all of the claimed bytes have arrived.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 /// Bytes in front of the index.
@@ -268,20 +269,28 @@ impl Header {
             .get(INTRO..)
             .and_then(|rest| rest.split_at_checked(ENTRY * count))
             .ok_or(HeaderError::Truncated { part })?;
-        let region = region(part, index, store)?;
+        let trailer = region(part, index, store)?;
         let mut entries = Vec::with_capacity(count);
+        let mut tags = BTreeSet::new();
         let mut end = 0;
-        for (place, raw) in index.chunks_exact(ENTRY).enumerate().skip(usize::from(region)) {
+        for (place, raw) in index.chunks_exact(ENTRY).enumerate().skip(usize::from(trailer.is_some())) {
             let entry = entry(raw, store, end).map_err(|(tag, rule)| HeaderError::Entry {
                 part,
                 place,
                 tag,
                 rule,
             })?;
+            let error = |rule| HeaderError::Entry { part, place, tag: entry.tag, rule };
             end = entry.offset + entry.length;
+            if trailer.is_some_and(|trailer| entry.offset < trailer + ENTRY && end > trailer) {
+                return Err(error("its data overlaps the region's trailer"));
+            }
+            if !tags.insert(entry.tag) {
+                return Err(error("the tag stands twice"));
+            }
             entries.push(entry);
         }
-        Ok(Self { part, store: INTRO + ENTRY * count, bytes, region, entries })
+        Ok(Self { part, store: INTRO + ENTRY * count, bytes, region: trailer.is_some(), entries })
     }
 
     /// Which header it is.
@@ -400,18 +409,18 @@ impl Iterator for Texts<'_> {
 
 impl ExactSizeIterator for Texts<'_> {}
 
-/// Checks the region; whether there is one.
-fn region(part: Part, index: &[u8], store: &[u8]) -> Result<bool, HeaderError> {
+/// Checks the region, if there is one; where its trailer stands in the store.
+fn region(part: Part, index: &[u8], store: &[u8]) -> Result<Option<usize>, HeaderError> {
     let malformed = |rule| HeaderError::Malformed { part, rule };
     let wanted = part.region_tag();
     if word(index, 0) != Some(wanted) {
-        return Ok(false);
+        return Ok(None);
     }
     if (word(index, 4), word(index, 12)) != (Some(Type::Binary as u32), Some(16)) {
         return Err(malformed("its region entry is none"));
     }
     let offset = word(index, 8).map_or(usize::MAX, |offset| offset as usize);
-    let trailer = offset.checked_add(16).and_then(|end| store.get(offset..end));
+    let trailer = offset.checked_add(ENTRY).and_then(|end| store.get(offset..end));
     let Some(trailer) = trailer else {
         return Err(malformed("its region's trailer lies outside"));
     };
@@ -422,12 +431,14 @@ fn region(part: Part, index: &[u8], store: &[u8]) -> Result<bool, HeaderError> {
     if (tag, word(trailer, 4), word(trailer, 12)) != (Some(wanted), Some(Type::Binary as u32), Some(16)) {
         return Err(malformed("its region's trailer is none"));
     }
-    // A region of a part of the header exists only in rpm's database, never in a package.
-    let covered = word(trailer, 8).map(u32::wrapping_neg);
-    if covered.map(|covered| covered as usize) != Some(index.len()) || offset + 16 != store.len() {
+    let covered = word(trailer, 8).map_or(usize::MAX, |offset| offset.wrapping_neg() as usize);
+    if covered % ENTRY != 0 || covered == 0 || covered > index.len() {
+        return Err(malformed("its region covers entries that are not there"));
+    }
+    if part == Part::Main && (covered != index.len() || offset + ENTRY != store.len()) {
         return Err(malformed("its region does not cover all of it"));
     }
-    Ok(true)
+    Ok(Some(offset))
 }
 
 /// Checks one entry against the store; `end` is where the data of the entry before it ends.

@@ -11,7 +11,8 @@
 //! - of a tag in several locales the first text counts (that of `C`);
 //! - a list that is absent counts as empty or zero for each item; one of another length than the names
 //!   it belongs to is an error;
-//! - names, versions, releases and archs must be fit for file names ([`Nevra::new`]); SOURCERPM must be
+//! - names, versions, releases and archs must be fit for file names ([`Nevra::new`]) and no name may
+//!   look like an option; SOURCERPM must be
 //!   a plain file name; paths must be absolute (below nothing, for source packages) and have no `.`,
 //!   `..` or empty component. rpm itself takes such packages; we do not.
 
@@ -47,7 +48,7 @@ pub enum PackageError {
     /// Its name could not be used as a file name.
     #[error("the package's name is refused")]
     Name(#[from] NevraError),
-    /// Its SOURCERPM or EPOCH is nothing that could be used.
+    /// Its NAME, SOURCERPM or EPOCH is nothing that could be used.
     #[error("the package's {what} is refused: '{value}'")]
     Value {
         /// What it is.
@@ -344,8 +345,12 @@ fn package(signature: &Header, main: &Header, header_range: Range<u64>) -> Resul
         Some(size) => Some(size),
         None => main.number(tags::LONGSIZE)?,
     };
+    let name = needed(tags::NAME, "name")?;
+    if name.starts_with('-') {
+        return Err(PackageError::Value { what: "name", value: escaped(&name) });
+    }
     Ok(Package {
-        nevra: Nevra::new(&needed(tags::NAME, "name")?, evr, &arch)?,
+        nevra: Nevra::new(&name, evr, &arch)?,
         has_epoch: epoch.is_some(),
         is_source,
         sourcerpm,

@@ -1,1 +1,39 @@
-//! Signing backends and keys.
+//! Signing backends and keys, and the step that attaches recorded signatures.
+//!
+//! Signatures are inputs: a [`Signer`] makes packets, the lock's table keeps them, and the
+//! [`attach`] step, which has no key, puts them where they belong. The same key, data and time give
+//! the same packet each time, so a table that was lost can be made anew.
+
+pub mod attach;
+pub mod demonstration;
+pub mod key;
+mod packet;
+
+use crate::base::SourceDate;
+use crate::openpgp::{Certificate, VerifyError};
+
+pub use demonstration::{demonstration, is_demonstration};
+pub use key::{KeyError, LocalSigner, NewKey};
+
+/// Why nothing was signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// The library refused; a bug, or a key of a kind that cannot sign here. Retrying cannot help.
+    #[error("signing failed: {0}")]
+    Library(String),
+    /// What was made does not verify: an expired key, a fault in the hardware, a damaged key file.
+    /// Retrying helps only against a passing fault.
+    #[error("the signature just made is not accepted")]
+    NotAccepted(#[source] VerifyError),
+}
+
+/// Something that can sign.
+pub trait Signer {
+    /// The certificate that its signatures verify with.
+    fn certificate(&self) -> &Certificate;
+
+    /// Signs data (an RPM's main header, or a whole file): one binary version 4 packet. The creation
+    /// time is the given one, or the key's own where that is later. The signature is verified before
+    /// it is handed out.
+    fn sign_detached(&self, data: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError>;
+}

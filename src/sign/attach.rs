@@ -1,0 +1,183 @@
+//! The step `attach`: recorded signatures are put where they belong. It has no key and signs nothing.
+//!
+//! | parameter | meaning |
+//! |---|---|
+//! | `form` | `rpm-header` or `detached` |
+//! | `name` | the output file's name |
+//!
+//! | input | meaning |
+//! |---|---|
+//! | `package.rpm` | with `rpm-header`: the unsigned package |
+//! | `signature` | the OpenPGP packet, in binary |
+//!
+//! With `rpm-header` the output is the signed package, as [`crate::rpm::signature`] makes it; with
+//! `detached` it is the packet in armor, which stands beside the signed file as `FILE.asc`.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::base::{RelPath, SourceDate};
+use crate::openpgp::{PacketError, armor_detached, inspect};
+use crate::plan::{Executor, Input, Step, StepIo};
+use crate::rpm::signature::{SignatureError, insert, splice};
+use crate::rpm::{Headers, PackageError};
+
+/// The step's kind.
+pub const KIND: &str = "attach";
+/// Raised whenever other bytes come out.
+pub const REVISION: u32 = 1;
+
+const PACKAGE: &str = "package.rpm";
+const SIGNATURE: &str = "signature";
+/// Larger than any signature packet.
+const LIMIT: u64 = 1 << 20;
+const BUFFER: usize = 1 << 17;
+
+/// Why a signature was not attached.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// A file cannot be read or written. A retry may help.
+    #[error("the file '{path}' cannot be {what}")]
+    File {
+        /// `read` or `written`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The step's description is wrong: a bug in what made it.
+    #[error("the step's parameter '{0}' is missing or wrong")]
+    Parameter(&'static str),
+    /// The package or the signature is not usable. Retrying cannot help.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The package is not readable. Retrying cannot help.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// The signature is no packet. Retrying cannot help.
+    #[error(transparent)]
+    Packet(#[from] PacketError),
+}
+
+/// The step that makes the signed package `file` from an unsigned one and a packet.
+pub fn step(
+    package: Input,
+    signature: Input,
+    file: &RelPath,
+    platform: &str,
+    source_date: SourceDate,
+) -> Step {
+    build("rpm-header", vec![(PACKAGE, package), (SIGNATURE, signature)], file, platform, source_date)
+}
+
+/// The step that makes the armored detached signature `file` (such as `repomd.xml.asc`) from a packet.
+pub fn detached_step(signature: Input, file: &RelPath, platform: &str, source_date: SourceDate) -> Step {
+    build("detached", vec![(SIGNATURE, signature)], file, platform, source_date)
+}
+
+fn build(
+    form: &str,
+    inputs: Vec<(&str, Input)>,
+    file: &RelPath,
+    platform: &str,
+    source_date: SourceDate,
+) -> Step {
+    // The names are constants that are plain paths.
+    let inputs = inputs.into_iter().filter_map(|(name, input)| Some((RelPath::new(name).ok()?, input)));
+    Step {
+        kind: KIND.into(),
+        label: file.to_string(),
+        params: BTreeMap::from([("form".into(), form.into()), ("name".into(), file.to_string())]),
+        inputs: inputs.collect(),
+        root: None,
+        platform: platform.into(),
+        source_date,
+        executor: Executor::Native(REVISION),
+    }
+}
+
+/// Carries the step out.
+pub fn execute(io: &StepIo) -> Result<(), AttachError> {
+    let file = io.params.get("name").and_then(|name| RelPath::new(name).ok());
+    let file = file.ok_or(AttachError::Parameter("name"))?;
+    let output = file.below(&io.output);
+    if let Some(folder) = output.parent() {
+        fs::create_dir_all(folder).map_err(|source| written(folder, source))?;
+    }
+    let path = io.inputs.join(SIGNATURE);
+    let mut packet = Vec::new();
+    open(&path)?.take(LIMIT).read_to_end(&mut packet).map_err(|source| unread(&path, source))?;
+    match io.params.get("form").map(String::as_str) {
+        Some("rpm-header") => attach(&io.inputs.join(PACKAGE), &packet, &output),
+        Some("detached") => {
+            inspect(&packet)?;
+            fs::write(&output, armor_detached(&packet)).map_err(|source| written(&output, source))
+        }
+        _ => Err(AttachError::Parameter("form")),
+    }
+}
+
+fn attach(package: &Path, packet: &[u8], output: &Path) -> Result<(), AttachError> {
+    let headers = Headers::read(open(package)?)?;
+    let header = insert(&headers.signature, packet)?;
+    let signed = File::create_new(output).map_err(|source| written(output, source))?;
+    let mut signed = BufWriter::with_capacity(BUFFER, signed);
+    splice(open(package)?, &header, &mut signed)?;
+    signed.flush().map_err(|source| written(output, source))
+}
+
+fn open(path: &Path) -> Result<BufReader<File>, AttachError> {
+    let file = File::open(path).map_err(|source| unread(path, source))?;
+    Ok(BufReader::with_capacity(BUFFER, file))
+}
+
+fn unread(path: &Path, source: io::Error) -> AttachError {
+    AttachError::File { what: "read", path: path.into(), source }
+}
+
+fn written(path: &Path, source: io::Error) -> AttachError {
+    AttachError::File { what: "written", path: path.into(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sign::{Signer, demonstration};
+
+    #[test]
+    fn puts_a_detached_signature_into_armor() {
+        let folder = tempfile::tempdir().unwrap();
+        let date = SourceDate::from_seconds(1_793_491_200).unwrap();
+        let signer = demonstration("goose", date, "Test").unwrap();
+        let packet = signer.sign_detached(b"repomd", date).unwrap();
+        for part in ["in", "out", "build"] {
+            fs::create_dir(folder.path().join(part)).unwrap();
+        }
+        fs::write(folder.path().join("in/signature"), &packet).unwrap();
+        let step = detached_step(
+            Input::Object(crate::base::Digest::of(&packet)),
+            &RelPath::new("repomd.xml.asc").unwrap(),
+            "x86_64",
+            date,
+        );
+        let mut io = StepIo {
+            params: step.params,
+            source_date: date,
+            inputs: folder.path().join("in"),
+            output: folder.path().join("out"),
+            scratch: folder.path().join("build"),
+        };
+        execute(&io).unwrap();
+        let armored = fs::read(folder.path().join("out/repomd.xml.asc")).unwrap();
+        assert!(armored.starts_with(b"-----BEGIN PGP SIGNATURE-----\n"));
+        crate::openpgp::verify_detached(signer.certificate(), &armored, &b"repomd"[..], None).unwrap();
+        io.params.insert("name".into(), "../x".into());
+        assert!(matches!(execute(&io), Err(AttachError::Parameter("name"))));
+        io.params.insert("name".into(), "x".into());
+        io.params.insert("form".into(), "other".into());
+        assert!(matches!(execute(&io), Err(AttachError::Parameter("form"))));
+    }
+}

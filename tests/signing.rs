@@ -1,0 +1,128 @@
+//! Keys and signatures made here, judged by rpm 4.18 and gpg.
+
+#![allow(clippy::disallowed_methods, reason = "the peers are other programs")]
+
+mod sample;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use gander::base::SourceDate;
+use gander::openpgp::{armor_detached, inspect};
+use gander::rpm::{Headers, identify, signature};
+use gander::sign::{LocalSigner, NewKey, Signer, demonstration};
+
+fn skip(test: &str, why: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test} cannot run: {why}");
+    eprintln!("SKIPPED {test}: {why}");
+}
+
+fn there(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+fn run(command: &mut Command) -> Output {
+    command.env("LC_ALL", "C.UTF-8").output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
+}
+
+/// Finding primes takes seconds, so all tests share the keys.
+fn signers() -> &'static [(&'static str, LocalSigner)] {
+    static SIGNERS: OnceLock<[(&str, LocalSigner); 2]> = OnceLock::new();
+    SIGNERS.get_or_init(|| {
+        let rsa = NewKey::rsa("Tester <t@example.org>", date(), None, None).unwrap().signer;
+        [("RSA 4096", rsa), ("EdDSA", demonstration("goose", date(), "Goose Linux").unwrap())]
+    })
+}
+
+fn date() -> SourceDate {
+    "2026-11-01T00:00:00Z".parse().unwrap()
+}
+
+fn sign(signer: &dyn Signer, package: &[u8]) -> Vec<u8> {
+    let headers = Headers::read(package).unwrap();
+    let packet = signer.sign_detached(headers.main.bytes(), date()).unwrap();
+    assert_eq!(packet, signer.sign_detached(headers.main.bytes(), date()).unwrap(), "not deterministic");
+    let header = signature::insert(&headers.signature, &packet).unwrap();
+    let mut signed = Vec::new();
+    signature::splice(package, &header, &mut signed).unwrap();
+    signed
+}
+
+/// rpm's verdict with a database of its own.
+fn rpmkeys(folder: &Path, arguments: &[&str]) -> Output {
+    let database = format!("_dbpath {}", folder.join("db").display());
+    run(Command::new("rpmkeys").args(["--define", &database]).args(arguments).current_dir(folder))
+}
+
+#[test]
+fn rpm_accepts_our_keys_and_signatures() {
+    if !there("rpmkeys") {
+        return skip("rpm_accepts_our_keys_and_signatures", "rpmkeys is not installed");
+    }
+    let package = sample::package();
+    for (name, signer) in signers() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |file: &str| folder.path().join(file);
+        let signed = sign(signer, &package);
+        assert_eq!(signed.len(), package.len(), "{name}: the reserve was not used");
+        assert_eq!(identify(&signed[..]).unwrap().1.content, identify(&package[..]).unwrap().1.content);
+        let mut tampered = signed.clone();
+        *tampered.iter_mut().rev().nth(400).unwrap() ^= 1;
+        fs::write(at("key.asc"), signer.certificate().armored()).unwrap();
+        fs::write(at("unsigned.rpm"), &package).unwrap();
+        fs::write(at("signed.rpm"), &signed).unwrap();
+        fs::write(at("tampered.rpm"), &tampered).unwrap();
+
+        let before = rpmkeys(folder.path(), &["-Kv", "signed.rpm"]);
+        assert!(!before.status.success() && text(&before).contains("NOKEY"), "{name}: {}", text(&before));
+        let import = rpmkeys(folder.path(), &["--import", "key.asc"]);
+        assert!(import.status.success(), "{name}: {}", text(&import));
+        let verdict = rpmkeys(folder.path(), &["-Kv", "signed.rpm"]);
+        let words = text(&verdict);
+        assert!(verdict.status.success(), "{name}: {words}");
+        let kind = if *name == "EdDSA" { "V4 EdDSA/SHA256" } else { "V4 RSA/SHA256" };
+        assert!(words.contains(&format!("Header {kind} Signature")), "{name}: {words}");
+        for line in words.lines().skip(1) {
+            assert!(line.ends_with(": OK"), "{name}: {words}");
+        }
+        let verdict = rpmkeys(folder.path(), &["-Kv", "tampered.rpm"]);
+        assert!(!verdict.status.success(), "{name}: {}", text(&verdict));
+        let verdict = rpmkeys(folder.path(), &["-Kv", "unsigned.rpm"]);
+        assert!(!text(&verdict).contains("Signature"), "{name}: {}", text(&verdict));
+    }
+}
+
+#[test]
+fn gpg_accepts_our_keys_and_signatures() {
+    if !there("gpg") {
+        return skip("gpg_accepts_our_keys_and_signatures", "gpg is not installed");
+    }
+    for (name, signer) in signers() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |file: &str| folder.path().join(file);
+        let packet = signer.sign_detached(b"<repomd/>", date()).unwrap();
+        fs::write(at("key.asc"), signer.certificate().armored()).unwrap();
+        fs::write(at("repomd.xml"), b"<repomd/>").unwrap();
+        fs::write(at("repomd.xml.asc"), armor_detached(&packet)).unwrap();
+        let home = folder.path().to_str().unwrap();
+        // No agent is started for public keys.
+        let gpg = |arguments: &[&str]| {
+            let fixed = ["--homedir", home, "--batch", "--no-autostart", "--status-fd", "1"];
+            run(Command::new("gpg").args(fixed).args(arguments).current_dir(home))
+        };
+        let import = gpg(&["--import", "key.asc"]);
+        assert!(text(&import).contains("IMPORT_OK 1"), "{name}: {}", text(&import));
+        let verdict = gpg(&["--verify", "repomd.xml.asc", "repomd.xml"]);
+        let valid = format!("VALIDSIG {}", signer.certificate().fingerprint());
+        assert!(verdict.status.success() && text(&verdict).contains(&valid), "{name}: {}", text(&verdict));
+        let info = inspect(&packet).unwrap().remove(0);
+        assert_eq!((info.version, info.hash, info.issuer_ids.len()), (4, 8, 1), "{name}");
+        assert_eq!(info.issuer, Some(signer.certificate().fingerprint()), "{name}");
+    }
+}
