@@ -133,3 +133,64 @@ fn clients_read_what_createrepo_c_writes() {
     }
     tally.finish();
 }
+
+#[test]
+fn dnf_finds_and_installs_packages() {
+    let test = "dnf_finds_and_installs_packages";
+    let Some(oracle) = folder("GANDER_ORACLE", test) else { return };
+    if !there("dnf", &["--version"]) {
+        return skip(test, "dnf is not installed");
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let at = |path: &str| scratch.path().join(path);
+    for folder in ["in/packages/Packages", "repository", "build", "root", "cache", "repos"] {
+        fs::create_dir_all(at(folder)).unwrap();
+    }
+    for arch in ["i686", "x86_64"] {
+        for entry in fs::read_dir(oracle.join("multilib/rpms").join(arch)).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, at("in/packages/Packages").join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let comps = "<comps><group><id>libs</id><name>Libraries</name><description/><uservisible>true</uservisible><packagelist>\
+        <packagereq>r-soname-usr</packagereq></packagelist></group></comps>";
+    fs::write(at("in/comps.xml"), comps).unwrap();
+    let io = StepIo {
+        params: BTreeMap::new(),
+        source_date: SourceDate::from_seconds(1_793_491_200).unwrap(),
+        inputs: at("in"),
+        output: at("repository"),
+        scratch: at("build"),
+    };
+    repo::execute(&io).unwrap();
+    std::os::unix::fs::symlink(at("in/packages/Packages"), at("repository/Packages")).unwrap();
+    let dnf = |arguments: &[&str]| {
+        let output = Command::new("dnf")
+            .args([
+                "-q",
+                "-y",
+                "--repo=gander",
+                "--forcearch=x86_64",
+                "--releasever=1",
+                "--setopt=gpgcheck=0",
+            ])
+            .arg(format!("--repofrompath=gander,file://{}", at("repository").display()))
+            .arg(format!("--setopt=cachedir={}", at("cache").display()))
+            .arg(format!("--setopt=reposdir={}", at("repos").display()))
+            .arg(format!("--installroot={}", at("root").display()))
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    dnf(&["makecache"]);
+    let found = dnf(&["repoquery", "--qf", "%{name}.%{arch}", "--file", "/usr/lib/libfoo.so.1"]);
+    assert!(found.lines().any(|line| line == "r-soname-usr.i686"), "{found}");
+    assert_eq!(dnf(&["repoquery", "--all"]).lines().count(), 258);
+    assert!(dnf(&["group", "list", "--ids"]).contains("libs"));
+    dnf(&["install", "@libs", "r-soname-usr.i686"]);
+    for file in ["root/usr/lib/libfoo.so.1", "root/usr/lib64/libfoo.so.1"] {
+        assert!(at(file).exists(), "{file} is not installed");
+    }
+}
