@@ -126,7 +126,10 @@ fn show(certificate: &Certificate) {
     certificate.user_ids().iter().for_each(|id| println!("user id      {}", id.escape_debug()));
     println!("algorithm    {}", certificate.algorithm());
     println!("created      {}", time(certificate.created()));
-    println!("expires      {}", certificate.expires().map_or_else(|| "never".into(), time));
+    match certificate.expiry() {
+        Ok(expires) => println!("expires      {}", expires.map_or_else(|| "never".into(), time)),
+        Err(reason) => println!("not usable   {reason}"),
+    }
     if is_demonstration(certificate) {
         println!("note         a demonstration key: its secret is public, its signatures prove nothing");
     }
@@ -138,7 +141,8 @@ fn json(certificate: &Certificate) -> serde_json::Value {
         "user_ids": certificate.user_ids(),
         "algorithm": certificate.algorithm(),
         "created": time(certificate.created()),
-        "expires": certificate.expires().map(time),
+        "expires": certificate.expiry().ok().flatten().map(time),
+        "usable": certificate.expiry().is_ok(),
         "demonstration": is_demonstration(certificate),
     })
 }

@@ -1,1 +1,164 @@
-//! What was decided: inputs, origins, selection, signatures.
+//! What was decided: inputs, origins, selection, signatures. Pure; reading and writing the folder is
+//! the work of `compose/`.
+//!
+//! A lock is a folder beside its recipe, `NAME.lock/`:
+//!
+//! | file | content |
+//! |---|---|
+//! | `lock.toml` | [`Header`]: schema, the recipe's deep digest, source date, builder, keys, builds |
+//! | `packages` | [`Package`]: one a line, with content digest, origins and selection |
+//! | `signatures` | [`Signatures`]: one a line: kind, digest of what is signed, fingerprint, packet |
+//! | `signed` | [`Signed`]: one a line: sha256 and size of each package as shipped |
+//! | `objects/` | the small inputs themselves, each in a file named by its 64 hexadecimal digits |
+//!
+//! All text files are UTF-8, sorted, with one record a line and fields between TABs; the first line
+//! names the format and its version. `lock.toml` holds the digest of `packages`, so a folder whose
+//! files do not belong together is found out.
+
+mod header;
+mod packages;
+mod signatures;
+
+use std::collections::BTreeMap;
+
+use crate::base::Digest;
+
+pub use header::{Build, Builder, Header, Key, Source, Tree};
+pub use packages::{Origin, Package, Packages, TreeRef};
+pub use signatures::{SignatureKind, Signatures, Signed};
+
+/// The version of the folder's format. A change that older readers cannot understand raises it.
+pub const SCHEMA: u32 = 1;
+
+/// A file of the lock cannot be understood. Retrying cannot help.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// A line is malformed.
+    #[error("line {line} of '{file}': {problem}")]
+    Line {
+        /// The file of the folder.
+        file: &'static str,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// `lock.toml` is malformed.
+    #[error("'lock.toml' is not a lock's header: {0}")]
+    Header(String),
+    /// The lock is of a later format.
+    #[error("the lock has schema {found}, but this gander understands only schema {SCHEMA}")]
+    Schema {
+        /// The schema that it claims.
+        found: u32,
+    },
+    /// Files of the folder do not belong together.
+    #[error("'{file}' does not have the digest that 'lock.toml' states")]
+    Torn {
+        /// The file.
+        file: String,
+    },
+    /// An object that the lock names is not in its folder.
+    #[error("the lock names object {0}, which is not in its 'objects' folder")]
+    MissingObject(Digest),
+}
+
+/// A whole lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// `lock.toml`.
+    pub header: Header,
+    /// `packages`.
+    pub packages: Packages,
+    /// `signatures`.
+    pub signatures: Signatures,
+    /// `signed`.
+    pub signed: Signed,
+    /// `objects/`, by digest.
+    pub objects: BTreeMap<Digest, Vec<u8>>,
+}
+
+impl Lock {
+    /// Parses the files of a folder, given by their names; objects by `objects/HEX`.
+    pub fn parse(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, LockError> {
+        let text = |file: &'static str| -> Result<&str, LockError> {
+            let bytes = files.get(file).ok_or_else(|| LockError::Line {
+                file,
+                line: 0,
+                problem: "the file is missing".into(),
+            })?;
+            std::str::from_utf8(bytes).map_err(|_| LockError::Line {
+                file,
+                line: 0,
+                problem: "the file is not UTF-8".into(),
+            })
+        };
+        let header = Header::parse(text("lock.toml")?)?;
+        let packages = text("packages")?;
+        if Digest::of(packages) != header.packages {
+            return Err(LockError::Torn { file: "packages".into() });
+        }
+        let mut objects = BTreeMap::new();
+        for (name, bytes) in files {
+            if let Some(hex) = name.strip_prefix("objects/") {
+                let digest = Digest::of(bytes);
+                if digest.hex() != hex {
+                    return Err(LockError::Torn { file: name.clone() });
+                }
+                objects.insert(digest, bytes.clone());
+            }
+        }
+        let lock = Self {
+            packages: Packages::parse(packages)?,
+            signatures: Signatures::parse(text("signatures")?)?,
+            signed: Signed::parse(text("signed")?)?,
+            header,
+            objects,
+        };
+        if let Some(missing) = lock.header.objects().find(|digest| !lock.objects.contains_key(digest)) {
+            return Err(LockError::MissingObject(missing));
+        }
+        Ok(lock)
+    }
+
+    /// The files of the folder by their names, the header's digest of `packages` brought up to date.
+    pub fn to_files(&self) -> Result<BTreeMap<String, Vec<u8>>, LockError> {
+        let packages = self.packages.to_string();
+        let header = Header { packages: Digest::of(&packages), ..self.header.clone() };
+        let mut files = BTreeMap::from([
+            ("lock.toml".to_owned(), header.to_text()?.into_bytes()),
+            ("packages".to_owned(), packages.into_bytes()),
+            ("signatures".to_owned(), self.signatures.to_string().into_bytes()),
+            ("signed".to_owned(), self.signed.to_string().into_bytes()),
+        ]);
+        for (digest, bytes) in &self.objects {
+            files.insert(format!("objects/{}", digest.hex()), bytes.clone());
+        }
+        Ok(files)
+    }
+}
+
+/// The records of a text file of the lock, after its first line was checked.
+fn records<'a>(
+    file: &'static str,
+    first: &str,
+    text: &'a str,
+) -> Result<impl Iterator<Item = (usize, Vec<&'a str>)>, LockError> {
+    let body = text
+        .strip_prefix(first)
+        .and_then(|rest| rest.strip_prefix('\n'))
+        .ok_or_else(|| LockError::Line { file, line: 1, problem: format!("expected '{first}'") })?;
+    if !body.is_empty() && !body.ends_with('\n') {
+        let line = text.lines().count();
+        return Err(LockError::Line { file, line, problem: "the last line does not end".into() });
+    }
+    Ok(body.lines().enumerate().map(|(index, line)| (index + 2, line.split('\t').collect())))
+}
+
+/// Parses one field, wording a failure as a problem of its line.
+fn field<T: std::str::FromStr>(file: &'static str, line: usize, text: &str) -> Result<T, LockError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| LockError::Line { file, line, problem: error.to_string() })
+}

@@ -158,13 +158,14 @@ impl Certificate {
         seconds(self.0.primary_key().key().creation_time())
     }
 
-    /// When its primary key expires as its newest binding says; none if never.
-    pub fn expires(&self) -> Option<i64> {
+    /// When its primary key expires as its newest binding says; none if never. An error says why the
+    /// certificate is not usable at all (such as bindings made with SHA-1).
+    pub fn expiry(&self) -> Result<Option<i64>, String> {
         let policy = policy();
         // The newest binding there is: seen from the end of OpenPGP's 32-bit time.
         let end = UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX));
-        let valid = self.0.with_policy(&policy, end).ok()?;
-        valid.primary_key().key_expiration_time().map(seconds)
+        let valid = self.0.with_policy(&policy, end).map_err(|error| error.root_cause().to_string())?;
+        Ok(valid.primary_key().key_expiration_time().map(seconds))
     }
 
     /// The certificate in armor, the same bytes each time.
@@ -184,6 +185,12 @@ impl Certificate {
 
     pub(crate) fn from_cert(cert: &Cert) -> Self {
         Self(cert.clone().strip_secret_key_material())
+    }
+}
+
+impl AsRef<[Self]> for Certificate {
+    fn as_ref(&self) -> &[Self] {
+        std::slice::from_ref(self)
     }
 }
 

@@ -1,10 +1,13 @@
 //! When a signature is accepted.
 //!
-//! - It is a signature over a binary document (type 0) of version 4 or 6, in cleartext messages also
-//!   over text (type 1). Version 3 and SHA-1 or MD5 are understood, and refused as weak.
+//! - It is a signature over a binary document (type 0), in cleartext messages also over text (type 1).
+//!   Version 3 packets count like others, since Fedora's, EL's and SUSE's header signatures are of that
+//!   version; [`Verified::version`] tells. SHA-1 and MD5 are understood, and refused as weak.
 //! - A key of the certificate made it: one that may sign, is bound, not revoked and not expired at the
 //!   time of judgement, which is the time given or else the signature's own creation time. A hard
 //!   revocation (key compromised, or no reason given) counts for all times.
+//!   A certificate whose bindings were all renewed later (vendors drop the old ones) is judged from its
+//!   oldest binding on, but never before the key was made.
 //! - Hash and key are strong enough by sequoia's standard policy as of [`POLICY_DATE`].
 
 use std::io::{self, Read};
@@ -14,7 +17,7 @@ use sequoia_openpgp::cert::amalgamation::{ValidAmalgamation as _, ValidateAmalga
 use sequoia_openpgp::crypto::hash::Context;
 use sequoia_openpgp::packet::Signature;
 use sequoia_openpgp::policy::{HashAlgoSecurity, Policy as _, StandardPolicy};
-use sequoia_openpgp::types::{RevocationStatus, SignatureType};
+use sequoia_openpgp::types::{HashAlgorithm, RevocationStatus, SignatureType};
 
 use super::certificate::{Certificate, Fingerprint, seconds};
 use super::packet::{self, PacketError, SignatureInfo};
@@ -23,8 +26,12 @@ use super::packet::{self, PacketError, SignatureInfo};
 /// turn old signatures weak, so it is a release note when it changes.
 pub const POLICY_DATE: i64 = 1_767_225_600;
 
+/// SHA-1 is accepted in a certificate's own bindings only, where a forger would need a second preimage:
+/// the keys of EL 7 and 8 and of SUSE have no others.
 pub(super) fn policy() -> StandardPolicy<'static> {
-    StandardPolicy::at(packet::time(POLICY_DATE))
+    let mut policy = StandardPolicy::at(packet::time(POLICY_DATE));
+    policy.accept_hash_property(HashAlgorithm::SHA1, HashAlgoSecurity::SecondPreImageResistance);
+    policy
 }
 
 /// Why a signature is not accepted. Except for a failed read, retrying cannot help.
@@ -101,12 +108,14 @@ pub struct Verified {
     pub key: Fingerprint,
     /// When, in seconds since 1970.
     pub created: i64,
+    /// The packet's version: 3, 4 or 6.
+    pub version: u8,
 }
 
-/// Verifies a detached signature (armored or not) over data. With several signature packets one good
-/// one suffices. The time of judgement is `at`, else each signature's own creation time.
+/// Verifies a detached signature (armored or not) over data by one certificate or several. With several
+/// signature packets one good one suffices. The time of judgement is `at`, else each signature's own creation time.
 pub fn verify_detached(
-    certificate: &Certificate,
+    certificates: &(impl AsRef<[Certificate]> + ?Sized),
     signature: &[u8],
     mut data: impl Read,
     at: Option<i64>,
@@ -128,7 +137,7 @@ pub fn verify_detached(
             Err(error) => return Err(VerifyError::Io(error)),
         }
     }
-    let certificates = std::slice::from_ref(certificate);
+    let certificates = certificates.as_ref();
     let results = signatures.iter().zip(contexts).map(|(signature, context)| {
         if signature.typ() != SignatureType::Binary {
             return Err(VerifyError::Unsupported(format!("its type is {}", signature.typ())));
@@ -141,12 +150,12 @@ pub fn verify_detached(
 /// Verifies an RPM header signature (one packet, as it stands in the signature header) over the exact
 /// bytes of the main header.
 pub fn verify_header(
-    certificate: &Certificate,
+    certificates: &(impl AsRef<[Certificate]> + ?Sized),
     packet: &[u8],
     header: &[u8],
     at: Option<i64>,
 ) -> Result<Verified, VerifyError> {
-    verify_detached(certificate, packet, header, at)
+    verify_detached(certificates, packet, header, at)
 }
 
 /// Verifies a cleartext-signed message (such as Debian's InRelease) and returns the text that is
@@ -257,6 +266,11 @@ fn best(results: impl Iterator<Item = Result<Verified, VerifyError>>) -> Result<
     Err(worst.unwrap_or(VerifyError::Packet(PacketError::NoSignature)))
 }
 
+/// When the oldest of some bindings was made.
+fn oldest<'a>(bindings: impl Iterator<Item = &'a Signature>) -> Option<std::time::SystemTime> {
+    bindings.filter_map(|binding| binding.signature_creation_time()).min()
+}
+
 /// Judges one signature, whose data is already hashed.
 fn judge(
     certificates: &[Certificate],
@@ -287,9 +301,6 @@ fn judge(
         });
     }
     let weak = |detail: String| VerifyError::Weak { key: name.clone(), detail };
-    if signature.version() < 4 {
-        return Err(weak("it is a version 3 signature".into()));
-    }
     let policy = policy();
     policy
         .signature(signature, HashAlgoSecurity::CollisionResistance)
@@ -299,14 +310,19 @@ fn judge(
         detail: "it has no creation time".into(),
     })?;
     let when = at.map_or(created, packet::time);
+    if created < key.key().creation_time() {
+        return Err(VerifyError::NotAlive { key: name, detail: "it is older than its key".into() });
+    }
     signature
         .signature_alive(when, std::time::Duration::ZERO)
         .map_err(|error| VerifyError::NotAlive { key: name.clone(), detail: error.to_string() })?;
     let unbound = |detail: String| VerifyError::NotBound { key: name.clone(), detail };
-    let valid = certificate
-        .cert()
-        .with_policy(&policy, when)
-        .map_err(|error| unbound(error.root_cause().to_string()))?;
+    let cert = certificate.cert();
+    let ids = cert.userids().flat_map(|id| id.self_signatures());
+    let primary = oldest(ids.chain(cert.primary_key().self_signatures()));
+    let own = if key.primary() { None } else { oldest(key.self_signatures()) };
+    let when = [primary, own].into_iter().flatten().fold(when, std::cmp::max);
+    let valid = cert.with_policy(&policy, when).map_err(|error| unbound(error.root_cause().to_string()))?;
     if matches!(valid.revocation_status(), RevocationStatus::Revoked(_)) {
         return Err(VerifyError::Revoked { key: certificate.fingerprint() });
     }
@@ -321,8 +337,114 @@ fn judge(
         });
     }
     // A primary key without key flags (as of old) may sign: rpm and gpg hold it so.
-    if !bound.for_signing() && !(bound.primary() && bound.key_flags().is_none_or(|flags| flags.is_empty())) {
+    let unflagged = bound.primary() && bound.key_flags().is_none_or(|flags| flags.is_empty());
+    if !(bound.for_signing() || unflagged) {
         return Err(unbound("it is not meant for signing".into()));
     }
-    Ok(Verified { certificate: certificate.fingerprint(), key: name, created: seconds(created) })
+    Ok(Verified {
+        certificate: certificate.fingerprint(),
+        key: name,
+        created: seconds(created),
+        version: signature.version(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use sequoia_openpgp::cert::CertBuilder;
+    use sequoia_openpgp::crypto::KeyPair;
+    use sequoia_openpgp::serialize::stream;
+
+    use super::*;
+
+    const MADE: i64 = 1_700_000_000;
+
+    fn key(lifetime: Option<u64>) -> (Certificate, KeyPair) {
+        let (cert, _) = CertBuilder::new()
+            .add_userid("tester")
+            .add_signing_subkey()
+            .set_creation_time(packet::time(MADE))
+            .set_validity_period(lifetime.map(std::time::Duration::from_secs))
+            .generate()
+            .unwrap();
+        let policy = policy();
+        let key = cert.keys().with_policy(&policy, packet::time(MADE)).secret().for_signing().next().unwrap();
+        let pair = key.key().clone().into_keypair().unwrap();
+        (Certificate::from_cert(&cert), pair)
+    }
+
+    /// A cleartext-signed text, at an age of the key.
+    fn cleartext(signers: &[&KeyPair], text: &str, age: i64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let message = stream::Message::new(&mut bytes);
+        let (first, others) = signers.split_first().unwrap();
+        let first = stream::Signer::new(message, (*first).clone()).unwrap();
+        let signer = others.iter().fold(first, |signer, pair| signer.add_signer((*pair).clone()).unwrap());
+        let mut signer = signer.cleartext().creation_time(packet::time(MADE + age)).build().unwrap();
+        signer.write_all(text.as_bytes()).unwrap();
+        signer.finalize().unwrap();
+        bytes
+    }
+
+    #[test]
+    fn cleartext_gives_what_is_signed_and_nothing_else() {
+        let (certificate, pair) = key(None);
+        let (_, stranger) = key(None);
+        let text = "Origin: Test\n- dash\n\ntrailing \t\nlast";
+        let message = cleartext(&[&stranger, &pair], text, 10);
+        let certificates = [certificate];
+        let read = String::from_utf8(verify_cleartext(&certificates, &message).unwrap()).unwrap();
+        assert_eq!(read, "Origin: Test\n- dash\n\ntrailing\nlast\n");
+        let crlf = String::from_utf8(message.clone()).unwrap().replace('\n', "\r\n");
+        assert_eq!(verify_cleartext(&certificates, crlf.as_bytes()).unwrap(), read.as_bytes());
+
+        let whole = String::from_utf8(message).unwrap();
+        for (what, other) in [
+            ("changed text", whole.replace("Origin: Test", "Origin: Tost")),
+            ("text in front", format!("Origin: Evil\n{whole}")),
+            ("text behind", format!("{whole}Origin: Evil\n")),
+            ("another message behind", format!("{whole}{whole}")),
+            ("a header that looks like text", whole.replacen('\n', "\nOrigin: Evil\n", 1)),
+            ("no signature", whole.split("-----BEGIN PGP SIGNATURE").next().unwrap().into()),
+            ("cut signature", whole.split("-----END PGP SIGNATURE").next().unwrap().into()),
+            ("nothing", String::new()),
+        ] {
+            assert!(verify_cleartext(&certificates, other.as_bytes()).is_err(), "{what}");
+        }
+        let alone = cleartext(&[&stranger], text, 10);
+        let error = verify_cleartext(&certificates, &alone).unwrap_err();
+        assert!(matches!(error, VerifyError::UnknownKey { .. }), "{error}");
+    }
+
+    #[test]
+    fn judged_at_its_own_time_unless_told_otherwise() {
+        let (certificate, pair) = key(Some(1000));
+        let certificates = [certificate];
+        let good = cleartext(&[&pair], "x", 10);
+        verify_cleartext(&certificates, &good).unwrap();
+        let (_, verified) = verify_cleartext_at(&certificates, &good, Some(MADE + 20)).unwrap();
+        assert_eq!((verified.created, &verified.certificate), (MADE + 10, &certificates[0].fingerprint()));
+        assert_ne!(verified.key, verified.certificate, "a subkey signed");
+        let late = verify_cleartext_at(&certificates, &good, Some(MADE + 2000)).unwrap_err();
+        assert!(matches!(late, VerifyError::Expired { .. }), "{late}");
+        let early = verify_cleartext_at(&certificates, &good, Some(MADE + 5)).unwrap_err();
+        assert!(matches!(early, VerifyError::NotAlive { .. }), "{early}");
+        let after = cleartext(&[&pair], "x", 2000);
+        let error = verify_cleartext(&certificates, &after).unwrap_err();
+        assert!(matches!(error, VerifyError::Expired { .. }), "{error}");
+    }
+
+    #[test]
+    fn garbage_is_an_error() {
+        let (certificate, _) = key(None);
+        for bytes in
+            [&b""[..], b"\x88", b"\xc2\xff\xff\xff\xff\xff", b"-----BEGIN PGP SIGNATURE-----\n", &[0xff; 64]]
+        {
+            let error = verify_detached(&certificate, bytes, &b"data"[..], None).unwrap_err();
+            assert!(matches!(error, VerifyError::Packet(_)), "{bytes:?}: {error}");
+            assert!(Certificate::parse_all(bytes).is_err(), "{bytes:?}");
+        }
+    }
 }

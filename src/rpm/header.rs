@@ -432,7 +432,7 @@ fn region(part: Part, index: &[u8], store: &[u8]) -> Result<Option<usize>, Heade
         return Err(malformed("its region's trailer is none"));
     }
     let covered = word(trailer, 8).map_or(usize::MAX, |offset| offset.wrapping_neg() as usize);
-    if covered % ENTRY != 0 || covered == 0 || covered > index.len() {
+    if !covered.is_multiple_of(ENTRY) || covered == 0 || covered > index.len() {
         return Err(malformed("its region covers entries that are not there"));
     }
     if part == Part::Main && (covered != index.len() || offset + ENTRY != store.len()) {
@@ -456,7 +456,7 @@ fn entry(raw: &[u8], store: &[u8], end: usize) -> Result<Entry, (u32, &'static s
     if offset < end {
         return Err(error("its data overlaps the entry before it"));
     }
-    if offset % kind.alignment() != 0 {
+    if !offset.is_multiple_of(kind.alignment()) {
         return Err(error("its data is not aligned"));
     }
     let data = store.get(offset..).ok_or(error("its data lies outside"))?;

@@ -277,7 +277,7 @@ mod tests {
             (certificate.algorithm().as_str(), certificate.created()),
             ("RSA 4096", created.seconds())
         );
-        assert_eq!(certificate.expires(), Some(date("2027-11-01T00:00:00Z").seconds()));
+        assert_eq!(certificate.expiry(), Ok(Some(date("2027-11-01T00:00:00Z").seconds())));
 
         let packet = signer.sign_detached(b"data", created).unwrap();
         assert_eq!(packet, signer.sign_detached(b"data", created).unwrap(), "not the same packet twice");

@@ -4,6 +4,7 @@
 //! Every case that is found there is taken, and for each data set is printed how many were compared
 //! and how many agreed. Without the folders nothing is tested, loudly; with `CI=true` that is a failure.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 #![allow(clippy::disallowed_methods, reason = "tests read the environment and start the peers")]
 
 mod multilib;

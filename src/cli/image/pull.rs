@@ -1,10 +1,10 @@
-//! `gander image`.
+//! `gander image pull`.
 
 use std::process::ExitCode;
 
-use super::{Failure, Global};
+use super::super::{Failure, Global};
 
-/// Lock, build, pull, push and show builder images.
+/// Pull an image from a registry by digest.
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 

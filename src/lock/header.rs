@@ -1,0 +1,143 @@
+//! `lock.toml`: everything of a lock that is not a list of packages or signatures.
+
+use serde::{Deserialize, Serialize};
+
+use super::{LockError, SCHEMA};
+use crate::base::{Digest, RelPath, SourceDate};
+
+/// The header of a lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Header {
+    /// The format's version.
+    pub schema: u32,
+    /// The version of gander that resolved it.
+    pub gander: String,
+    /// The recipe's deep digest: the recipe and every file it refers to.
+    pub recipe: Digest,
+    /// The recipe's own text, an object.
+    pub recipe_text: Digest,
+    /// The only time that may reach an output.
+    pub source_date: SourceDate,
+    /// The digest of the file `packages`.
+    pub packages: Digest,
+    /// The digest of the universe that the selection was made from.
+    pub universe: Digest,
+    /// What steps run in.
+    pub builder: Builder,
+    /// The keys that sign, by fingerprint.
+    #[serde(default, rename = "key", skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Key>,
+    /// The trees to make, sorted by variant and arch.
+    #[serde(default, rename = "tree", skip_serializing_if = "Vec::is_empty")]
+    pub trees: Vec<Tree>,
+    /// The builds that packages come from, sorted by spec.
+    #[serde(default, rename = "build", skip_serializing_if = "Vec::is_empty")]
+    pub builds: Vec<Build>,
+}
+
+/// The image that steps run in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Builder {
+    /// The digest of the image's manifest.
+    pub image: Digest,
+    /// The arch that it runs on.
+    pub platform: String,
+    /// The list of Debian packages that it is assembled from (an object) …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debian: Option<Digest>,
+    /// … or the reference by which a registry has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// A key that signs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Key {
+    /// Its fingerprint in upper-case hexadecimal.
+    pub fingerprint: String,
+    /// Its certificate, armored, an object.
+    pub certificate: Digest,
+}
+
+/// A tree of packages to make: one variant for one arch.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Tree {
+    /// The variant.
+    pub variant: String,
+    /// The arch, or `source`.
+    pub arch: String,
+    /// The comps file that its repository carries, an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comps: Option<Digest>,
+}
+
+/// One spec with its sources.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Build {
+    /// The spec's path, relative to the recipe.
+    pub spec: RelPath,
+    /// The spec's text, an object.
+    pub digest: Digest,
+    /// The release's `%dist`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub dist: String,
+    /// The arches that it is built for; the first one also makes the source package.
+    pub targets: Vec<String>,
+    /// Its sources, sorted by name.
+    #[serde(default, rename = "source", skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+}
+
+/// A source of a build.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Source {
+    /// The file's name, as the spec has it.
+    pub name: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// Where it comes from: `SUITE POOL-PATH SIZE` of a Debian package; none for an object of the lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debian: Option<String>,
+}
+
+impl Header {
+    /// Parses `lock.toml`.
+    pub fn parse(text: &str) -> Result<Self, LockError> {
+        /// Reads the version first: a later format may have other keys.
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let header_error = |error: toml::de::Error| LockError::Header(error.to_string());
+        let Version { schema } = toml::from_str(text).map_err(header_error)?;
+        if schema != SCHEMA {
+            return Err(LockError::Schema { found: schema });
+        }
+        toml::from_str(text).map_err(header_error)
+    }
+
+    /// The text of `lock.toml`.
+    pub fn to_text(&self) -> Result<String, LockError> {
+        toml::to_string(self).map_err(|error| LockError::Header(error.to_string()))
+    }
+
+    /// The objects that must lie in the lock's folder.
+    pub fn objects(&self) -> impl Iterator<Item = Digest> {
+        let small = self.builds.iter().flat_map(|build| {
+            build.sources.iter().filter(|source| source.debian.is_none()).map(|source| source.digest)
+        });
+        [self.recipe_text]
+            .into_iter()
+            .chain(self.builder.debian)
+            .chain(self.keys.iter().map(|key| key.certificate))
+            .chain(self.trees.iter().filter_map(|tree| tree.comps))
+            .chain(self.builds.iter().map(|build| build.digest))
+            .chain(small)
+    }
+}

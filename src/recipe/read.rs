@@ -1,0 +1,474 @@
+//! From TOML to a recipe: which keys there are, and what makes sense together.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::RecipeError;
+use super::schema::*;
+use super::table::{Findings, Table, Text, either, suggest};
+use crate::base::RelPath;
+use crate::base::arch::TreeArch;
+
+/// A recipe is written by a person; more than this is a file of another kind.
+const LIMIT: usize = 1 << 20;
+
+const TOP: &[&str] = &["release", "builder", "source", "variant", "sign"];
+const RELEASE: &[&str] = &["name", "short", "version", "label", "source-date", "dist"];
+const BUILDER: &[&str] = &["image"];
+const SOURCE: &[&str] = &["build", "dir", "keys", "on-unsigned"];
+const BUILD: &[&str] = &["specs", "sources", "debian", "targets"];
+const VARIANT: &[&str] =
+    &["arches", "comps", "groups", "environments", "packages", "exclude", "multilib", "sources"];
+const MULTILIB: &[&str] = &["profile", "methods", "whitelist", "blacklist"];
+const SIGN: &[&str] = &["demonstration", "key-file", "passphrase-file"];
+
+/// Every table of a recipe with its keys, for the test that the documentation names them all.
+#[cfg(test)]
+pub(super) const SCHEMA: &[(&str, &[&str])] = &[
+    ("[release]", RELEASE),
+    ("[builder]", BUILDER),
+    ("[[source]]", SOURCE),
+    ("build", BUILD),
+    ("[variant.ID]", VARIANT),
+    ("multilib", MULTILIB),
+    ("[sign]", SIGN),
+];
+
+const PROFILES: &[(&str, MultilibProfile)] = &[("pungi", MultilibProfile::Pungi)];
+const METHODS: &[(&str, MultilibMethod)] = &[("devel", MultilibMethod::Devel)];
+const ON_UNSIGNED: &[(&str, OnUnsigned)] =
+    &[("sign", OnUnsigned::Sign), ("error", OnUnsigned::Error), ("allow", OnUnsigned::Allow)];
+const MILESTONES: &[&str] = &[
+    "EA",
+    "DevelPhaseExit",
+    "InternalAlpha",
+    "Alpha",
+    "InternalSnapshot",
+    "Beta",
+    "Snapshot",
+    "RC",
+    "Update",
+    "SecurityFix",
+];
+
+impl Recipe {
+    /// Reads a recipe. The name is what messages call it, usually its path.
+    pub fn parse(text: &str, name: &str) -> Result<Self, RecipeError> {
+        let mut reader = Reader::default();
+        if text.len() > LIMIT {
+            reader.findings.add(0..0, "a recipe has at most 1 MiB");
+            return Err(RecipeError::new(name, "", reader.findings.into_inner()));
+        }
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            reader.findings.add(error.span().unwrap_or(0..0), error.message());
+        }
+        let parts = if errors.is_empty() { reader.recipe(&table) } else { None };
+        match parts {
+            Some((release, builder, sources, variants, sign)) if reader.findings.is_empty() => Ok(Self {
+                release,
+                builder,
+                sources,
+                variants,
+                sign,
+                name: name.into(),
+                text: text.into(),
+                inputs: reader.inputs,
+            }),
+            _ => Err(RecipeError::new(name, text, reader.findings.into_inner())),
+        }
+    }
+
+    /// The text that it was read from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The paths that it names, in the order of the text; each relative to the recipe's folder.
+    pub fn inputs(&self) -> &[InputPath] {
+        &self.inputs
+    }
+
+    /// Reports every path it names that does not lead to what it must, as the caller finds out.
+    pub fn check_inputs(&self, mut is_there: impl FnMut(&InputPath) -> bool) -> Result<(), RecipeError> {
+        let mut findings = Findings::default();
+        for input in &self.inputs {
+            if !is_there(input) {
+                findings.add_with_help(
+                    input.span.clone(),
+                    format!("'{}' is no {}", input.path, input.kind),
+                    "looked for in the recipe's folder",
+                );
+            }
+        }
+        match findings.is_empty() {
+            true => Ok(()),
+            false => Err(RecipeError::new(&self.name, &self.text, findings.into_inner())),
+        }
+    }
+}
+
+type Parts = (Release, Option<Builder>, Vec<Source>, BTreeMap<String, Variant>, Option<Sign>);
+
+#[derive(Debug, Default)]
+struct Reader {
+    findings: Findings,
+    inputs: Vec<InputPath>,
+}
+
+impl Reader {
+    fn recipe<'t>(&mut self, root: &'t Spanned<DeTable<'t>>) -> Option<Parts> {
+        let start = 0..0;
+        let top = Table::new("a recipe", start.clone(), root.get_ref(), TOP, &mut self.findings);
+        let release = match top.get("release") {
+            Some(value) => self.release(value),
+            None => self.lack(start.clone(), "a recipe needs a [release] with 'name', 'short' and 'version'"),
+        };
+        let builder = top.get("builder").and_then(|value| self.builder(value));
+        let sign = top.get("sign").and_then(|value| self.sign(value));
+        let sources = match top.get("source") {
+            Some(value) => self.sources(value, &top),
+            None => self.lack(start.clone(), "a recipe needs at least one [[source]] of packages"),
+        };
+        let variants = match top.get("variant") {
+            Some(value) => self.variants(value),
+            None => self.lack(start, "a recipe needs at least one [variant.ID]"),
+        };
+        self.inputs.sort_by_key(|input| input.span.start);
+        Some((release?, builder, sources?, variants?, sign))
+    }
+
+    fn lack<T>(&mut self, span: Range<usize>, message: impl Into<String>) -> Option<T> {
+        self.findings.add(span, message);
+        None
+    }
+
+    fn release<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Release> {
+        let findings = &mut self.findings;
+        let table = Table::of("[release]", value, RELEASE, findings)?;
+        let name = table.required("name", findings);
+        let short = table.required("short", findings);
+        let version = table.required("version", findings);
+        let label = table.text("label", findings);
+        let source_date = table.text("source-date", findings);
+        let dist = table.text("dist", findings);
+        check(&short, "a short name is a letter, then letters, digits and '-'", findings, |text| {
+            text.starts_with(|first: char| first.is_ascii_alphabetic()) && made_of(text, "-")
+        });
+        check(&version, "a version is made of letters, digits, '.' and '_'", findings, |text| {
+            made_of(text, "._")
+        });
+        check(&name, "a name has no control characters", findings, |text| !text.contains(char::is_control));
+        let milestones = format!(
+            "a label is a milestone and two numbers, such as RC-1.0: {}",
+            either(MILESTONES.iter().copied())
+        );
+        check(&label, &milestones, findings, is_label);
+        check(
+            &dist,
+            "a dist tag is '.', then letters, digits, '.', '_' and '~', such as .gos1",
+            findings,
+            |text| text.len() > 1 && text.starts_with('.') && made_of(text, "._~"),
+        );
+        Some(Release {
+            name: name?.text.into(),
+            short: short?.text.into(),
+            version: version?.text.into(),
+            label: owned(label),
+            source_date: source_date.and_then(|date| date.parse(findings)),
+            dist: owned(dist).unwrap_or_default(),
+        })
+    }
+
+    fn builder<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Builder> {
+        let table = Table::of("[builder]", value, BUILDER, &mut self.findings)?;
+        let image = table.required("image", &mut self.findings)?;
+        let Some((repository, digest)) = image.text.split_once('@') else {
+            if !image.text.ends_with(".lock") {
+                let message =
+                    format!("'{}' is neither the lock of an image nor an image by digest", image.text);
+                let help = "a lock ends with .lock; an image of a registry is written NAME@sha256:…";
+                self.findings.add_with_help(image.span, message, help);
+                return None;
+            }
+            let path = self.input("builder.image", &image, InputKind::File)?;
+            return Some(Builder { image: BuilderImage::Lock(path) });
+        };
+        let digest = Text { text: digest, span: image.span.clone() }.parse(&mut self.findings);
+        let plain = repository.contains('/') && repository.split('/').all(|part| made_of(part, "-._:"));
+        if !plain {
+            let message = format!("'{repository}' is no repository of a registry");
+            self.findings.add_with_help(image.span, message, "write registry.example.org/NAME@sha256:…");
+            return None;
+        }
+        Some(Builder { image: BuilderImage::Registry { repository: repository.into(), digest: digest? } })
+    }
+
+    fn sources<'t>(&mut self, value: &'t Spanned<DeValue<'t>>, top: &Table<'t>) -> Option<Vec<Source>> {
+        let Some(list) = value.get_ref().as_array() else {
+            return self.lack(value.span(), "sources are written as [[source]], in double brackets");
+        };
+        if list.is_empty() {
+            return self.lack(value.span(), "a recipe needs at least one [[source]] of packages");
+        }
+        // Each is read even where one before it has problems: all are to be shown.
+        let sources: Vec<_> = list.iter().map(|item| self.source(item, top)).collect();
+        sources.into_iter().collect()
+    }
+
+    fn source<'t>(&mut self, value: &'t Spanned<DeValue<'t>>, top: &Table<'t>) -> Option<Source> {
+        let table = Table::of("[[source]]", value, SOURCE, &mut self.findings)?;
+        let keys = table.texts("keys", &mut self.findings);
+        let accepts_none = keys.is_empty();
+        let keys: Vec<_> =
+            keys.iter().filter_map(|key| key.parse::<Fingerprint>(&mut self.findings)).collect();
+        let asked = table.text("on-unsigned", &mut self.findings);
+        let asked_span = asked.as_ref().map_or(table.span.clone(), |text| text.span.clone());
+        let asked = asked.and_then(|text| text.choose(ON_UNSIGNED, &mut self.findings));
+        let origin = match (table.get("build"), table.get("dir")) {
+            (Some(build), None) => self.build(build, top, &table),
+            (None, Some(_)) => {
+                let dir = table.text("dir", &mut self.findings)?;
+                self.input("source.dir", &dir, InputKind::Folder).map(Origin::Dir)
+            }
+            (None, None) => self.lack(table.span.clone(), "a [[source]] needs 'build' or 'dir'"),
+            (Some(_), Some(dir)) => {
+                self.lack(dir.span(), "a [[source]] has either 'build' or 'dir', not both")
+            }
+        }?;
+        if let (Origin::Build(_), Some(value)) = (&origin, table.get("keys")) {
+            self.findings
+                .add(value.span(), "'keys' has no meaning here: what is built here carries no signature yet");
+        }
+        let on_unsigned = asked.unwrap_or(match origin {
+            Origin::Build(_) => OnUnsigned::Sign,
+            Origin::Dir(_) => OnUnsigned::Error,
+        });
+        match on_unsigned {
+            OnUnsigned::Sign if top.get("sign").is_none() => self.findings.add_with_help(
+                asked_span,
+                "packages of this source are to be signed, but there is no [sign]",
+                "add [sign], or on-unsigned = \"allow\"",
+            ),
+            OnUnsigned::Error if matches!(origin, Origin::Build(_)) => self.findings.add(
+                asked_span,
+                "what is built here carries no signature yet, so 'error' would refuse all of it",
+            ),
+            OnUnsigned::Error if accepts_none => self.findings.add_with_help(
+                asked_span,
+                "no key is accepted from this source, so all of it would be refused",
+                "list fingerprints in 'keys', or set on-unsigned",
+            ),
+            _ => {}
+        }
+        Some(Source { origin, keys, on_unsigned })
+    }
+
+    fn build<'t>(
+        &mut self,
+        value: &'t Spanned<DeValue<'t>>,
+        top: &Table<'t>,
+        source: &Table<'t>,
+    ) -> Option<Origin> {
+        let table = Table::of("'build' of [[source]]", value, BUILD, &mut self.findings)?;
+        let specs = table.required("specs", &mut self.findings);
+        let specs = specs.and_then(|text| self.input("source.build.specs", &text, InputKind::Folder));
+        let sources = table.text("sources", &mut self.findings);
+        let sources = sources.and_then(|text| self.input("source.build.sources", &text, InputKind::Folder));
+        let debian = table.text("debian", &mut self.findings);
+        let debian = debian.and_then(|text| self.input("source.build.debian", &text, InputKind::File));
+        let targets = table.required_texts("targets", "[\"x86_64\"]", &mut self.findings);
+        let package_arches: Vec<_> = TreeArch::names()
+            .filter_map(TreeArch::find)
+            .flat_map(|arch| arch.native.iter().chain(arch.multilib).copied())
+            .collect();
+        for target in &targets {
+            if !package_arches.contains(&target.text) {
+                let help = suggest(target.text, package_arches.iter().copied()).map_or_else(
+                    || format!("such as {}", either(["x86_64", "i686", "aarch64"])),
+                    |near| format!("did you mean '{near}'?"),
+                );
+                self.findings.add_with_help(
+                    target.span.clone(),
+                    format!("'{}' is no arch that packages have", target.text),
+                    help,
+                );
+            }
+        }
+        if top.get("builder").is_none() {
+            self.findings.add_with_help(
+                source.span.clone(),
+                "packages of this source are built here, but there is no [builder]",
+                "add [builder] with an image",
+            );
+        }
+        let targets = targets.into_iter().map(|target| target.text.into()).collect();
+        Some(Origin::Build(BuildSource { specs: specs?, sources, debian, targets }))
+    }
+
+    fn variants<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<BTreeMap<String, Variant>> {
+        let Some(entries) = value.get_ref().as_table() else {
+            return self.lack(value.span(), "variants are written as [variant.ID]");
+        };
+        let mut variants = BTreeMap::new();
+        for (id, value) in entries {
+            let word: &str = id.get_ref();
+            if !made_of(word, "") {
+                self.findings
+                    .add(id.span(), format!("the id '{word}' of a variant may hold letters and digits only"));
+            }
+            if let Some(variant) = self.variant(word, value) {
+                variants.insert(word.to_string(), variant);
+            }
+        }
+        if entries.is_empty() {
+            return self.lack(value.span(), "a recipe needs at least one [variant.ID]");
+        }
+        Some(variants)
+    }
+
+    fn variant<'t>(&mut self, id: &str, value: &'t Spanned<DeValue<'t>>) -> Option<Variant> {
+        let table = Table::of(format!("[variant.{id}]"), value, VARIANT, &mut self.findings)?;
+        let arches = self.arches(&table);
+        let comps = table.text("comps", &mut self.findings);
+        let comps = comps.and_then(|text| self.input(&format!("variant.{id}.comps"), &text, InputKind::File));
+        let groups = self.names(&table, "groups");
+        let environments = self.names(&table, "environments");
+        let packages = self.patterns(&table, "packages");
+        let exclude = self.patterns(&table, "exclude");
+        let multilib = table.get("multilib").and_then(|value| self.multilib(id, value));
+        if let Some(value) = table.get("multilib")
+            && !arches.is_empty()
+            && arches.iter().all(|arch| arch.multilib.is_empty())
+        {
+            let message = format!("'multilib' has no effect: no arch of [variant.{id}] has a secondary arch");
+            self.findings.add(value.span(), message);
+        }
+        let sources = table.flag("sources", true, &mut self.findings);
+        if let (Some(first), None) = (groups.iter().chain(&environments).next(), table.get("comps")) {
+            let message =
+                format!("[variant.{id}] names '{}' but no 'comps' file to look it up in", first.text);
+            self.findings.add(first.span.clone(), message);
+        }
+        if ["groups", "environments", "packages"].iter().all(|key| table.get(key).is_none()) {
+            let message =
+                format!("[variant.{id}] selects nothing: it needs 'groups', 'environments' or 'packages'");
+            self.findings.add(table.span.clone(), message);
+        }
+        let plain = |texts: Vec<Text<'_>>| texts.into_iter().map(|text| text.text.into()).collect();
+        let (groups, environments) = (plain(groups), plain(environments));
+        Some(Variant { arches, comps, groups, environments, packages, exclude, multilib, sources })
+    }
+
+    fn arches(&mut self, table: &Table<'_>) -> Vec<&'static TreeArch> {
+        let names = table.required_texts("arches", "[\"x86_64\"]", &mut self.findings);
+        let mut arches = Vec::new();
+        for name in names {
+            match TreeArch::find(name.text) {
+                Some(arch) => arches.push(arch),
+                None => {
+                    let near = suggest(name.text, TreeArch::names());
+                    let help = near.map_or_else(
+                        || format!("known: {}", TreeArch::names().collect::<Vec<_>>().join(", ")),
+                        |near| format!("did you mean '{near}'?"),
+                    );
+                    self.findings.add_with_help(
+                        name.span,
+                        format!("'{}' is no arch of a tree", name.text),
+                        help,
+                    );
+                }
+            }
+        }
+        arches
+    }
+
+    fn multilib<'t>(&mut self, id: &str, value: &'t Spanned<DeValue<'t>>) -> Option<Multilib> {
+        let table = Table::of(format!("'multilib' of [variant.{id}]"), value, MULTILIB, &mut self.findings)?;
+        let profile = table.required("profile", &mut self.findings);
+        let profile = profile.and_then(|text| text.choose(PROFILES, &mut self.findings));
+        let methods = table.required_texts("methods", "[\"devel\"]", &mut self.findings);
+        let methods = methods.iter().filter_map(|text| text.choose(METHODS, &mut self.findings)).collect();
+        let whitelist = self.patterns(&table, "whitelist");
+        let blacklist = self.patterns(&table, "blacklist");
+        Some(Multilib { profile: profile?, methods, whitelist, blacklist })
+    }
+
+    fn sign<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Sign> {
+        let findings = &mut self.findings;
+        let table = Table::of("[sign]", value, SIGN, findings)?;
+        let phrase = table.text("demonstration", findings);
+        let key = table.text("key-file", findings).and_then(|text| text.parse(findings));
+        let passphrase = table.text("passphrase-file", findings);
+        if let (Some(text), None) = (&passphrase, table.get("key-file")) {
+            findings.add(text.span.clone(), "'passphrase-file' belongs to a 'key-file', and there is none");
+        }
+        let passphrase = passphrase.and_then(|text| text.parse(findings));
+        match (table.get("demonstration"), table.get("key-file")) {
+            (Some(_), None) => Some(Sign::Demonstration { phrase: phrase?.text.into() }),
+            (None, Some(_)) => Some(Sign::KeyFile { key: key?, passphrase }),
+            (None, None) => self.lack(table.span, "[sign] needs 'key-file' or 'demonstration'"),
+            (Some(_), Some(second)) => {
+                self.lack(second.span(), "[sign] has either 'key-file' or 'demonstration', not both")
+            }
+        }
+    }
+
+    /// A path relative to the recipe's folder.
+    fn input(&mut self, key: &str, text: &Text<'_>, kind: InputKind) -> Option<RelPath> {
+        let path = text.parse::<RelPath>(&mut self.findings)?;
+        self.inputs.push(InputPath { key: key.into(), path: path.clone(), kind, span: text.span.clone() });
+        Some(path)
+    }
+
+    fn names<'t>(&mut self, table: &Table<'t>, key: &str) -> Vec<Text<'t>> {
+        let mut names = table.texts(key, &mut self.findings);
+        names.retain(|name| {
+            let good = made_of(name.text, "-._+ ");
+            if !good {
+                self.findings.add(name.span.clone(), format!("'{}' cannot be a name in '{key}'", name.text));
+            }
+            good
+        });
+        names
+    }
+
+    fn patterns(&mut self, table: &Table<'_>, key: &str) -> Vec<String> {
+        let mut patterns = Vec::new();
+        for text in table.texts(key, &mut self.findings) {
+            if made_of(text.text, "-._+%{}*?[]!^~") {
+                patterns.push(text.text.into());
+            } else {
+                let message = format!("'{}' is no package name, glob or name.arch", text.text);
+                self.findings.add(text.span, message);
+            }
+        }
+        patterns
+    }
+}
+
+fn owned(text: Option<Text<'_>>) -> Option<String> {
+    text.map(|text| text.text.into())
+}
+
+fn made_of(text: &str, extra: &str) -> bool {
+    !text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || extra.contains(char))
+}
+
+/// `MILESTONE-X.Y`, as productmd demands.
+fn is_label(text: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('-').is_some_and(|(milestone, numbers)| {
+        let numbers = numbers.split_once('.').is_some_and(|(major, minor)| number(major) && number(minor));
+        numbers && MILESTONES.contains(&milestone)
+    })
+}
+
+fn check(text: &Option<Text<'_>>, rule: &str, findings: &mut Findings, good: impl Fn(&str) -> bool) {
+    if let Some(text) = text.as_ref().filter(|text| !good(text.text)) {
+        findings.add(text.span.clone(), rule);
+    }
+}

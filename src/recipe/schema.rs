@@ -1,0 +1,284 @@
+//! The nouns of a recipe, parsed: nothing here is text that still has to be checked.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::base::arch::TreeArch;
+use crate::base::{Digest, RelPath, SourceDate};
+
+/// A recipe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// What is released.
+    pub release: Release,
+    /// What builds run in; always there when a source is built here.
+    pub builder: Option<Builder>,
+    /// Where packages come from, in order of preference; at least one.
+    pub sources: Vec<Source>,
+    /// What is composed of them, by id; at least one.
+    pub variants: BTreeMap<String, Variant>,
+    /// What signs packages and metadata; nothing is signed without it.
+    pub sign: Option<Sign>,
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) inputs: Vec<InputPath>,
+}
+
+/// What is released: `[release]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// The full name, such as `Gosling Linux`.
+    pub name: String,
+    /// The short name, as compose ids begin with it.
+    pub short: String,
+    /// The version, such as `1` or `9.4`.
+    pub version: String,
+    /// The milestone, such as `RC-1.0`.
+    pub label: Option<String>,
+    /// The only time that reaches an output; taken while resolving when absent.
+    pub source_date: Option<SourceDate>,
+    /// What `%{dist}` is in packages built here; empty when absent.
+    pub dist: String,
+}
+
+/// What builds run in: `[builder]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Builder {
+    /// The image.
+    pub image: BuilderImage,
+}
+
+/// An image by what pins it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuilderImage {
+    /// The lock of a list of Debian packages, from which gander assembles the image.
+    Lock(RelPath),
+    /// An image in a registry, by digest.
+    Registry {
+        /// Registry and repository, such as `registry.example.org/gander/builder`.
+        repository: String,
+        /// The digest of the image's manifest.
+        digest: Digest,
+    },
+}
+
+/// Where packages come from: one `[[source]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The place.
+    pub origin: Origin,
+    /// Keys whose signatures packages from there may carry, in order of preference.
+    pub keys: Vec<Fingerprint>,
+    /// What to do with a package that none of them signed.
+    pub on_unsigned: OnUnsigned,
+}
+
+/// The place that packages of a source come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// They are built here.
+    Build(BuildSource),
+    /// A folder of RPMs; folders in it count too.
+    Dir(RelPath),
+}
+
+/// Packages built here from specs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildSource {
+    /// The folder of spec files; each `*.spec` in it is built.
+    pub specs: RelPath,
+    /// The folder of the sources that specs name.
+    pub sources: Option<RelPath>,
+    /// The lock of the Debian packages that specs name as sources.
+    pub debian: Option<RelPath>,
+    /// The arches to build for, the one of source packages and `noarch` first.
+    pub targets: Vec<String>,
+}
+
+/// What to do with a package that no accepted key signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUnsigned {
+    /// Have it signed with the recipe's key.
+    Sign,
+    /// Refuse it.
+    Error,
+    /// Take it as it is.
+    Allow,
+}
+
+/// A set of packages that becomes a repository per arch: `[variant.ID]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// Its arches, at least one.
+    pub arches: Vec<&'static TreeArch>,
+    /// The comps file that groups and environments are looked up in.
+    pub comps: Option<RelPath>,
+    /// Ids of comps groups.
+    pub groups: Vec<String>,
+    /// Ids of comps environments.
+    pub environments: Vec<String>,
+    /// Packages by name, glob or `name.arch`.
+    pub packages: Vec<String>,
+    /// Packages to leave out whatever wants them, by name, glob or `name.arch`.
+    pub exclude: Vec<String>,
+    /// The rule for packages of the secondary arch; none come in by rule without it.
+    pub multilib: Option<Multilib>,
+    /// Whether the source packages come along, as a tree of their own.
+    pub sources: bool,
+}
+
+/// The rule for packages of the secondary arch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Multilib {
+    /// Whose reading of the methods applies.
+    pub profile: MultilibProfile,
+    /// The methods; a package that any of them takes is in.
+    pub methods: Vec<MultilibMethod>,
+    /// Names and globs that are in whatever the methods say.
+    pub whitelist: Vec<String>,
+    /// Names and globs that are out whatever the methods say.
+    pub blacklist: Vec<String>,
+}
+
+/// Whose reading of the multilib methods applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MultilibProfile {
+    /// Pungi's.
+    Pungi,
+}
+
+/// A multilib method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MultilibMethod {
+    /// Packages that one needs to build or run programs of the secondary arch.
+    Devel,
+}
+
+/// What signs: `[sign]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// A key derived from a public phrase: proves nothing, for demonstrations only.
+    Demonstration {
+        /// The phrase.
+        phrase: String,
+    },
+    /// A secret key in a file outside the recipe's tree.
+    KeyFile {
+        /// The armored secret key.
+        key: OutsidePath,
+        /// The file whose first line is its passphrase.
+        passphrase: Option<OutsidePath>,
+    },
+}
+
+/// The path of something that must not lie beside the recipe: absolute, or below the home folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutsidePath {
+    /// `/…`
+    Absolute(PathBuf),
+    /// `~/…`
+    Home(RelPath),
+}
+
+/// The path is neither absolute nor below the home folder. Retrying cannot help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the path '{0}' is neither absolute nor begins with '~/': secrets lie outside the recipe's folder")]
+pub struct OutsidePathError(String);
+
+impl OutsidePath {
+    /// The path as the system knows it; none where it needs a home folder and there is none.
+    pub fn resolve(&self, home: Option<&Path>) -> Option<PathBuf> {
+        match self {
+            Self::Absolute(path) => Some(path.clone()),
+            Self::Home(path) => home.map(|home| path.below(home)),
+        }
+    }
+}
+
+impl FromStr for OutsidePath {
+    type Err = OutsidePathError;
+
+    fn from_str(text: &str) -> Result<Self, OutsidePathError> {
+        let error = || OutsidePathError(text.chars().take(200).collect());
+        if let Some(below) = text.strip_prefix("~/") {
+            return RelPath::new(below).map(Self::Home).map_err(|_| error());
+        }
+        let path = PathBuf::from(text);
+        if path.is_absolute() && !text.contains('\0') { Ok(Self::Absolute(path)) } else { Err(error()) }
+    }
+}
+
+/// The fingerprint of an OpenPGP key: 40 (version 4) or 64 (version 6) upper-case hexadecimal digits.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fingerprint(String);
+
+/// The text is no fingerprint. Retrying cannot help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a fingerprint: expected 40 or 64 hexadecimal digits")]
+pub struct FingerprintError(String);
+
+impl Fingerprint {
+    /// Its digits, upper case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = FingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, FingerprintError> {
+        // As gpg prints them, in groups of four.
+        let digits: String = text.chars().filter(|char| *char != ' ').take(65).collect();
+        if matches!(digits.len(), 40 | 64) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(Self(digits.to_ascii_uppercase()))
+        } else {
+            Err(FingerprintError(text.chars().take(100).collect()))
+        }
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A path that a recipe names, relative to its folder, and where it says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputPath {
+    /// The key, such as `variant.BaseOS.comps`.
+    pub key: String,
+    /// The path.
+    pub path: RelPath,
+    /// What must be there.
+    pub kind: InputKind,
+    pub(super) span: Range<usize>,
+}
+
+/// What a path of a recipe must lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputKind {
+    /// A file.
+    File,
+    /// A folder.
+    Folder,
+}
+
+impl fmt::Display for InputKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "file",
+            Self::Folder => "folder",
+        })
+    }
+}

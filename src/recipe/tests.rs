@@ -1,0 +1,351 @@
+//! Every rule of a recipe with what is said where it is broken.
+
+use super::read::SCHEMA;
+use super::*;
+use crate::base::RelPath;
+
+const GOOD: &str = r#"
+[release]
+name = "Gosling Linux"
+short = "Gosling"
+version = "1"
+source-date = "2026-11-01T00:00:00Z"
+dist = ".gos1"
+
+[builder]
+image = "images/builder.lock"
+
+[[source]]
+build = { specs = "gosling/specs", sources = "gosling/sources", debian = "gosling/debian.lock", targets = ["x86_64", "i686"] }
+
+[[source]]
+dir = "more"
+keys = ["0123456789abcdef0123456789ABCDEF01234567"]
+
+[variant.BaseOS]
+arches = ["x86_64"]
+comps = "gosling/comps.xml"
+groups = ["core"]
+packages = ["kernel*", "glibc.i686"]
+multilib = { profile = "pungi", methods = ["devel"], blacklist = ["dmraid-devel"] }
+
+[sign]
+key-file = "~/keys/gosling.asc"
+"#;
+
+fn problems(text: &str) -> Vec<String> {
+    let error = Recipe::parse(text, "r.toml").expect_err(text);
+    error
+        .problems()
+        .iter()
+        .map(|problem| format!("{}:{} {}", problem.line, problem.column, problem.message))
+        .collect()
+}
+
+#[test]
+fn reads_every_part() {
+    let recipe = Recipe::parse(GOOD, "r.toml").unwrap();
+    assert_eq!(recipe.release.short, "Gosling");
+    assert_eq!(recipe.release.source_date.unwrap().seconds(), 1_793_491_200);
+    assert_eq!(
+        recipe.builder.as_ref().unwrap().image,
+        BuilderImage::Lock(RelPath::new("images/builder.lock").unwrap())
+    );
+    assert_eq!(recipe.sources[0].on_unsigned, OnUnsigned::Sign);
+    assert_eq!(recipe.sources[1].on_unsigned, OnUnsigned::Error);
+    assert_eq!(recipe.sources[1].keys[0].as_str(), "0123456789ABCDEF0123456789ABCDEF01234567");
+    let variant = &recipe.variants["BaseOS"];
+    assert_eq!(variant.arches[0].name, "x86_64");
+    assert!(variant.sources);
+    assert_eq!(variant.multilib.as_ref().unwrap().blacklist, ["dmraid-devel"]);
+    let Some(Sign::KeyFile { key, passphrase: None }) = &recipe.sign else { panic!("{:?}", recipe.sign) };
+    assert_eq!(key.resolve(Some("/home/g".as_ref())).unwrap().to_str(), Some("/home/g/keys/gosling.asc"));
+    let inputs: Vec<_> =
+        recipe.inputs().iter().map(|input| (input.key.as_str(), input.path.as_str(), input.kind)).collect();
+    assert_eq!(
+        inputs,
+        [
+            ("builder.image", "images/builder.lock", InputKind::File),
+            ("source.build.specs", "gosling/specs", InputKind::Folder),
+            ("source.build.sources", "gosling/sources", InputKind::Folder),
+            ("source.build.debian", "gosling/debian.lock", InputKind::File),
+            ("source.dir", "more", InputKind::Folder),
+            ("variant.BaseOS.comps", "gosling/comps.xml", InputKind::File),
+        ]
+    );
+}
+
+#[test]
+fn reads_an_image_by_digest() {
+    let digest = crate::base::Digest::of("image");
+    let text =
+        GOOD.replace("images/builder.lock", &format!("registry.example.org:5000/gander/builder@{digest}"));
+    let image = Recipe::parse(&text, "r.toml").unwrap().builder.unwrap().image;
+    assert_eq!(
+        image,
+        BuilderImage::Registry { repository: "registry.example.org:5000/gander/builder".into(), digest }
+    );
+}
+
+#[test]
+fn shows_a_misspelt_key_with_its_place_and_what_was_meant() {
+    let text = GOOD.replace("groups =", "grops =");
+    let shown = Recipe::parse(&text, "r.toml").unwrap_err().to_string();
+    assert_eq!(
+        shown,
+        "r.toml:22:1: [variant.BaseOS] has no key 'grops'\n   22 | grops = [\"core\"]\n      | ^^^^^ did you mean 'groups'?"
+    );
+}
+
+/// Each row: what to replace in the good recipe, with what, and the problems that must be found.
+#[test]
+fn finds_what_is_wrong_and_where() {
+    let long = "x".repeat(300);
+    for (from, to, expected) in [
+        (
+            "short = \"Gosling\"",
+            "short = 1",
+            vec!["4:9 'short' of [release] must be a string, not an integer"],
+        ),
+        ("short = \"Gosling\"\n", "", vec!["2:1 [release] lacks 'short'"]),
+        ("\"Gosling\"", "\"\"", vec!["4:9 'short' of [release] must not be empty"]),
+        ("\"Gosling\"", "\"Gos ling\"", vec!["4:9 a short name is a letter, then letters, digits and '-'"]),
+        (
+            "2026-11-01T00",
+            "2026-11-31T00",
+            vec![
+                "6:15 '2026-11-31T00:00:00Z' is not a source date: expected a UTC time such as 2026-11-01T00:00:00Z, from 1980 up to 2105",
+            ],
+        ),
+        (
+            "\".gos1\"",
+            "\"gos1\"",
+            vec!["7:8 a dist tag is '.', then letters, digits, '.', '_' and '~', such as .gos1"],
+        ),
+        (
+            "images/builder.lock",
+            "../builder.lock",
+            vec![
+                "10:9 the path '../builder.lock' is not a plain relative path (no '..', no leading '/', no empty part)",
+            ],
+        ),
+        (
+            "images/builder.lock",
+            "example.org/builder:latest",
+            vec!["10:9 'example.org/builder:latest' is neither the lock of an image nor an image by digest"],
+        ),
+        (
+            "[builder]\nimage = \"images/builder.lock\"",
+            "\n",
+            vec!["12:1 packages of this source are built here, but there is no [builder]"],
+        ),
+        ("\"i686\"]", "\"i868\"]", vec!["13:118 'i868' is no arch that packages have"]),
+        (
+            "dir = \"more\"",
+            "dir = \"/more\"",
+            vec![
+                "16:7 the path '/more' is not a plain relative path (no '..', no leading '/', no empty part)",
+            ],
+        ),
+        ("dir = \"more\"\n", "\n", vec!["15:1 a [[source]] needs 'build' or 'dir'"]),
+        (
+            "89ABCDEF0",
+            "89ABCDEFG",
+            vec![
+                "17:9 '0123456789abcdef0123456789ABCDEFG1234567' is not a fingerprint: expected 40 or 64 hexadecimal digits",
+            ],
+        ),
+        (
+            "keys = [\"0123456789abcdef0123456789ABCDEF01234567\"]",
+            "",
+            vec!["15:1 no key is accepted from this source, so all of it would be refused"],
+        ),
+        (
+            "dir = \"more\"",
+            "dir = \"more\"\non-unsigned = \"Sign\"",
+            vec!["17:15 'Sign' is not known here: expected 'sign', 'error' or 'allow'"],
+        ),
+        (
+            "[variant.BaseOS]",
+            "[variant.Base-OS]",
+            vec!["19:10 the id 'Base-OS' of a variant may hold letters and digits only"],
+        ),
+        ("arches = [\"x86_64\"]", "arches = [\"x86-64\"]", vec!["20:11 'x86-64' is no arch of a tree"]),
+        ("arches = [\"x86_64\"]\n", "", vec!["19:1 [variant.BaseOS] lacks 'arches', such as [\"x86_64\"]"]),
+        (
+            "comps = \"gosling/comps.xml\"\n",
+            "\n",
+            vec!["22:11 [variant.BaseOS] names 'core' but no 'comps' file to look it up in"],
+        ),
+        (
+            "[\"core\"]",
+            "[\"core\", \"core\"]",
+            vec!["22:19 'core' stands twice in 'groups' of [variant.BaseOS]"],
+        ),
+        (
+            "[\"core\"]",
+            "\"core\"",
+            vec!["22:10 'groups' of [variant.BaseOS] must be a list of strings, not a string"],
+        ),
+        ("\"kernel*\"", "\"../kernel\"", vec!["23:13 '../kernel' is no package name, glob or name.arch"]),
+        ("\"pungi\"", "\"koji\"", vec!["24:24 'koji' is not known here: expected 'pungi'"]),
+        (
+            "[sign]\nkey-file = \"~/keys/gosling.asc\"",
+            "",
+            vec!["12:1 packages of this source are to be signed, but there is no [sign]"],
+        ),
+        (
+            "arches = [\"x86_64\"]",
+            "arches = [\"aarch64\"]",
+            vec!["24:12 'multilib' has no effect: no arch of [variant.BaseOS] has a secondary arch"],
+        ),
+        (
+            "~/keys/gosling.asc",
+            "keys/gosling.asc",
+            vec![
+                "27:12 the path 'keys/gosling.asc' is neither absolute nor begins with '~/': secrets lie outside the recipe's folder",
+            ],
+        ),
+        (
+            "key-file =",
+            "demonstration = \"x\"\nkey-file =",
+            vec!["28:12 [sign] has either 'key-file' or 'demonstration', not both"],
+        ),
+        ("[builder]", "[koji]\n[builder]", vec!["9:2 a recipe has no key 'koji'"]),
+        ("[sign]", "[sign", vec!["26:6 unclosed table, expected `]`"]),
+        (
+            "\"Gosling Linux\"",
+            &format!("\"{long}\"\nvrsion = \"{long}\""),
+            vec!["4:1 [release] has no key 'vrsion'"],
+        ),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        assert_eq!(problems(&GOOD.replacen(from, to, 1)), expected, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn reports_all_problems_at_once_in_the_order_of_the_text() {
+    let text = GOOD
+        .replace("dist =", "dits =")
+        .replace("image =", "imag =")
+        .replace("\"devel\"", "\"devl\"")
+        .replace("key-file", "keyfile");
+    assert_eq!(
+        problems(&text),
+        [
+            "7:1 [release] has no key 'dits'",
+            "9:1 [builder] lacks 'image'",
+            "10:1 [builder] has no key 'imag'",
+            "24:44 'devl' is not known here: expected 'devel'",
+            "26:1 [sign] needs 'key-file' or 'demonstration'",
+            "27:1 [sign] has no key 'keyfile'",
+        ]
+    );
+    let shown = Recipe::parse(&text, "r.toml").unwrap_err().to_string();
+    assert!(shown.starts_with("the recipe r.toml has 6 problems\n"), "{shown}");
+}
+
+#[test]
+fn an_empty_file_says_all_that_a_recipe_needs() {
+    assert_eq!(problems("").len(), 3);
+}
+
+#[test]
+fn hostile_text_ends_well() {
+    for text in [
+        "\u{feff}x",
+        "a = \"\u{1b}[31m\"",
+        "[[[[",
+        "a.b.c.d = 1\na.b = 2",
+        "é = 1",
+        "\"é\\u0007\" = 1",
+        &"[".repeat(100_000),
+        &"a".repeat(2 << 20),
+        &format!("{} = 1", "a".repeat(1 << 19)),
+        &(0..100_000).map(|index| format!("a{index} = 1\n")).collect::<String>()[..1 << 20],
+    ] {
+        let shown = Recipe::parse(text, "\u{1b}]0;x.toml").unwrap_err().to_string();
+        assert!(!shown.chars().any(|char| char.is_control() && char != '\n'), "{shown:?}");
+        assert!(shown.len() < 20_000, "{}", shown.len());
+    }
+}
+
+#[test]
+fn shows_paths_that_lead_nowhere() {
+    let recipe = Recipe::parse(GOOD, "r.toml").unwrap();
+    recipe.check_inputs(|_| true).unwrap();
+    let error = recipe.check_inputs(|input| input.path.as_str() != "gosling/comps.xml").unwrap_err();
+    assert_eq!(
+        (error.problems()[0].line, error.problems()[0].message.as_str()),
+        (21, "'gosling/comps.xml' is no file")
+    );
+    assert_eq!(error.problems().len(), 1);
+}
+
+/// Who adds a key must document it: a row `` | `key` | `` in the section of its table.
+#[test]
+fn the_documentation_names_every_key() {
+    let docs = include_str!("../../docs/recipe.md");
+    for (table, keys) in SCHEMA {
+        let heading = format!("## `{table}`");
+        let section =
+            docs.split_once(&heading).unwrap_or_else(|| panic!("docs/recipe.md lacks '{heading}'")).1;
+        let section = section.split("\n## ").next().unwrap();
+        let documented: Vec<_> =
+            section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        assert_eq!(&documented, keys, "keys of {table} in docs/recipe.md");
+    }
+}
+
+#[test]
+fn the_example_of_the_documentation_is_a_recipe() {
+    let docs = include_str!("../../docs/recipe.md");
+    let example = docs.split_once("```toml\n").unwrap().1.split("```").next().unwrap();
+    Recipe::parse(example, "docs/recipe.md").unwrap();
+}
+
+#[test]
+fn the_committed_recipe_is_one() {
+    let recipe = Recipe::parse(include_str!("../../recipes/gosling.toml"), "recipes/gosling.toml").unwrap();
+    assert!(matches!(recipe.sign, Some(Sign::Demonstration { .. })));
+}
+
+#[test]
+fn mutated_recipes_end_in_a_recipe_or_in_problems_within_the_text() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let (mut good, mut bad) = (0, 0);
+    for _ in 0..3_000 {
+        let mut bytes = GOOD.as_bytes().to_vec();
+        for _ in 0..=random(4) {
+            let at = random(bytes.len());
+            match random(4) {
+                0 => bytes[at] = b"[]{}\"'=.,#\n\0\xc3\xa9"[random(14)],
+                1 => drop(bytes.remove(at)),
+                2 => bytes.truncate(at.max(1)),
+                _ => {
+                    let piece = bytes[at..bytes.len().min(at + random(40))].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        match Recipe::parse(&text, "r.toml") {
+            Ok(_) => good += 1,
+            Err(error) => {
+                bad += 1;
+                assert!(!error.problems().is_empty(), "{text}");
+                let lines = text.matches('\n').count() + 1;
+                assert!(error.problems().iter().all(|problem| problem.line <= lines), "{text}\n{error}");
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    assert!(good > 100 && bad > 1_000, "{good} good, {bad} bad");
+}
