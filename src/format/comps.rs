@@ -195,7 +195,7 @@ impl Comps {
                 "environment" => comps.environments.push(reader.group_list(child)),
                 "category" => comps.categories.push(reader.group_list(child)),
                 "langpacks" => {
-                    comps.langpacks.extend(child.children.iter().filter_map(|rule| reader.langpack(rule)))
+                    comps.langpacks.extend(child.children.iter().filter_map(|rule| reader.langpack(rule)));
                 }
                 _ => {}
             }
@@ -310,7 +310,7 @@ impl Reader {
             packages.extend(
                 list.children
                     .iter()
-                    .filter(|child| child.name == "packagereq")
+                    .filter(|child| filled(child, "packagereq"))
                     .map(|child| self.package(child)),
             );
         }

@@ -1,6 +1,10 @@
 use super::super::candidate::{FileKind, PackagedFile};
+use super::super::decision::{Flag, Multilib};
+use super::super::multilib::Method;
 use super::super::relation::Sense;
 use super::*;
+use crate::base::Digest;
+use crate::base::arch::TreeArch;
 
 /// A package: `NEVRA: +PROVIDES ?REQUIRES /FILES`, items separated by `;`. It provides itself.
 fn package(text: &str) -> Candidate {

@@ -5,6 +5,7 @@
 
 mod candidate;
 mod decide;
+mod decision;
 pub mod multilib;
 mod pool;
 mod problem;
@@ -12,7 +13,8 @@ mod relation;
 mod universe;
 
 pub use candidate::{Candidate, FileKind, PackagedFile, is_debug_name};
-pub use decide::{Chosen, ChosenSource, Decision, Flag, Multilib, Reason, Request, decide};
+pub use decide::decide;
+pub use decision::{Chosen, ChosenSource, Decision, Flag, Multilib, Reason, Request};
 pub use problem::{Problem, SelectError};
 pub use relation::{Expression, ExpressionError, Relation, Sense};
 pub use universe::{Universe, UniverseError};
