@@ -1,14 +1,96 @@
 //! `gander run`.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use super::failure::Kind;
 use super::{Failure, Global};
+use crate::base::{RelPath, SourceDate};
+use crate::runner::{Command, LayOut, Root, RunError, Runner};
 
-/// Run a command inside an image.
+/// Run a command inside an image, without network, as a step would be.
+///
+/// The command starts in /build, an empty folder; inputs are below /in, read-only; what it leaves in /out is its
+/// output. Its exit code is passed on.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// A file or folder shown read-only in the image; DST is an absolute path, at best below /in.
+    #[arg(long, value_name = "SRC:DST", value_parser = parse_bind)]
+    bind_ro: Vec<(PathBuf, RelPath)>,
+    /// Where /out goes when the command has ended; nothing may be there yet.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Set SOURCE_DATE_EPOCH; times of /out are no later.
+    #[arg(long, value_name = "TIME")]
+    source_date: Option<SourceDate>,
+    /// The image: its digest in the store, or a folder.
+    #[arg(value_name = "IMAGE")]
+    image: String,
+    /// The command and its arguments.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<String>,
+}
+
+fn parse_bind(text: &str) -> Result<(PathBuf, RelPath), String> {
+    let (source, target) = text.rsplit_once(':').ok_or("expected SRC:DST")?;
+    let target = target.strip_prefix('/').ok_or("the path after ':' does not begin with '/'")?;
+    Ok((source.into(), RelPath::new(target).map_err(|error| error.to_string())?))
+}
 
 /// Runs the command.
-pub fn run(_global: &Global, _args: Args) -> Result<ExitCode, Failure> {
-    Ok(ExitCode::SUCCESS)
+pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
+    let store = global.open_store()?;
+    if let Some(out) = args.out.as_deref().filter(|out| out.symlink_metadata().is_ok()) {
+        let message = format!("the output folder '{}' is there already", out.display());
+        return Err(Failure::new(Kind::Usage, message).hint("name one that is not"));
+    }
+    let root = resolve(&args.image)?;
+    let runner = Runner::new(&store, executable()?, lay_out())?;
+    let command = Command {
+        root,
+        binds: args.bind_ro,
+        output: args.out,
+        source_date: args.source_date,
+        argv: args.command,
+    };
+    Ok(ExitCode::from(runner.command(&command)?.code()))
+}
+
+/// This gander, as the runner starts it.
+pub fn executable() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|error| Failure::from_error(Kind::Surroundings, &error))
+}
+
+/// How roots of images are laid out.
+pub fn lay_out() -> LayOut {
+    Arc::new(|_, _, _, _| Err("laying out images is not part of this version".into()))
+}
+
+fn resolve(image: &str) -> Result<Root, Failure> {
+    if let Ok(digest) = image.parse() {
+        return Ok(Root::Image(digest));
+    }
+    let path = Path::new(image);
+    if path.is_dir() {
+        return Ok(Root::Folder(path.to_owned()));
+    }
+    let message = format!("'{image}' is no image: neither a digest such as sha256:…, nor a folder");
+    Err(Failure::new(Kind::Usage, message))
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let kind = match &error {
+            RunError::Native { .. } | RunError::Root { .. } | RunError::Execute { .. } => Kind::Input,
+            RunError::Platform { .. } => Kind::Usage,
+            RunError::Store { source, .. } => store_kind(source),
+            _ => Kind::Surroundings,
+        };
+        Self::from_error(kind, &error)
+    }
+}
+
+fn store_kind(_error: &crate::store::StoreError) -> Kind {
+    Kind::Surroundings
 }

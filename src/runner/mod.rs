@@ -1,1 +1,41 @@
 //! One step in its jail.
+//!
+//! # What a step sees
+//! - A file system: its image's root, read-only, with a fresh `/proc`, a `/dev` of null, zero, full, random,
+//!   urandom, fd, stdin, stdout, stderr and shm, and an empty `/tmp` (and `/var/tmp`, where the image has one) in
+//!   memory of at most 512 MiB. A native step sees nothing of an image or the host: its root is empty.
+//! - `/in`, read-only, with its inputs under their names; `/build`, where it starts: empty scratch space on
+//!   disk; `/out`, empty: what is in it at the end is the step's output.
+//! - User and group ids 0 to 65,535 (see [`ids`]). It is user 0 and has no capability but those it was given, and
+//!   can gain none.
+//! - No network (not even a loopback device that is up), the host name `gander`, no process but its own.
+//! - One CPU, addresses that are not randomised, umask 022, no core files, stdin `/dev/null`.
+//! - As a program, exactly this environment: `HOME=/build`, `LC_ALL=C.UTF-8`,
+//!   `PATH=/usr/sbin:/usr/bin:/sbin:/bin`, `SOURCE_DATE_EPOCH`, `TMPDIR=/tmp`, `TZ=UTC`.
+//!
+//! What it sees besides and no namespace can hide: the clock, the kernel's version, the CPU's features,
+//! `/proc/cpuinfo` and `/proc/meminfo`, and in `/proc/self/mountinfo` where the host keeps what is mounted.
+//!
+//! # How it ends
+//! When its process ends, every other process that it started is killed. So they are when the deadline passes, and
+//! when gander itself dies of whatever cause.
+//!
+//! The embedded runner is the only backend so far; an OCI runtime will take the same [`request::Cell`].
+
+mod error;
+mod host;
+pub mod ids;
+mod jail;
+mod mounts;
+mod probe;
+mod request;
+mod roots;
+mod run;
+mod stage;
+mod sys;
+
+pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
+pub use jail::{Native, enter};
+pub use roots::LayOut;
+pub use run::{Command, Outcome, Root, RunOptions, Runner};
+pub use rustix::thread::CapabilitySet;

@@ -1,0 +1,254 @@
+//! The parent's side: starts `gander jail`, writes its map, keeps the deadline.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::error::{Cause, Ended, RunError};
+use super::ids::{self, Ids, Writer};
+use super::probe;
+use super::request::{Go, Report, Request, Stage, receive, send};
+use super::sys;
+use crate::store::Extent;
+
+/// How much of a log an error shows.
+const TAIL: u64 = 4096;
+
+/// Where a jail's output goes.
+pub(super) enum Output<'a> {
+    /// Into a log file.
+    Log { file: &'a File, path: &'a Path },
+    /// To where gander's own goes, and its input comes from there.
+    Terminal,
+}
+
+/// What to run and how.
+pub(super) struct Job<'a> {
+    /// The gander executable.
+    pub gander: &'a Path,
+    /// The ids it gets.
+    pub ids: &'a Ids,
+    /// For messages.
+    pub label: &'a str,
+    /// How long it may take; for ever if none.
+    pub deadline: Option<Duration>,
+    /// Where its output goes.
+    pub output: Output<'a>,
+}
+
+impl Job<'_> {
+    /// Runs it to its end: when this returns, no process of it is left. How a program ended is no
+    /// error here.
+    pub fn run(&self, request: &Request) -> Result<Ended, RunError> {
+        let (ours, theirs) = UnixStream::pair().map_err(host("make a socket pair"))?;
+        let mut child = Ending(self.spawn(theirs)?);
+        let interactive = request.interactive;
+        if interactive {
+            sys::terminal_signals(true);
+        }
+        let outcome = self.converse(&ours, request, &child.0);
+        // A jail that still runs takes this as the order to end.
+        drop(ours);
+        let status = child.0.wait().map_err(host("wait for the jail"));
+        if interactive {
+            sys::terminal_signals(false);
+        }
+        match (outcome, status?) {
+            (Some(outcome), _) => outcome,
+            (None, status) => {
+                let (log, tail) = self.tail();
+                Err(RunError::Lost { label: self.label.into(), status: status.to_string(), log, tail })
+            }
+        }
+    }
+
+    fn spawn(&self, socket: UnixStream) -> Result<Child, RunError> {
+        #[allow(clippy::disallowed_methods, reason = "the runner starts gander's own inside here")]
+        let mut command = Command::new(self.gander);
+        // Its environment stays: what is preloaded into gander is meant for native steps too.
+        command.arg0("gander").arg("jail").stdin(Stdio::from(OwnedFd::from(socket)));
+        if let Output::Log { file, .. } = self.output {
+            let copy = || file.try_clone().map_err(host("share the log file"));
+            command.stdout(copy()?).stderr(copy()?);
+        }
+        command.spawn().map_err(host(format!("start '{} jail'", self.gander.display())))
+    }
+
+    /// The conversation, up to the last report. None: the jail went away without one.
+    fn converse(
+        &self,
+        socket: &UnixStream,
+        request: &Request,
+        child: &Child,
+    ) -> Option<Result<Ended, RunError>> {
+        let talk = || -> io::Result<()> {
+            send(socket, request)?;
+            if request.interactive { send_stdin(socket) } else { Ok(()) }
+        };
+        match talk() {
+            Ok(()) => {}
+            Err(error) if gone(&error) => return None,
+            Err(error) => return Some(Err(host("describe the step to its jail")(error))),
+        }
+        match receive(socket) {
+            Ok(Report::Entered) => {}
+            other => return self.last_report(other),
+        }
+        if let Err(error) = self.write_map(child.id()) {
+            return Some(Err(error));
+        }
+        if send(socket, &Go).is_err() {
+            return None;
+        }
+        if let Err(error) = socket.set_read_timeout(self.deadline) {
+            return Some(Err(host("set the deadline")(error)));
+        }
+        self.last_report(receive(socket))
+    }
+
+    fn last_report(&self, report: io::Result<Report>) -> Option<Result<Ended, RunError>> {
+        let label = || self.label.to_owned();
+        Some(match report {
+            Ok(Report::Exited(code)) => Ok(Ended::Exited(code)),
+            Ok(Report::Signalled(signal)) => Ok(Ended::Signalled(signal)),
+            Ok(Report::Native(messages)) => {
+                let mut messages = messages.into_iter();
+                let message = messages.next().unwrap_or_default();
+                Err(RunError::Native { label: label(), message, source: Cause::chain(messages) })
+            }
+            Ok(Report::Failed { stage, doing, errno }) => {
+                let source = io::Error::from_raw_os_error(errno);
+                Err(match stage {
+                    Stage::Namespaces => {
+                        RunError::Forbidden { reasons: probe::forbidden(&source), doing, source }
+                    }
+                    Stage::Mounts | Stage::Confine => RunError::Setup { label: label(), doing, source },
+                    Stage::Execute => RunError::Execute { label: label(), doing, source },
+                    Stage::Errand => RunError::Host { doing, source },
+                })
+            }
+            Ok(Report::Entered) => Err(host("understand the jail")(io::ErrorKind::InvalidData.into())),
+            Err(error) if gone(&error) => return None,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                let (log, tail) = self.tail();
+                let deadline = self.deadline.unwrap_or_default();
+                Err(RunError::Deadline { label: label(), deadline, log, tail })
+            }
+            Err(error) => Err(host("understand the jail")(error)),
+        })
+    }
+
+    fn write_map(&self, pid: u32) -> Result<(), RunError> {
+        let Ids { users, groups, writer } = self.ids;
+        match writer {
+            Writer::Direct => {
+                write_direct(pid, "gid", groups)?;
+                write_direct(pid, "uid", users)
+            }
+            Writer::Helpers => {
+                let running =
+                    [start_helper("newuidmap", pid, users)?, start_helper("newgidmap", pid, groups)?];
+                running.into_iter().zip(["newuidmap", "newgidmap"]).try_for_each(|(child, tool)| {
+                    let output = child.wait_with_output().map_err(host(format!("wait for {tool}")))?;
+                    if output.status.success() {
+                        return Ok(());
+                    }
+                    let said = String::from_utf8_lossy(&output.stderr);
+                    let source = io::Error::other(said.trim().to_owned());
+                    Err(RunError::Forbidden {
+                        doing: format!("have {tool} write the map of a user namespace"),
+                        reasons: probe::forbidden(&io::Error::from_raw_os_error(libc::EPERM)),
+                        source,
+                    })
+                })
+            }
+        }
+    }
+
+    /// The path and the last part of the log.
+    pub fn tail(&self) -> (Option<PathBuf>, String) {
+        match &self.output {
+            Output::Terminal => (None, String::new()),
+            Output::Log { file, path } => (Some(path.to_path_buf()), tail(file).unwrap_or_default()),
+        }
+    }
+}
+
+/// Makes sure that an early return leaves no zombie.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // Both fail if it has been waited for, which is the usual case.
+        let _ended = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+pub(super) fn host(doing: impl Into<String>) -> impl FnOnce(io::Error) -> RunError {
+    move |source| RunError::Host { doing: doing.into(), source }
+}
+
+fn gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+}
+
+fn write_direct(pid: u32, kind: &str, extents: &[Extent]) -> Result<(), RunError> {
+    let path = format!("/proc/{pid}/{kind}_map");
+    let write = || -> io::Result<()> {
+        let file = File::options().write(true).open(&path)?;
+        let text = ids::map_text(extents);
+        // The kernel takes a map in one write or not at all.
+        match rustix::io::write(&file, text.as_bytes())? {
+            written if written == text.len() => Ok(()),
+            _ => Err(io::ErrorKind::WriteZero.into()),
+        }
+    };
+    write().map_err(|source| RunError::Forbidden {
+        doing: "write the map of a user namespace".into(),
+        reasons: probe::forbidden(&source),
+        source,
+    })
+}
+
+fn start_helper(tool: &str, pid: u32, extents: &[Extent]) -> Result<Child, RunError> {
+    #[allow(clippy::disallowed_methods, reason = "only these helpers can map ids for an ordinary user")]
+    let mut command = Command::new(tool);
+    command.arg(pid.to_string());
+    for extent in extents {
+        command.args([extent.inside, extent.outside, extent.count].map(|number| number.to_string()));
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().map_err(host(format!("start {tool}")))
+}
+
+/// Hands over this process's stdin.
+fn send_stdin(socket: &UnixStream) -> io::Result<()> {
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+    let stdin = io::stdin();
+    let fds = [stdin.as_fd()];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
+        return Err(io::Error::other("no room for a descriptor"));
+    }
+    sendmsg(socket, &[io::IoSlice::new(&[0])], &mut control, SendFlags::empty())?;
+    Ok(())
+}
+
+fn tail(mut log: &File) -> io::Result<String> {
+    let length = log.metadata()?.len();
+    log.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    let mut bytes = Vec::new();
+    log.take(TAIL).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    // Half a line at the start says nothing.
+    let whole = if length > TAIL { text.split_once('\n').map_or(&*text, |(_, rest)| rest) } else { &text };
+    // A log may not steer the terminal.
+    Ok(whole.chars().filter(|char| !char.is_control() || matches!(char, '\n' | '\t')).collect())
+}

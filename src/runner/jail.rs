@@ -1,0 +1,347 @@
+//! The inside: what `gander jail` does.
+//!
+//! Three processes. The *outer* one enters the namespaces and waits; it ends everything when its
+//! parent goes away or says so. *Process 1* of the jail builds the file system, then only reaps.
+//! *Process 2* gives up its rights and becomes the step.
+
+use std::error::Error;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{DumpableBehavior, PidfdFlags, Signal, WaitOptions, WaitStatus};
+use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid, UnshareFlags};
+
+use super::mounts;
+use super::request::{Cell, Go, Report, Request, Stage, Task, Work, receive, send};
+use super::sys;
+use crate::plan::StepIo;
+
+/// What carries out native steps: given the kind and the folders.
+pub type Native<'a> = &'a dyn Fn(&str, &StepIo) -> Result<(), Box<dyn Error>>;
+
+/// The inside of a step: reads what to do from the socket that is stdin, and does it.
+///
+/// The caller must not have started a thread.
+pub fn enter(native: Native<'_>) -> ExitCode {
+    let outcome = sys::close_inherited().and_then(|()| {
+        let socket = UnixStream::from(rustix::io::dup(rustix::stdio::stdin()).map(cloexec)??);
+        outer(&socket, native)
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            // Only a broken conversation ends here; what goes wrong in the jail is reported.
+            eprintln!("gander jail: {error}; this command is started by gander itself, not by people");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn cloexec(fd: OwnedFd) -> io::Result<OwnedFd> {
+    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(fd)
+}
+
+/// A failure on the way, to be reported.
+struct Stuck {
+    stage: Stage,
+    doing: String,
+    source: io::Error,
+}
+
+trait At<T> {
+    fn at(self, stage: Stage, doing: &str) -> Result<T, Stuck>;
+}
+
+impl<T, E: Into<io::Error>> At<T> for Result<T, E> {
+    fn at(self, stage: Stage, doing: &str) -> Result<T, Stuck> {
+        self.map_err(|source| Stuck { stage, doing: doing.into(), source: source.into() })
+    }
+}
+
+impl From<mounts::MountError> for Stuck {
+    fn from(error: mounts::MountError) -> Self {
+        Self { stage: Stage::Mounts, doing: error.doing, source: error.source }
+    }
+}
+
+fn report(socket: &UnixStream, stuck: &Stuck) -> io::Result<ExitCode> {
+    let errno = stuck.source.raw_os_error().unwrap_or(libc::EIO);
+    send(socket, &Report::Failed { stage: stuck.stage, doing: stuck.doing.clone(), errno })?;
+    Ok(ExitCode::FAILURE)
+}
+
+fn outer(socket: &UnixStream, native: Native<'_>) -> io::Result<ExitCode> {
+    let request: Request = receive(socket)?;
+    let terminal = if request.interactive { Some(receive_fd(socket)?) } else { None };
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    die_with_parent()?;
+    if request.interactive {
+        sys::terminal_signals(true);
+    } else {
+        // Only gander itself is to get the terminal's signals; its end ends the rest.
+        let _leader = rustix::process::setsid();
+    }
+    if let Err(error) = sys::unshare(UnshareFlags::NEWUSER) {
+        return report(socket, &stuck(Stage::Namespaces, "make a user namespace", error.into()));
+    }
+    send(socket, &Report::Entered)?;
+    let Go = receive(socket)?;
+    let done = match request.task {
+        Task::Cell(cell) => cell_outer(socket, cell, terminal, native),
+        Task::Remove(path) => become_root()
+            .at(Stage::Errand, "become root of the map")
+            .and_then(|()| {
+                let removed = crate::store::remove_tree(&path);
+                removed.at(Stage::Errand, &format!("remove '{}'", path.display()))
+            })
+            .and_then(|()| send(socket, &Report::Exited(0)).at(Stage::Errand, "answer")),
+    };
+    match done {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(stuck) => report(socket, &stuck),
+    }
+}
+
+fn stuck(stage: Stage, doing: &str, source: io::Error) -> Stuck {
+    Stuck { stage, doing: doing.into(), source }
+}
+
+fn die_with_parent() -> io::Result<()> {
+    Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+/// Takes the ids that are 0 inside. The kernel forgets the death signal when ids change.
+fn become_root() -> io::Result<()> {
+    let (user, group) = (Uid::ROOT, Gid::ROOT);
+    rustix::thread::set_thread_groups(&[])?;
+    rustix::thread::set_thread_res_gid(group, group, group)?;
+    rustix::thread::set_thread_res_uid(user, user, user)?;
+    die_with_parent()
+}
+
+fn cell_outer(
+    socket: &UnixStream,
+    cell: Cell,
+    terminal: Option<OwnedFd>,
+    native: Native<'_>,
+) -> Result<(), Stuck> {
+    let namespaces = UnshareFlags::NEWNS
+        | UnshareFlags::NEWPID
+        | UnshareFlags::NEWNET
+        | UnshareFlags::NEWIPC
+        | UnshareFlags::NEWUTS
+        | UnshareFlags::NEWCGROUP;
+    sys::unshare(namespaces).at(Stage::Namespaces, "make the jail's namespaces")?;
+    let stdin = match terminal {
+        Some(terminal) => terminal,
+        None => std::fs::File::open("/dev/null").at(Stage::Mounts, "open /dev/null")?.into(),
+    };
+    let sources = mounts::open(&cell)?;
+    become_root().at(Stage::Namespaces, "become root of the jail")?;
+    rustix::system::sethostname(b"gander").at(Stage::Namespaces, "name the jail's host")?;
+    let (watched, held) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Stage::Namespaces, "make a pipe")?;
+    match sys::fork().at(Stage::Namespaces, "start process 1 of the jail")? {
+        sys::Fork::Child => {
+            drop(held);
+            let result = init(socket, &cell, sources, &stdin, watched, native);
+            if let Err(stuck) = result {
+                let _unheard = report(socket, &stuck);
+            }
+            std::process::exit(0)
+        }
+        sys::Fork::Parent(init) => {
+            // The sources were moved into the child's copy of the descriptors; these are duplicates.
+            drop((sources, watched));
+            wait_for_init(socket, init)
+        }
+    }
+}
+
+/// Waits for process 1; ends it when the parent wants that or is gone. Returns only when no process
+/// of the jail is left.
+fn wait_for_init(socket: &UnixStream, init: rustix::process::Pid) -> Result<(), Stuck> {
+    let at = |error: rustix::io::Errno| stuck(Stage::Namespaces, "watch the jail", error.into());
+    let pidfd = rustix::process::pidfd_open(init, PidfdFlags::empty()).map_err(at)?;
+    loop {
+        let mut fds = [PollFd::new(socket, PollFlags::IN), PollFd::new(&pidfd, PollFlags::IN)];
+        match poll(&mut fds, None) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(at(error)),
+        }
+        let [from_parent, from_init] = &fds;
+        if !from_parent.revents().is_empty() && from_init.revents().is_empty() {
+            rustix::process::pidfd_send_signal(&pidfd, Signal::KILL).map_err(at)?;
+        }
+        if !from_parent.revents().is_empty() || !from_init.revents().is_empty() {
+            let status = wait(init).map_err(at)?;
+            if let Some(signal) = status.terminating_signal() {
+                // Nobody listens if the parent is gone.
+                let _unheard = send(socket, &Report::Signalled(signal));
+            }
+            return Ok(());
+        }
+    }
+}
+
+fn wait(pid: rustix::process::Pid) -> rustix::io::Result<WaitStatus> {
+    loop {
+        match rustix::process::waitpid(Some(pid), WaitOptions::empty()) {
+            Ok(Some((_, status))) => return Ok(status),
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Process 1: builds the file system, starts the step, reaps orphans, reports how the step ended.
+/// When it exits the kernel kills what is left.
+fn init(
+    socket: &UnixStream,
+    cell: &Cell,
+    sources: mounts::Sources,
+    stdin: &OwnedFd,
+    watched: OwnedFd,
+    native: Native<'_>,
+) -> Result<(), Stuck> {
+    die_with_parent().at(Stage::Namespaces, "tie the jail to its parent")?;
+    // Had the parent died before that call, nothing would ever end this process.
+    let mut fds = [PollFd::new(&watched, PollFlags::IN)];
+    let no_time = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&no_time)).at(Stage::Namespaces, "look for the parent")?;
+    if fds.iter().any(|fd| !fd.revents().is_empty()) {
+        std::process::exit(1);
+    }
+    drop(watched);
+    // The step must not read gander's environment from /proc/1.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .at(Stage::Confine, "hide process 1")?;
+    mounts::enter(sources, &cell.work)?;
+    match sys::fork().at(Stage::Execute, "start the step's process")? {
+        sys::Fork::Child => {
+            let Err(stuck) = step(socket, cell, stdin.as_fd(), native);
+            let _unheard = report(socket, &stuck);
+            std::process::exit(1)
+        }
+        sys::Fork::Parent(step) => loop {
+            let (pid, status) = match rustix::process::wait(WaitOptions::empty()) {
+                Ok(Some(ended)) => ended,
+                Ok(None) | Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(stuck(Stage::Execute, "wait for the step", error.into())),
+            };
+            if pid == step {
+                let report = match (status.exit_status(), status.terminating_signal()) {
+                    (Some(code), _) => Report::Exited(code),
+                    (None, Some(signal)) => Report::Signalled(signal),
+                    (None, None) => continue,
+                };
+                return send(socket, &report).at(Stage::Execute, "report the step's end");
+            }
+        },
+    }
+}
+
+/// Process 2: confined, then the program or gander's own code.
+fn step(
+    socket: &UnixStream,
+    cell: &Cell,
+    stdin: BorrowedFd<'_>,
+    native: Native<'_>,
+) -> Result<std::convert::Infallible, Stuck> {
+    rustix::stdio::dup2_stdin(stdin).at(Stage::Confine, "set stdin")?;
+    confine(cell)?;
+    match &cell.work {
+        Work::Program { argv, environment, folder } => {
+            let (program, arguments) = argv.split_first().ok_or_else(|| {
+                stuck(Stage::Execute, "start a program without a name", libc_error(libc::ENOENT))
+            })?;
+            sys::terminal_signals(false);
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "this is the one place that starts a step's program"
+            )]
+            let mut command = std::process::Command::new(program);
+            let error = command.args(arguments).env_clear().envs(environment).current_dir(folder).exec();
+            Err(stuck(Stage::Execute, &format!("start the program '{program}' in '{folder}'"), error))
+        }
+        Work::Native { kind, params, source_date } => {
+            rustix::process::chdir("/build").at(Stage::Execute, "enter /build")?;
+            let io = StepIo {
+                params: params.clone(),
+                source_date: *source_date,
+                inputs: PathBuf::from("/in"),
+                output: PathBuf::from("/out"),
+                scratch: PathBuf::from("/build"),
+            };
+            match native(kind, &io) {
+                Ok(()) => std::process::exit(0),
+                Err(error) => {
+                    let mut causes = vec![error.to_string()];
+                    let mut source = error.source();
+                    while let Some(cause) = source {
+                        causes.push(cause.to_string());
+                        source = cause.source();
+                    }
+                    send(socket, &Report::Native(causes)).at(Stage::Execute, "report the step's error")?;
+                    std::process::exit(1)
+                }
+            }
+        }
+    }
+}
+
+fn libc_error(errno: i32) -> io::Error {
+    io::Error::from_raw_os_error(errno)
+}
+
+/// Gives up every right that the step does not need.
+fn confine(cell: &Cell) -> Result<(), Stuck> {
+    let confine = || -> io::Result<()> {
+        if let Some(cpu) = cell.cpu.filter(|cpu| *cpu < rustix::thread::CpuSet::MAX_CPU) {
+            let mut one = rustix::thread::CpuSet::new();
+            one.set(cpu);
+            rustix::thread::sched_setaffinity(None, &one)?;
+        }
+        sys::personality(cell.bits32)?;
+        let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+        rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
+        rustix::thread::set_no_new_privs(true)?;
+        let kept = CapabilitySet::from_bits_retain(cell.capabilities);
+        for bit in 0..64 {
+            let capability = CapabilitySet::from_bits_retain(1 << bit);
+            if kept.contains(capability) {
+                continue;
+            }
+            match rustix::thread::remove_capability_from_bounding_set(capability) {
+                // The kernel knows no more capabilities.
+                Err(rustix::io::Errno::INVAL) => break,
+                result => result?,
+            }
+        }
+        let inheritable = CapabilitySet::empty();
+        let sets = CapabilitySets { effective: kept, permitted: kept, inheritable };
+        Ok(rustix::thread::set_capabilities(None, sets)?)
+    };
+    confine().at(Stage::Confine, "give up the rights that the step does not need")
+}
+
+/// Receives one descriptor: the stdin of a person's command.
+fn receive_fd(socket: &UnixStream) -> io::Result<OwnedFd> {
+    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+    let mut byte = [0];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    recvmsg(socket, &mut [io::IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let mut fds = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+        _ => None,
+    });
+    fds.next().ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+}

@@ -1,0 +1,191 @@
+//! The file system of a jail, mount by mount.
+//!
+//! Everything is done through descriptors (`open_tree`, `fsmount`, `move_mount`), so no path of the
+//! host is looked up twice and no symbolic link of a root can lead a mount astray.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
+    fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+};
+
+use super::request::{Bind, Cell, Work};
+use super::sys;
+
+/// The devices that a program sees.
+const DEVICES: [&str; 5] = ["full", "null", "random", "urandom", "zero"];
+/// Limit of the file systems in memory that a program sees. Big scratch goes to `/build`.
+const TMP_SIZE: &str = "512m";
+const SHM_SIZE: &str = "64m";
+
+/// What failed, in words that follow "cannot".
+pub(super) struct MountError {
+    pub doing: String,
+    pub source: io::Error,
+}
+
+trait Doing<T> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, MountError>;
+}
+
+impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, MountError> {
+        self.map_err(|source| MountError { doing: doing(), source: source.into() })
+    }
+}
+
+/// The host's side of every mount, detached from the host's tree.
+pub(super) struct Sources {
+    root: Option<OwnedFd>,
+    binds: Vec<(OwnedFd, Bind)>,
+    devices: Vec<(OwnedFd, &'static str)>,
+}
+
+/// Takes hold of what will be mounted. Done in the new mount namespace, but still with the ids of
+/// the outside, for whom alone the folders may be open.
+pub(super) fn open(cell: &Cell) -> Result<Sources, MountError> {
+    let private = rustix::mount::MountPropagationFlags::PRIVATE | rustix::mount::MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", private).doing(|| "part the mounts from the host's".into())?;
+    let root = cell.root.as_deref().map(clone).transpose()?;
+    let mut binds = Vec::with_capacity(cell.binds.len());
+    for bind in &cell.binds {
+        binds.push((clone(&bind.source)?, bind.clone()));
+    }
+    let mut devices = Vec::new();
+    if matches!(cell.work, Work::Program { .. }) {
+        for name in DEVICES {
+            devices.push((clone(&Path::new("/dev").join(name))?, name));
+        }
+    }
+    Ok(Sources { root, binds, devices })
+}
+
+fn clone(path: &Path) -> Result<OwnedFd, MountError> {
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+    open_tree(CWD, path, flags).doing(|| format!("open '{}' for the jail", path.display()))
+}
+
+/// Builds the jail's file system and makes it `/`. Done by process 1 of the jail as its root.
+pub(super) fn enter(sources: Sources, work: &Work) -> Result<(), MountError> {
+    let own_root = sources.root.is_some();
+    let root = match sources.root {
+        Some(root) => {
+            let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+            sys::set_mount_attributes(root.as_fd(), attributes, true)
+                .doing(|| "make the root read-only".into())?;
+            root
+        }
+        None => memory("0755", "64k", flags(0))?,
+    };
+    place(&root, CWD, "/").doing(|| "mount the root".into())?;
+    if !own_root {
+        for (_, bind) in &sources.binds {
+            rustix::fs::mkdirat(&root, bind.target.as_str(), Mode::from_raw_mode(0o755))
+                .doing(|| format!("make the mount point /{}", bind.target))?;
+        }
+        sys::set_mount_attributes(root.as_fd(), libc::MOUNT_ATTR_RDONLY, false)
+            .doing(|| "make the root read-only".into())?;
+    }
+    if matches!(work, Work::Program { .. }) {
+        let proc = proc()
+            .doing(|| "mount a fresh /proc (a container that masks parts of /proc forbids it)".into())?;
+        attach(&proc, &root, "proc")?;
+        attach(&memory("1777", TMP_SIZE, flags(libc::MOUNT_ATTR_NODEV))?, &root, "tmp")?;
+        if is_folder(&root, "var/tmp") {
+            attach(&memory("1777", TMP_SIZE, flags(libc::MOUNT_ATTR_NODEV))?, &root, "var/tmp")?;
+        }
+        attach_devices(&root, &sources.devices)?;
+    }
+    for (mount, bind) in &sources.binds {
+        let read_only = if bind.writable { 0 } else { libc::MOUNT_ATTR_RDONLY };
+        let attributes = read_only | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+        sys::set_mount_attributes(mount.as_fd(), attributes, true)
+            .doing(|| format!("set the attributes of /{}", bind.target))?;
+        attach(mount, &root, bind.target.as_str())?;
+    }
+    let pivot = || -> io::Result<()> {
+        rustix::process::fchdir(&root)?;
+        rustix::process::pivot_root(".", ".")?;
+        // The old root now lies over the new one, at the folder we are in.
+        rustix::mount::unmount(".", UnmountFlags::DETACH)?;
+        Ok(rustix::process::chdir("/")?)
+    };
+    pivot().doing(|| "leave the host's file system".into())
+}
+
+fn attach_devices(root: &OwnedFd, devices: &[(OwnedFd, &str)]) -> Result<(), MountError> {
+    let dev = memory("0755", "64k", flags(libc::MOUNT_ATTR_NOEXEC))?;
+    let fill = || -> io::Result<()> {
+        for (_, name) in devices {
+            let create = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
+            drop(rustix::fs::openat(&dev, *name, create, Mode::from_raw_mode(0o666))?);
+        }
+        let links = [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")];
+        for (name, target) in links {
+            rustix::fs::symlinkat(target, &dev, name)?;
+        }
+        Ok(rustix::fs::mkdirat(&dev, "shm", Mode::from_raw_mode(0o755))?)
+    };
+    fill().doing(|| "fill /dev".into())?;
+    attach(&dev, root, "dev")?;
+    for (device, name) in devices {
+        attach(device, &dev, name)?;
+    }
+    attach(&memory("1777", SHM_SIZE, flags(libc::MOUNT_ATTR_NODEV))?, &dev, "shm")?;
+    sys::set_mount_attributes(dev.as_fd(), libc::MOUNT_ATTR_RDONLY, false)
+        .doing(|| "make /dev read-only".into())
+}
+
+fn flags(more: u64) -> MountAttrFlags {
+    let bits = u32::try_from(more | libc::MOUNT_ATTR_NOSUID).unwrap_or_default();
+    MountAttrFlags::from_bits_retain(bits)
+}
+
+/// A new file system in memory, attached nowhere yet.
+fn memory(mode: &str, size: &str, attributes: MountAttrFlags) -> Result<OwnedFd, MountError> {
+    let make = || -> io::Result<OwnedFd> {
+        let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_set_string(context.as_fd(), "mode", mode)?;
+        fsconfig_set_string(context.as_fd(), "size", size)?;
+        fsconfig_set_string(context.as_fd(), "nr_inodes", "100k")?;
+        fsconfig_create(context.as_fd())?;
+        Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+    };
+    make().doing(|| "make a file system in memory".into())
+}
+
+fn proc() -> io::Result<OwnedFd> {
+    let context = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_create(context.as_fd())?;
+    let attributes = flags(libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC);
+    Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+}
+
+fn place(mount: &OwnedFd, folder: BorrowedFd<'_>, path: &str) -> io::Result<()> {
+    let mut flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    if path.is_empty() {
+        flags |= MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    }
+    Ok(move_mount(mount, "", folder, path, flags)?)
+}
+
+/// Attaches a mount at a path below a folder that no symbolic link is part of.
+fn attach(mount: &OwnedFd, folder: &OwnedFd, path: &str) -> Result<(), MountError> {
+    let found = inside(folder, path).doing(|| format!("find the mount point '{path}' in the root"))?;
+    place(mount, found.as_fd(), "").doing(|| format!("mount '{path}'"))
+}
+
+fn inside(folder: &OwnedFd, path: &str) -> rustix::io::Result<OwnedFd> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(folder, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+}
+
+fn is_folder(root: &OwnedFd, path: &str) -> bool {
+    let stat = inside(root, path).and_then(|found| rustix::fs::fstat(&found));
+    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+}

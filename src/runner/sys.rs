@@ -1,0 +1,87 @@
+//! The few system calls that no safe wrapper offers. All unsafe code of gander is in this file.
+#![allow(unsafe_code, reason = "fork, personality, signal and mount_setattr have no safe form")]
+
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
+
+/// The execution domain of a 32-bit machine (linux/personality.h).
+const PER_LINUX32: libc::c_int = 0x0008;
+
+/// Which of the two processes returns from [`fork`].
+pub(super) enum Fork {
+    Parent(Pid),
+    Child,
+}
+
+/// Forks a process that has one thread.
+pub(super) fn fork() -> io::Result<Fork> {
+    // SAFETY: the jail's processes are single-threaded when they call this (a native step starts its
+    // threads later, in a process that never forks through here), so the child holds no lock that a
+    // lost thread had taken.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        0 => Ok(Fork::Child),
+        pid => Pid::from_raw(pid).filter(|_| pid > 0).map(Fork::Parent).ok_or_else(io::Error::last_os_error),
+    }
+}
+
+/// Moves this process into new namespaces.
+pub(super) fn unshare(namespaces: UnshareFlags) -> rustix::io::Result<()> {
+    // SAFETY: only the flag FILES can part threads from descriptors, and nobody passes it.
+    unsafe { rustix::thread::unshare_unsafe(namespaces.difference(UnshareFlags::FILES)) }
+}
+
+/// Sets the execution domain: addresses are not randomised; `uname -m` says i686 if `bits32`.
+pub(super) fn personality(bits32: bool) -> io::Result<()> {
+    let persona = libc::ADDR_NO_RANDOMIZE | if bits32 { PER_LINUX32 } else { 0 };
+    // SAFETY: the call takes an integer and touches no memory of ours.
+    match unsafe { libc::personality(persona.cast_unsigned().into()) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// What terminal signals do to this process while a step has the terminal.
+pub(super) fn terminal_signals(ignored: bool) {
+    let action = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+    for signal in [libc::SIGINT, libc::SIGQUIT] {
+        // SAFETY: both actions are constants; no handler of ours is installed.
+        unsafe { libc::signal(signal, action) };
+    }
+}
+
+/// Closes every descriptor but the standard ones. Call it before opening any.
+pub(super) fn close_inherited() -> io::Result<()> {
+    // SAFETY: called first thing in a process that has opened no descriptor yet, so no owner of one
+    // is betrayed; what is closed came from whoever started gander.
+    match unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Sets mount attributes (`MOUNT_ATTR_*`) of the mount behind a descriptor, and makes it private.
+pub(super) fn set_mount_attributes(
+    mount: BorrowedFd<'_>,
+    attributes: u64,
+    below_too: bool,
+) -> io::Result<()> {
+    let request =
+        libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: libc::MS_PRIVATE, userns_fd: 0 };
+    let flags = libc::AT_EMPTY_PATH | if below_too { libc::AT_RECURSIVE } else { 0 };
+    // SAFETY: the path is a C string, the structure lives through the call and its size is passed.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const request,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
