@@ -4,24 +4,24 @@
 //! only rooms above it, and a test enforces that.
 
 pub mod base;
-pub mod format;
 pub mod openpgp;
 pub mod rpm;
+pub mod format;
 
-pub mod lock;
-pub mod plan;
 pub mod recipe;
 pub mod select;
+pub mod lock;
+pub mod plan;
 
-pub mod debian;
+pub mod store;
 pub mod fetch;
+pub mod debian;
 pub mod oci;
 pub mod runner;
-pub mod store;
 
 pub mod build;
-pub mod compose;
-pub mod repo;
 pub mod sign;
+pub mod repo;
+pub mod compose;
 
 pub mod cli;

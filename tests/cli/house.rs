@@ -142,10 +142,15 @@ fn no_source_file_is_too_long() {
 fn every_source_file_says_what_it_is_for() {
     let silent: Vec<_> = sources("src")
         .chain(sources("tests"))
-        .filter(|(_, text)| !text.starts_with("//! "))
+        .filter(|(path, text)| !text.starts_with("//! ") && !is_unit_test(path))
         .map(|(path, _)| path)
         .collect();
     assert!(silent.is_empty(), "without module documentation: {silent:?}");
+}
+
+/// Whether a file holds the tests of the file that takes it in, which says what is tested.
+fn is_unit_test(path: &Path) -> bool {
+    path.file_stem().is_some_and(|name| name.to_string_lossy().ends_with("tests"))
 }
 
 #[test]
@@ -159,11 +164,15 @@ fn every_source_file_is_a_module() {
             "mod" => (folder.file_name().unwrap().to_str().unwrap(), folder.parent().unwrap()),
             _ => (name, folder),
         };
-        let beside = parents.with_extension("rs");
-        let declared = [parents.join("mod.rs"), parents.join("lib.rs"), parents.join("main.rs"), beside]
-            .iter()
-            .filter_map(|parent| fs::read_to_string(package_root().join(parent)).ok())
-            .any(|text| text.lines().any(|line| line.trim_end().ends_with(&format!("mod {module};"))));
+        // Taken in by the file of the folder, or by a file beside it that names its path.
+        let inline = format!("#[path = \"{}\"]", path.file_name().unwrap().to_string_lossy());
+        let line = format!("mod {module};");
+        let takes_in = |(parent, text): (PathBuf, String)| {
+            let of_folder = parent == parents.with_extension("rs") || parent.parent() == Some(parents);
+            let by_name = text.lines().any(|text| text.trim_end().ends_with(&line));
+            of_folder && (by_name || text.contains(&inline))
+        };
+        let declared = sources(if path.starts_with("src") { "src" } else { "tests/cli" }).any(takes_in);
         if !declared {
             forgotten.push(path);
         }
