@@ -1,10 +1,8 @@
 //! `gander jail`: the inside of a step, started by the runner, never by a person.
 
-use std::error::Error;
 use std::process::ExitCode;
 
-use crate::plan::StepIo;
-use crate::runner;
+use crate::{compose, runner};
 
 /// Carry out one step inside its jail (started by gander itself).
 #[derive(Debug, clap::Args)]
@@ -12,9 +10,5 @@ pub struct Args {}
 
 /// Runs the inside of a jail; the runner reads its exit code.
 pub fn run(_args: Args) -> ExitCode {
-    runner::enter(&native)
-}
-
-fn native(kind: &str, _io: &StepIo) -> Result<(), Box<dyn Error>> {
-    Err(format!("unknown native step kind '{kind}'").into())
+    runner::enter(&compose::native)
 }

@@ -15,6 +15,7 @@ mod lock;
 mod man;
 mod plan;
 mod run;
+mod session;
 mod store;
 
 use std::process::ExitCode;

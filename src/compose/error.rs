@@ -7,10 +7,10 @@ use crate::base::digest::DigestError;
 use crate::base::relpath::RelPathError;
 use crate::base::{Digest, Nevra};
 use crate::build::SpecError;
-use crate::debian::{LockError as DebianLockError, PackagesError};
+use crate::debian::{LockError as DebianLockError, MirrorError, PackagesError};
 use crate::format::comps::CompsError;
 use crate::lock::LockError;
-use crate::oci::AssembleError;
+use crate::oci::{AssembleError, ReferenceError, RegistryError};
 use crate::openpgp::{KeyringError, VerifyError};
 use crate::plan::PlanError;
 use crate::recipe::RecipeError;
@@ -95,9 +95,15 @@ pub enum ComposeError {
     /// Downloads failed.
     #[error(transparent)]
     Packages(#[from] PackagesError),
+    /// No mirror is known.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
     /// An image cannot be had from its registry.
-    #[error("the builder image cannot be had: {0}")]
-    Image(String),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A reference to an image is malformed. Retrying cannot help.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

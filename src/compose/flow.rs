@@ -12,7 +12,7 @@ use super::lower::{Demand, Lowered, NATIVE_PLATFORM, debian_list, lower};
 use super::resolve::{Resolved, fetch_lists, resolve};
 use super::signatures;
 use crate::base::{Digest, RelPath, SourceDate};
-use crate::debian::{self, PackagesError};
+use crate::debian;
 use crate::lock::{Lock, Origin, SignatureKind, Signed, TreeRef};
 use crate::plan::{Input, Plan};
 use crate::sign;
@@ -21,7 +21,7 @@ use crate::store::{Entry, EntryKind, Tree};
 /// Gets what a lock names. The command line has one made of sockets.
 pub trait Downloads {
     /// Gets these Debian packages into the store.
-    fn debian(&self, list: &debian::Lock) -> Result<(), PackagesError>;
+    fn debian(&self, list: &debian::Lock) -> Result<(), ComposeError>;
     /// Gets an image into the store.
     fn image(&self, reference: &str, digest: &Digest) -> Result<(), ComposeError>;
 }

@@ -42,7 +42,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
                 named::runtime()?.block_on(debian::fetch_all(&lock, &mirrors, &fetcher, &()))?;
             }
             global.say(format_args!("assembling the image of {} packages", lock.packages.len()));
-            let runner = Runner::new(&store, run_command::executable()?, run_command::lay_out())?;
+            let runner = Runner::new(&store, run_command::executable()?)?;
             let outcome = runner.run(&action, &RunOptions::default())?;
             oci::image_in(&store.tree(&outcome.tree)?)?
         }

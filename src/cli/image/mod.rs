@@ -11,6 +11,8 @@ use std::process::ExitCode;
 
 use super::{Failure, Global};
 
+pub use named::runtime;
+
 /// Lock, build, pull, push and show builder images.
 #[derive(Debug, clap::Args)]
 pub struct Args {

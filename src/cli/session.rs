@@ -1,0 +1,178 @@
+//! What commands that run steps share: the runner, downloads, and what people see of it.
+
+use std::path::PathBuf;
+
+use super::{Failure, Global, Kind, image, run};
+use crate::base::Digest;
+use crate::compose::{ComposeError, Downloads, Event, Session};
+use crate::debian::{self, Mirrors};
+use crate::fetch::Fetcher;
+use crate::oci;
+use crate::runner::Runner;
+use crate::store::Store;
+
+/// How much runs at a time.
+#[derive(Debug, clap::Args)]
+pub struct Jobs {
+    /// How many steps may run at a time (default: the number of CPUs).
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+}
+
+impl Jobs {
+    #[allow(clippy::disallowed_methods, reason = "how many steps run at a time reaches no output")]
+    fn number(&self) -> usize {
+        let cpus = || std::thread::available_parallelism().map_or(1, Into::into);
+        self.jobs.map_or_else(cpus, usize::from)
+    }
+}
+
+/// Runs something that needs a store, a runner and downloads, and shows the steps as they run.
+pub fn with<T>(
+    global: &Global,
+    jobs: &Jobs,
+    work: impl FnOnce(&Session<'_>, &dyn Downloads) -> Result<T, ComposeError>,
+) -> Result<T, Failure> {
+    let store = global.open_store()?;
+    let runner = Runner::new(&store, run::executable()?)?;
+    let downloads = Network {
+        global,
+        fetcher: Fetcher::new(&store, global.offline)?,
+        runtime: image::runtime()?,
+        store: &store,
+    };
+    let watch = |event: Event<'_>| match event {
+        Event::Note(text) => global.say(text),
+        Event::Start(step) if global.verbose > 0 => {
+            global.say(format_args!("  start {} {}", step.kind, step.label))
+        }
+        Event::Start(_) => {}
+        Event::Done(step, elapsed) => {
+            global.say(format_args!("  {:<9} {} ({:.2} s)", step.kind, step.label, elapsed.as_secs_f64()));
+        }
+    };
+    let session = Session { store: &store, runner: &runner, jobs: jobs.number(), watch: &watch };
+    work(&session, &downloads).map_err(Failure::from)
+}
+
+/// The home folder, for key files below it.
+#[allow(clippy::disallowed_methods, reason = "where a key file lies reaches no output")]
+pub fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+struct Network<'a> {
+    global: &'a Global,
+    fetcher: Fetcher,
+    runtime: tokio::runtime::Runtime,
+    store: &'a Store,
+}
+
+impl Downloads for Network<'_> {
+    fn debian(&self, list: &debian::Lock) -> Result<(), ComposeError> {
+        let missing: Vec<_> =
+            list.packages.iter().filter(|package| !self.store.has(&package.digest)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let bytes: u64 = missing.iter().map(|package| package.size).sum();
+        self.global.say(format_args!(
+            "downloading {} Debian packages, {} MB",
+            missing.len(),
+            bytes / 1_000_000
+        ));
+        let suites = list.packages.iter().map(|package| package.suite.as_str());
+        let mirrors = if self.global.offline {
+            Mirrors::named(&[])?
+        } else {
+            Mirrors::find(&self.global.debian_mirror, suites)?
+        };
+        Ok(self.runtime.block_on(debian::fetch_all(list, &mirrors, &self.fetcher, &()))?)
+    }
+
+    fn image(&self, reference: &str, digest: &Digest) -> Result<(), ComposeError> {
+        if oci::Image::load(self.store, digest).is_ok() {
+            return Ok(());
+        }
+        self.global.say(format_args!("pulling {reference}"));
+        let reference: oci::Reference = reference.parse()?;
+        let access = oci::Access { plain_http: false, auth_file: None };
+        let say = |text: &str| self.global.say(text);
+        let image = self.runtime.block_on(oci::pull(self.store, &reference, digest, &access, &say))?;
+        Ok(image.keep(self.store)?)
+    }
+}
+
+impl From<ComposeError> for Failure {
+    fn from(error: ComposeError) -> Self {
+        use ComposeError as E;
+        let kind = match &error {
+            E::Recipe(_)
+            | E::NoSpecs(_)
+            | E::Spec(_)
+            | E::Sources(_)
+            | E::Comps { .. }
+            | E::SourceDate
+            | E::NoBuilder
+            | E::Select { .. }
+            | E::Occupied(_)
+            | E::Demonstration(_)
+            | E::NotText(_)
+            | E::TooLarge(_)
+            | E::Stale(_)
+            | E::NoCertificate { .. } => Kind::Usage,
+            E::NotReproduced(_) | E::BadSignature { .. } => Kind::Verdict,
+            E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } => Kind::Bug,
+            E::Io { .. } => Kind::Surroundings,
+            E::DebianLock { .. }
+            | E::Lock { .. }
+            | E::NoLock(_)
+            | E::Assemble(_)
+            | E::Repo(_)
+            | E::Digest(_)
+            | E::Package { .. }
+            | E::WrongDigest { .. }
+            | E::Universe(_)
+            | E::Unsigned(_)
+            | E::Keyring { .. }
+            | E::MissingSignatures(_)
+            | E::OtherKey { .. }
+            | E::Sign { .. } => Kind::Input,
+            // What fails in another room has its kind there.
+            E::Store(_)
+            | E::Run(_)
+            | E::Packages(_)
+            | E::Key(_)
+            | E::Mirror(_)
+            | E::Registry(_)
+            | E::Reference(_) => match error {
+                E::Mirror(error) => return error.into(),
+                E::Registry(error) => return error.into(),
+                E::Reference(error) => return error.into(),
+                E::Store(error) => return error.into(),
+                E::Run(error) => return error.into(),
+                E::Packages(error) => return error.into(),
+                E::Key(error) => return error.into(),
+                _ => Kind::Bug,
+            },
+        };
+        let hint = match &error {
+            E::Stale(_) => Some("see what changes and take it over with: gander lock --update RECIPE"),
+            E::NoLock(_) => Some("make it with: gander lock RECIPE"),
+            E::MissingSignatures(_) => Some(
+                "run 'gander compose' without --locked where the key is, or add the signatures to the lock",
+            ),
+            E::Unsigned(_) => {
+                Some("have them signed, name the key that signed them under 'keys', or set 'on-unsigned'")
+            }
+            E::Occupied(_) => Some("name another folder with --output"),
+            E::NotReproduced(_) => Some("a step's log shows what it ran: see 'gander plan' for the steps"),
+            _ => None,
+        };
+        let failure = Self::from_error(kind, &error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
