@@ -13,7 +13,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
 
 use super::Store;
 use super::attributes::{self, Refusal};
@@ -34,6 +33,7 @@ pub fn capture(store: &Store, dir: &Path, map: &IdMap, clamp: SourceDate) -> Res
         top: dir,
         map,
         clamp: clamp.seconds(),
+        me: rustix::process::geteuid().as_raw(),
         entries: BTreeMap::new(),
         inodes: BTreeMap::new(),
     };
@@ -46,6 +46,8 @@ struct Capture<'a> {
     top: &'a Path,
     map: &'a IdMap,
     clamp: i64,
+    /// Who this process is.
+    me: u32,
     entries: BTreeMap<RelPath, Entry>,
     /// The first name of each file that has several.
     inodes: BTreeMap<(u64, u64), RelPath>,
@@ -89,10 +91,15 @@ impl Capture<'_> {
         match FileType::from_raw_mode(found.stat.st_mode) {
             FileType::RegularFile => self.file(found),
             FileType::Directory => {
-                let folder = self.open_folder(found)?;
+                let folder = self.open(found, FOLDER)?;
                 let entry = self.describe(found, Some(folder.as_fd()), EntryKind::Directory)?;
                 self.entries.insert(found.path.clone(), entry);
-                self.folder(folder.as_fd(), Some(&found.path), depth + 1)
+                let taken = self.folder(folder.as_fd(), Some(&found.path), depth + 1);
+                if self.forbidden(found) {
+                    let mode = Mode::from_raw_mode(found.stat.st_mode & 0o7777);
+                    rustix::fs::fchmod(&folder, mode).at("cannot set the mode of", &found.shown)?;
+                }
+                taken
             }
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(found.above, found.name, Vec::new());
@@ -138,27 +145,28 @@ impl Capture<'_> {
         Ok(())
     }
 
-    fn open_folder(&self, found: &Found<'_>) -> Result<OwnedFd, StoreError> {
-        self.open(found, FOLDER)
+    /// Whether its owner, which is this process, forbids himself to read it. Root needs no permission, but
+    /// root inside a map may lack the capability.
+    fn forbidden(&self, found: &Found<'_>) -> bool {
+        let needed =
+            if FileType::from_raw_mode(found.stat.st_mode) == FileType::Directory { 0o500 } else { 0o400 };
+        found.stat.st_mode & needed != needed && found.stat.st_uid == self.me
     }
 
-    /// Opens what was looked at, and nothing else. Where the owner is forbidden to read his own file, he
-    /// allows himself to for that moment.
+    /// Opens what was looked at, and nothing else. What its owner forbids himself to read he allows himself
+    /// for that time: a file while it is opened, a folder until all in it is taken in.
     fn open(&self, found: &Found<'_>, flags: OFlags) -> Result<OwnedFd, StoreError> {
         let Found { above, name, shown, stat, .. } = found;
-        let open = || rustix::fs::openat(above, *name, flags, Mode::empty());
-        let opened = match open() {
-            Err(Errno::ACCESS) if stat.st_uid == rustix::process::geteuid().as_raw() => {
-                let mode =
-                    |bits| rustix::fs::chmodat(above, *name, Mode::from_raw_mode(bits), AtFlags::empty());
-                let bits = stat.st_mode & 0o7777;
-                mode(bits | 0o500).at("cannot make readable", shown)?;
-                let opened = open();
-                mode(bits).at("cannot set the mode of", shown)?;
-                opened
-            }
-            opened => opened,
-        };
+        let mode =
+            |bits| rustix::fs::chmodat(above, *name, Mode::from_raw_mode(bits & 0o7777), AtFlags::empty());
+        let forbidden = self.forbidden(found);
+        if forbidden {
+            mode(stat.st_mode | 0o500).at("cannot make readable", shown)?;
+        }
+        let opened = rustix::fs::openat(above, *name, flags, Mode::empty());
+        if forbidden && FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            mode(stat.st_mode).at("cannot set the mode of", shown)?;
+        }
         let opened = opened.at("cannot open", shown)?;
         let now = rustix::fs::fstat(&opened).at("cannot look at", shown)?;
         if (now.st_dev, now.st_ino) != (stat.st_dev, stat.st_ino) {

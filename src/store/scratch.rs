@@ -74,13 +74,15 @@ fn open_folder(path: &Path) -> io::Result<File> {
 pub(super) fn sweep(tmp: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let above = open_folder(tmp).at("cannot open", tmp)?;
     if above.try_lock().is_ok() {
-        for name in names(tmp).at("cannot list", tmp)? {
-            let path = tmp.join(&name);
-            let dead = || open_folder(&path).is_ok_and(|folder| folder.try_lock().is_ok());
-            if !name.as_bytes().starts_with(DEAD.as_bytes()) && dead() {
+        for name in names_in(&above).at("cannot list", tmp)? {
+            // One that lives is locked, whatever else it allows.
+            let lock = |folder: OwnedFd| File::from(folder).try_lock().is_ok();
+            if !name.to_bytes().starts_with(DEAD.as_bytes())
+                && open_writable(above.as_fd(), &name).is_ok_and(lock)
+            {
                 let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-                let out_of_the_way = tmp.join(format!("{DEAD}{}-{count}", std::process::id()));
-                rustix::fs::rename(&path, &out_of_the_way).ok();
+                let out_of_the_way = format!("{DEAD}{}-{count}", std::process::id());
+                rustix::fs::renameat(&above, &name, &above, &out_of_the_way).ok();
             }
         }
         drop(above);

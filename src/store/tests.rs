@@ -59,6 +59,9 @@ fn menagerie(top: &Path) {
     set_mode(&top.join("secret"), 0o000);
     set_mode(&top.join("empty"), 0o1777);
     set_mode(&top.join("empty/emptier"), 0o000);
+    fs::create_dir(top.join("shut")).unwrap();
+    fs::write(top.join("shut/in"), "in").unwrap();
+    set_mode(&top.join("shut"), 0o400);
     for (name, seconds) in
         [("usr/bin/su", 5), ("dangling", 6), ("nothing", 4_000_000_000), ("empty/emptier", 7)]
     {
@@ -99,7 +102,13 @@ fn what_is_taken_in_comes_out_the_same() {
     let value = entry("nothing").xattrs.get("user.gander").cloned();
     assert_eq!(value, attributes.then(|| b"\0goose".to_vec()));
     assert_eq!((entry("secret").mode, entry("secret").uid, entry("secret").gid), (0, 0, 0));
-    assert_eq!(tree.entries().len(), 13);
+    assert_eq!(entry("shut").mode, 0o400);
+    assert_eq!(
+        fs::metadata(first.join("shut")).unwrap().mode() & 0o7777,
+        0o400,
+        "what is taken in stays as it was"
+    );
+    assert_eq!(tree.entries().len(), 15);
 
     let stat = |name: &str| fs::symlink_metadata(second.join(name)).unwrap();
     assert_eq!((stat("usr/bin/su").nlink(), stat("usr/bin/su").mode() & 0o7777), (3, 0o4711));
@@ -107,6 +116,9 @@ fn what_is_taken_in_comes_out_the_same() {
     assert_eq!((stat("usr").mtime(), stat("dangling").mtime()), (9, 6));
     assert_eq!((stat(".").mode() & 0o7777, stat(".").mtime()), (0o755, date().seconds()));
     assert!(lay_out(&store, &tree, &second, &own()).is_err(), "a folder that is there is not written to");
+    // An ordinary user's temporary folder would stay because of the shut ones.
+    remove_tree(&first).unwrap();
+    remove_tree(&second).unwrap();
 }
 
 #[test]

@@ -193,7 +193,7 @@ impl Store {
                     Err(StoreError::Missing { .. }) => {}
                     // The disk cannot read it any more.
                     Err(StoreError::Io { source, .. }) if source.raw_os_error() == Some(EIO) => {
-                        bad.push(*digest)
+                        bad.push(*digest);
                     }
                     Err(error) => return Err(error),
                 }

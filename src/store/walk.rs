@@ -15,7 +15,10 @@ pub(super) const FOLDER: OFlags =
 /// The names in an open folder, sorted by bytes.
 pub(super) fn names_in(folder: impl AsFd) -> io::Result<Vec<CString>> {
     let mut names = Vec::new();
-    for entry in Dir::read_from(folder)? {
+    // Not opened anew: the folder may forbid that by now.
+    let mut folder = Dir::new(rustix::io::fcntl_dupfd_cloexec(folder, 0)?)?;
+    folder.rewind();
+    for entry in folder {
         let entry = entry?;
         let name = entry.file_name();
         if !matches!(name.to_bytes(), b"." | b"..") {
