@@ -5,6 +5,11 @@
 //! ordinary user that has subordinate ids. A name as argument runs only the cases that contain it; `bench`
 //! prints what steps cost.
 #![allow(clippy::disallowed_methods, reason = "tests drive programs and look at the host")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy knows a test by its harness, and this has none"
+)]
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -90,12 +90,10 @@ impl From<RunError> for Failure {
             RunError::Native { .. } | RunError::Root { .. } | RunError::Execute { .. } => Kind::Input,
             RunError::Platform { .. } => Kind::Usage,
             RunError::NoRoot { .. } => Kind::Bug,
-            RunError::Store { source, .. } => match source {
-                StoreError::Missing { .. } | StoreError::Damaged { .. } | StoreError::BadTree { .. } => {
-                    Kind::Input
-                }
-                _ => Kind::Surroundings,
-            },
+            RunError::Store {
+                source: StoreError::Missing { .. } | StoreError::Damaged { .. } | StoreError::BadTree { .. },
+                ..
+            } => Kind::Input,
             _ => Kind::Surroundings,
         };
         Self::from_error(kind, &error)
