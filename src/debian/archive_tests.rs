@@ -144,7 +144,7 @@ fn locks_from_a_signed_archive_and_tells_what_is_gone() {
     let rest = Lock { packages: lock.packages[2..].to_vec(), ..lock.clone() };
     match fetch(&rest) {
         Err(PackagesError::Fetch(error)) => {
-            assert!(error.to_string().contains("cc_1.0_amd64.deb"), "{error}")
+            assert!(error.to_string().contains("cc_1.0_amd64.deb"), "{error}");
         }
         other => panic!("{other:?}"),
     }

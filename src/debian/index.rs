@@ -153,6 +153,8 @@ fn read(paragraph: &Paragraph, index_arch: &str) -> Result<(Candidate, Provides)
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     /// An index of `name version | depends | provides` lines.
@@ -162,12 +164,14 @@ pub(super) mod tests {
             let mut parts = line.split(" / ");
             let (name, version) = parts.next().unwrap().split_once(' ').unwrap();
             let digest = Digest::of(line).hex();
-            text += &format!(
+            write!(
+                text,
                 "Package: {name}\nVersion: {version}\nArchitecture: amd64\nSize: 7\nSHA256: {digest}\n\
                  Filename: pool/main/{name}_{version}.deb\n"
-            );
+            )
+            .unwrap();
             for field in parts {
-                text += &format!("{field}\n");
+                writeln!(text, "{field}").unwrap();
             }
             text += "\n";
         }

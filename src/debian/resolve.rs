@@ -50,7 +50,7 @@ impl fmt::Display for Missing {
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// Something is not to be had; all of it is listed.
-    #[error("the suite '{suite}' cannot satisfy the request: {}", list(.missing))]
+    #[error("the suite '{suite}' cannot satisfy the request:{}", list(.missing))]
     Unsatisfied {
         /// The suite.
         suite: String,
@@ -74,7 +74,7 @@ pub enum ResolveError {
 }
 
 fn list(missing: &[Missing]) -> String {
-    missing.iter().map(Missing::to_string).collect::<Vec<_>>().join("; ")
+    missing.iter().map(|missing| format!("\n  {missing}")).collect()
 }
 
 /// Resolves a request whose file has this digest; indexes by architecture.

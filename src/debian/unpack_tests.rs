@@ -53,7 +53,7 @@ fn ar(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut archive = b"!<arch>\n".to_vec();
     for (name, bytes) in members {
         let mut header = String::new();
-        write!(header, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, bytes.len()).unwrap();
+        writeln!(header, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 0, 100_644, bytes.len()).unwrap();
         archive.extend_from_slice(header.as_bytes());
         archive.extend_from_slice(bytes);
         archive.resize(archive.len().next_multiple_of(2), b'\n');
@@ -312,7 +312,7 @@ fn refuses_what_is_no_package() {
         assert!(text.contains(expected), "{text} / {expected}");
     }
     let whole = good();
-    World::new().run(&[whole.clone()]).unwrap();
+    World::new().run(std::slice::from_ref(&whole)).unwrap();
     for end in (0..whole.len() - 1).step_by(17) {
         assert!(failure(&[whole[..end].to_vec()]).contains("0.deb"), "{end}");
     }

@@ -168,7 +168,7 @@ impl Fetcher {
         }
         let mut pauses = self.pauses.iter();
         loop {
-            match self.into_memory(url, limit).await {
+            match self.read_whole(url, limit).await {
                 Ok(bytes) => return Ok(bytes),
                 Err(reason) => match pauses.next() {
                     Some(pause) if reason.is_transient() => tokio::time::sleep(*pause).await,
@@ -178,7 +178,7 @@ impl Fetcher {
         }
     }
 
-    async fn into_memory(&self, url: &str, limit: u64) -> Result<Vec<u8>, Reason> {
+    async fn read_whole(&self, url: &str, limit: u64) -> Result<Vec<u8>, Reason> {
         let mut response = self.client.get(url).send().await.map_err(Reason::from)?;
         Reason::of_status(response.status())?;
         let mut bytes = Vec::new();

@@ -153,9 +153,9 @@ fn resumes_after_a_lost_connection() {
     let server = Server::start(|number, _, range, stream| {
         let body = body();
         if number == 0 {
-            answer(stream, "200 OK", body.len(), "", &body[..300_000])
+            answer(stream, "200 OK", body.len(), "", &body[..300_000]);
         } else {
-            honest(&body, range, stream)
+            honest(&body, range, stream);
         }
     });
     let world = World::new();

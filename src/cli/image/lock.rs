@@ -145,7 +145,11 @@ impl From<debian::ArchiveError> for Failure {
         };
         let failure = Self::from_error(kind, &error);
         match error {
-            NoRelease { .. } => failure.hint("name a mirror that has the suite with --debian-mirror URL"),
+            NoRelease { source: FetchError::Small(attempt), .. }
+                if !matches!(attempt.reason, crate::fetch::Reason::Offline) =>
+            {
+                failure.hint("name a mirror that has the suite with --debian-mirror URL")
+            }
             _ => failure,
         }
     }
