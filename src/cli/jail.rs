@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use crate::oci;
 use crate::plan::StepIo;
 use crate::runner;
 
@@ -15,6 +16,9 @@ pub fn run(_args: Args) -> ExitCode {
     runner::enter(&native)
 }
 
-fn native(kind: &str, _io: &StepIo) -> Result<(), Box<dyn Error>> {
-    Err(format!("unknown native step kind '{kind}'").into())
+fn native(kind: &str, io: &StepIo) -> Result<(), Box<dyn Error>> {
+    match kind {
+        oci::KIND => Ok(oci::execute(io)?),
+        _ => Err(format!("unknown native step kind '{kind}'").into()),
+    }
 }
