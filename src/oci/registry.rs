@@ -436,3 +436,6 @@ impl Registry {
 async fn pause(attempt: u32) {
     tokio::time::sleep(Duration::from_millis(250 << (2 * attempt.min(4)))).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -221,7 +221,7 @@ struct Token {
 }
 
 /// What a registry says about an error: its own codes and messages, cut short.
-fn said(body: &[u8]) -> String {
+pub fn said(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Said {
         errors: Vec<One>,
