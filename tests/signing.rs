@@ -10,10 +10,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use gander::base::SourceDate;
+use gander::base::{Digest, RelPath, SourceDate};
 use gander::openpgp::{armor_detached, inspect};
+use gander::plan::{Input, StepIo};
 use gander::rpm::{Headers, identify, signature};
-use gander::sign::{LocalSigner, NewKey, Signer, demonstration};
+use gander::sign::{LocalSigner, NewKey, Signer, attach, demonstration};
 
 fn skip(test: &str, why: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{test} cannot run: {why}");
@@ -59,6 +60,33 @@ fn sign(signer: &dyn Signer, package: &[u8]) -> Vec<u8> {
 fn rpmkeys(folder: &Path, arguments: &[&str]) -> Output {
     let database = format!("_dbpath {}", folder.join("db").display());
     run(Command::new("rpmkeys").args(["--define", &database]).args(arguments).current_dir(folder))
+}
+
+#[test]
+fn the_attach_step_makes_the_same_bytes_as_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    for part in ["in", "out", "build"] {
+        fs::create_dir(at(part)).unwrap();
+    }
+    let package = sample::package();
+    let signer = demonstration("goose", date(), "Goose Linux").unwrap();
+    let packet = signer.sign_detached(Headers::read(&package[..]).unwrap().main.bytes(), date()).unwrap();
+    fs::write(at("in/package.rpm"), &package).unwrap();
+    fs::write(at("in/signature"), &packet).unwrap();
+    let object = |bytes: &[u8]| Input::Object(Digest::of(bytes));
+    let file = RelPath::new("goose-1-1.noarch.rpm").unwrap();
+    let step = attach::step(object(&package), object(&packet), &file, "x86_64", date());
+    let (inputs, output, scratch) = (at("in"), at("out"), at("build"));
+    let io = StepIo { params: step.params, source_date: date(), inputs, output, scratch };
+    attach::execute(&io).unwrap();
+    let signed = fs::read(at("out/goose-1-1.noarch.rpm")).unwrap();
+    assert_eq!(signed, sign(&signer, &package));
+    assert_eq!(
+        (attach::REVISION, Digest::of(&signed).hex().as_str()),
+        (1, "9ba9796897aa0d206a5bb34dfe8c1e9961194318bb40622a4a5ac30eacf87cfc"),
+        "the step attach makes other bytes: raise attach::REVISION and pin the new digest"
+    );
 }
 
 #[test]

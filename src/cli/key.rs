@@ -9,7 +9,7 @@ use clap::Subcommand;
 use super::{Failure, Global, Kind};
 use crate::base::SourceDate;
 use crate::openpgp::Certificate;
-use crate::sign::key::{KeyError, read_certificates, read_passphrase};
+use crate::sign::key::{KeyError, read_certificates, read_passphrase, refuse_checkout};
 use crate::sign::{NewKey, SignError, Signer as _, demonstration, is_demonstration};
 
 /// Make and show signing keys.
@@ -81,6 +81,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
             if passphrase.as_ref().is_some_and(|line| line.is_empty()) {
                 return Err(Failure::new(Kind::Usage, "the passphrase file's first line is empty"));
             }
+            refuse_checkout(&output)?;
             global.say("making an RSA key of 4096 bits");
             let passphrase = passphrase.as_ref().map(|line| line.as_slice());
             let key = NewKey::rsa(&user_id, now()?, expires, passphrase)?;
@@ -150,6 +151,7 @@ fn json(certificate: &Certificate) -> serde_json::Value {
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         match &error {
+            KeyError::File { what: "read", .. } => Self::from_error(Kind::Input, &error),
             KeyError::File { .. } => Self::from_error(Kind::Surroundings, &error),
             KeyError::InsideCheckout { .. } | KeyError::UserId(_) | KeyError::Expiry { .. } => {
                 Self::from_error(Kind::Usage, &error)

@@ -47,8 +47,8 @@ pub enum KeyError {
         /// The checkout's folder.
         checkout: PathBuf,
     },
-    /// The file is no secret key that can sign.
-    #[error("'{path}' is no usable secret key: {detail}")]
+    /// The file is no key, or no secret key that can sign.
+    #[error("'{path}' is no usable key: {detail}")]
     NotAKey {
         /// The file.
         path: PathBuf,
@@ -195,12 +195,12 @@ impl NewKey {
     /// file itself; the certificate's name has `.asc` in place of its extension. Gives both paths.
     pub fn write(&self, output: &Path) -> Result<(PathBuf, PathBuf), KeyError> {
         let name = self.signer.certificate.fingerprint();
+        refuse_checkout(output)?;
         let secret = if output.is_dir() { output.join(format!("{name}.key")) } else { output.into() };
         let public = match secret.extension() {
             Some(extension) if extension != "asc" => secret.with_extension("asc"),
             _ => PathBuf::from(format!("{}.asc", secret.display())),
         };
-        refuse_checkout(&secret)?;
         create(&secret, 0o600, &self.secret)?;
         create(&public, 0o644, self.signer.certificate.armored().as_bytes())?;
         Ok((secret, public))
@@ -238,9 +238,11 @@ fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), KeyError> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(error)
 }
 
-fn refuse_checkout(secret: &Path) -> Result<(), KeyError> {
-    let folder = secret.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let error = |source| KeyError::File { what: "written", path: secret.into(), source };
+/// Refuses a folder or file inside a git checkout; worth asking before a key is made.
+pub fn refuse_checkout(output: &Path) -> Result<(), KeyError> {
+    let parent = || output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = if output.is_dir() { output } else { parent() };
+    let error = |source| KeyError::File { what: "written", path: output.into(), source };
     let folder = folder.canonicalize().map_err(error)?;
     match folder.ancestors().find(|folder| folder.join(".git").exists()) {
         Some(checkout) => Err(KeyError::InsideCheckout { checkout: checkout.into() }),
