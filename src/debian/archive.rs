@@ -91,7 +91,12 @@ pub fn archive_keys() -> Result<Vec<Certificate>, KeyringError> {
 }
 
 /// Checks a release file: signed by one of the keys, and that of the wanted suite.
-pub fn open_release(bytes: &[u8], url: &str, keys: &[Certificate], suite: &str) -> Result<Release, ReleaseError> {
+pub fn open_release(
+    bytes: &[u8],
+    url: &str,
+    keys: &[Certificate],
+    suite: &str,
+) -> Result<Release, ReleaseError> {
     let content = verify_cleartext(keys, bytes)
         .map_err(|error| ReleaseError::Signature { url: url.into(), source: Box::new(error) })?;
     Release::parse(&content, suite)
@@ -124,7 +129,8 @@ pub async fn lock(
     for (arch, path, digest) in indexes {
         let failed = |source| ArchiveError::Index { path: path.clone(), source };
         let reader = decompress(BufReader::new(store.open_object(&digest)?));
-        let reader = reader.map_err(|source| failed(super::control::ControlError::Io { line: 0, source }.into()))?;
+        let reader =
+            reader.map_err(|source| failed(super::control::ControlError::Io { line: 0, source }.into()))?;
         by_arch.entry(arch.into()).or_default().add(BufReader::new(reader), arch).map_err(failed)?;
     }
     Ok(resolve(request, digest, &by_arch)?)

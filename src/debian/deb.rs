@@ -181,7 +181,8 @@ impl Deb {
         let mut long = Long::default();
         let mut after = String::from("its start");
         let mut count = 0;
-        let read_error = |source, after: &str| fail(Defect::Read { what: format!("data.tar after '{after}'"), source });
+        let read_error =
+            |source, after: &str| fail(Defect::Read { what: format!("data.tar after '{after}'"), source });
         for entry in archive.entries().map_err(|error| read_error(error, &after))?.raw(true) {
             let mut entry = entry.map_err(|error| read_error(error, &after))?;
             count += 1;
@@ -213,8 +214,9 @@ impl Deb {
             ".gz" => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
             ".bz2" => Box::new(bzip2::bufread::MultiBzDecoder::new(raw)),
             ".xz" => {
-                let stream = liblzma::stream::Stream::new_stream_decoder(MAX_MEMORY, liblzma::stream::CONCATENATED)
-                    .map_err(|error| reading(what)(error.into()))?;
+                let stream =
+                    liblzma::stream::Stream::new_stream_decoder(MAX_MEMORY, liblzma::stream::CONCATENATED)
+                        .map_err(|error| reading(what)(error.into()))?;
                 Box::new(liblzma::bufread::XzDecoder::new_stream(raw, stream))
             }
             ".zst" => {
@@ -266,7 +268,8 @@ fn members(mut file: &File) -> Result<(Member, Member), Defect> {
         let text = |bytes| std::str::from_utf8(bytes).map(str::trim_end).ok();
         let name = text(name).ok_or(Defect::Archive("a member's name is malformed"))?.trim_end_matches('/');
         let size = text(size).filter(|size| size.bytes().all(|byte| byte.is_ascii_digit()));
-        let size: u64 = size.and_then(|size| size.parse().ok()).ok_or(Defect::Archive("a member's size is malformed"))?;
+        let size: u64 =
+            size.and_then(|size| size.parse().ok()).ok_or(Defect::Archive("a member's size is malformed"))?;
         let start = at + 60;
         if start + size > length {
             return Err(Defect::Archive("it is truncated: a member reaches beyond its end"));
@@ -346,7 +349,13 @@ impl Long {
         let name = text(self.name.unwrap_or_else(|| header.path_bytes().into_owned()))?;
         let Some(path) = relative(&name)? else { return Ok(None) };
         let kind = header.entry_type();
-        let link = || text(self.link.or_else(|| header.link_name_bytes().map(|name| name.into_owned())).unwrap_or_default());
+        let link = || {
+            text(
+                self.link
+                    .or_else(|| header.link_name_bytes().map(|name| name.into_owned()))
+                    .unwrap_or_default(),
+            )
+        };
         let not_allowed = |kind| Defect::Kind { path: path.to_string(), kind };
         let kind = if kind.is_dir() {
             EntryKind::Directory

@@ -58,7 +58,10 @@ pub fn parse(field: &str) -> Result<Vec<Relation>, RelationError> {
     if parts.len() > MAX_RELATIONS {
         return Err(RelationError::TooMany);
     }
-    parts.into_iter().map(|part| part.split('|').map(str::parse).collect::<Result<_, _>>().map(Relation)).collect()
+    parts
+        .into_iter()
+        .map(|part| part.split('|').map(str::parse).collect::<Result<_, _>>().map(Relation))
+        .collect()
 }
 
 /// Whether a text is a package's name (Debian policy 5.6.1).
@@ -134,8 +137,9 @@ impl Alternative {
     /// Whether the relation counts on an architecture.
     pub fn counts_on(&self, arch: &str) -> bool {
         let negative = self.arches.iter().any(|name| name.starts_with('!'));
-        let named =
-            self.arches.iter().any(|name| matches!(name.trim_start_matches('!'), "any") || name.trim_start_matches('!') == arch);
+        let named = self.arches.iter().any(|name| {
+            matches!(name.trim_start_matches('!'), "any") || name.trim_start_matches('!') == arch
+        });
         self.arches.is_empty() || named != negative
     }
 }
@@ -206,7 +210,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_malformed() {
-        for bad in ["a", "Ab", "ab (1)", "ab (>= 1", "ab (>= )", "ab (>= 1) (<< 2)", "ab x", "-ab", "../x", "ab <x>"] {
+        for bad in
+            ["a", "Ab", "ab (1)", "ab (>= 1", "ab (>= )", "ab (>= 1) (<< 2)", "ab x", "-ab", "../x", "ab <x>"]
+        {
             assert!(bad.parse::<Alternative>().is_err(), "{bad}");
         }
     }

@@ -77,8 +77,8 @@ impl Index {
         let mut paragraphs = Paragraphs::new(reader);
         while let Some(paragraph) = paragraphs.next_paragraph()? {
             let line = paragraphs.line();
-            let (candidate, provides) = read(&paragraph, arch)
-                .map_err(|field| IndexError::Field { line, field })?;
+            let (candidate, provides) =
+                read(&paragraph, arch).map_err(|field| IndexError::Field { line, field })?;
             if self.packages.len() >= MAX_PACKAGES {
                 return Err(IndexError::TooMany);
             }
@@ -105,7 +105,11 @@ impl Index {
 
     /// Who provides this name, sorted, with the version provided.
     pub fn providers(&self, name: &str) -> impl Iterator<Item = (&str, Option<&Version>)> {
-        self.providers.get(name).into_iter().flatten().map(|(name, version)| (name.as_str(), version.as_ref()))
+        self.providers
+            .get(name)
+            .into_iter()
+            .flatten()
+            .map(|(name, version)| (name.as_str(), version.as_ref()))
     }
 
     /// All names, sorted.
@@ -174,9 +178,15 @@ pub(super) mod tests {
 
     #[test]
     fn keeps_the_latest_version_and_its_provides() {
-        let found = index(&["ab 1 / Provides: old", "ab 2 / Provides: xx (= 5), yy", "cc 1 / Provides: xx", "ab 1.5"]);
+        let found = index(&[
+            "ab 1 / Provides: old",
+            "ab 2 / Provides: xx (= 5), yy",
+            "cc 1 / Provides: xx",
+            "ab 1.5",
+        ]);
         assert_eq!(found.get("ab").unwrap().version.as_str(), "2");
-        let providers: Vec<_> = found.providers("xx").map(|(name, version)| (name, version.is_some())).collect();
+        let providers: Vec<_> =
+            found.providers("xx").map(|(name, version)| (name, version.is_some())).collect();
         assert_eq!(providers, [("ab", true), ("cc", false)]);
         assert_eq!(found.providers("old").count(), 0);
     }

@@ -87,7 +87,8 @@ impl Lock {
         }
         let bad = |line, why: &dyn fmt::Display| LockError::Line { line, why: why.to_string() };
         let (request, _) = lines.next().ok_or(LockError::Cut)?;
-        let request = request.strip_prefix("request\t").ok_or_else(|| bad(2, &"expected 'request' and a digest"))?;
+        let request =
+            request.strip_prefix("request\t").ok_or_else(|| bad(2, &"expected 'request' and a digest"))?;
         let request = request.parse().map_err(|why| bad(2, &why))?;
         let mut packages: Vec<LockedDeb> = Vec::new();
         let mut ended = false;
@@ -121,7 +122,9 @@ impl Lock {
         let empty = Vec::new();
         let old = old.map_or(&empty, |old| &old.packages);
         let find = |list: &[LockedDeb], wanted: &LockedDeb| {
-            list.binary_search_by(|deb| deb.key().cmp(&wanted.key())).ok().and_then(|at| list.get(at).cloned())
+            list.binary_search_by(|deb| deb.key().cmp(&wanted.key()))
+                .ok()
+                .and_then(|at| list.get(at).cloned())
         };
         let mut changes = Vec::new();
         for deb in &self.packages {
@@ -157,7 +160,11 @@ impl LockedDeb {
             return Err(format!("expected 7 fields with tabs between them, found {}", fields.len()));
         };
         let word = |text: &str, what| {
-            if is_word(text) { Ok(text.to_owned()) } else { Err(format!("'{}' is not {what}", text.escape_debug())) }
+            if is_word(text) {
+                Ok(text.to_owned())
+            } else {
+                Err(format!("'{}' is not {what}", text.escape_debug()))
+            }
         };
         if !is_package_name(name) {
             return Err(format!("'{}' is not a package's name", name.escape_debug()));
@@ -207,7 +214,9 @@ mod tests {
     fn text() -> String {
         let deb = |name: &str, arch: &str| {
             let digest = Digest::of(name).hex();
-            format!("bookworm\t{name}\t1:2.0-1\t{arch}\tpool/main/x/{name}_2.0-1_{arch}.deb\t1234\t{digest}\n")
+            format!(
+                "bookworm\t{name}\t1:2.0-1\t{arch}\tpool/main/x/{name}_2.0-1_{arch}.deb\t1234\t{digest}\n"
+            )
         };
         let request = Digest::of("r");
         let debs = [deb("aa", "amd64"), deb("bb", "amd64"), deb("bb", "i386")].concat();
@@ -259,7 +268,12 @@ mod tests {
         new.packages[2].name = "cc".into();
         assert_eq!(
             new.changes_since(Some(&old)),
-            ["~ aa:amd64 1:2.0-1 -> 3", "~ bb:amd64 1:2.0-1, another file", "- bb:i386 1:2.0-1", "+ cc:i386 1:2.0-1"]
+            [
+                "~ aa:amd64 1:2.0-1 -> 3",
+                "~ bb:amd64 1:2.0-1, another file",
+                "- bb:i386 1:2.0-1",
+                "+ cc:i386 1:2.0-1"
+            ]
         );
         assert_eq!(old.changes_since(Some(&old)), [""; 0]);
         assert_eq!(old.changes_since(None).len(), 3);

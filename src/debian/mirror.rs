@@ -62,7 +62,10 @@ impl Mirrors {
     }
 
     /// Mirrors named by a person if there are any, else those of this host's apt sources for the suites.
-    pub fn find<'a>(named: &[String], suites: impl IntoIterator<Item = &'a str>) -> Result<Self, MirrorError> {
+    pub fn find<'a>(
+        named: &[String],
+        suites: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, MirrorError> {
         if named.is_empty() { Self::of_apt(Path::new("/etc/apt"), suites) } else { Self::named(named) }
     }
 
@@ -165,7 +168,9 @@ fn lines(text: &str) -> Vec<Source> {
     let mut sources = Vec::new();
     for line in text.lines() {
         let line = line.split_once('#').map_or(line, |(line, _)| line).trim();
-        let Some(rest) = line.strip_prefix("deb").filter(|rest| rest.starts_with([' ', '\t'])) else { continue };
+        let Some(rest) = line.strip_prefix("deb").filter(|rest| rest.starts_with([' ', '\t'])) else {
+            continue;
+        };
         let rest = rest.trim_start();
         let rest = match rest.strip_prefix('[') {
             Some(options) => match options.split_once(']') {
@@ -190,9 +195,9 @@ fn paragraphs(bytes: &[u8]) -> Result<Vec<Source>, ControlError> {
         let words = |name| -> Vec<String> {
             paragraph.get(name).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
         };
-        let off = paragraph
-            .get("Enabled")
-            .is_some_and(|value| ["no", "false", "without", "off", "disable"].contains(&value.to_ascii_lowercase().as_str()));
+        let off = paragraph.get("Enabled").is_some_and(|value| {
+            ["no", "false", "without", "off", "disable"].contains(&value.to_ascii_lowercase().as_str())
+        });
         if !off && words("Types").iter().any(|kind| kind == "deb") {
             sources.push(Source { uris: words("URIs"), suites: words("Suites") });
         }
@@ -225,7 +230,10 @@ mod tests {
     #[test]
     fn takes_sources_that_have_the_suite_first() {
         let files = [
-            ("sources.list", "# deb http://c/ goose main\ndeb-src http://s goose main\ndeb cdrom:[x] goose main\n"),
+            (
+                "sources.list",
+                "# deb http://c/ goose main\ndeb-src http://s goose main\ndeb cdrom:[x] goose main\n",
+            ),
             ("sources.list.d/b.list", "deb [arch=amd64 signed-by=/x] https://b/debian/ goose main\n"),
             (
                 "sources.list.d/a.sources",
@@ -257,7 +265,10 @@ mod tests {
     #[test]
     fn named_mirrors_must_be_addresses() {
         let named = |text: &str| Mirrors::named(&[text.to_owned()]);
-        assert_eq!(named("http://m:1/debian//").unwrap().urls("pool/a%3ab~c.deb"), ["http://m:1/debian/pool/a%253ab~c.deb"]);
+        assert_eq!(
+            named("http://m:1/debian//").unwrap().urls("pool/a%3ab~c.deb"),
+            ["http://m:1/debian/pool/a%253ab~c.deb"]
+        );
         for bad in ["", "m/debian", "file:///x", "http://", "http:///x", "http://a b", "http://a?b"] {
             assert!(matches!(named(bad), Err(MirrorError::Address(_))), "{bad}");
         }

@@ -66,8 +66,7 @@ pub enum ReleaseError {
 impl Release {
     /// Parses the content that a signature covers and checks that it is the wanted suite's.
     pub fn parse(content: &[u8], wanted: &str) -> Result<Self, ReleaseError> {
-        let paragraph =
-            Paragraphs::new(content).next_paragraph()?.ok_or(ReleaseError::Field("Codename"))?;
+        let paragraph = Paragraphs::new(content).next_paragraph()?.ok_or(ReleaseError::Field("Codename"))?;
         let field = |name: &'static str| paragraph.get(name).ok_or(ReleaseError::Field(name));
         let (codename, suite) = (field("Codename")?, field("Suite")?);
         if wanted != codename && wanted != suite {

@@ -117,9 +117,7 @@ impl Request {
 
     /// Name and architecture of an entry of `packages`.
     pub fn split<'a>(&'a self, package: &'a str) -> (&'a str, &'a str) {
-        package
-            .split_once(':')
-            .unwrap_or_else(|| (package, self.arches.first().map_or("", String::as_str)))
+        package.split_once(':').unwrap_or_else(|| (package, self.arches.first().map_or("", String::as_str)))
     }
 
     /// Whether no dependency may bring this package in.

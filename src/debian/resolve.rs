@@ -39,7 +39,9 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Package { name, arch } => write!(f, "there is no package '{name}' for {arch}"),
-            Self::Relation { by, relation } => write!(f, "'{by}' needs '{relation}', which nothing satisfies"),
+            Self::Relation { by, relation } => {
+                write!(f, "'{by}' needs '{relation}', which nothing satisfies")
+            }
         }
     }
 }
@@ -249,7 +251,12 @@ mod tests {
 
     #[test]
     fn versions_of_provisions_count() {
-        let archive = ["aa 1 / Depends: virt (>= 2)", "p1 1 / Provides: virt", "p2 1 / Provides: virt (= 1)", "p3 1 / Provides: virt (= 2)"];
+        let archive = [
+            "aa 1 / Depends: virt (>= 2)",
+            "p1 1 / Provides: virt",
+            "p2 1 / Provides: virt (= 1)",
+            "p3 1 / Provides: virt (= 2)",
+        ];
         assert_eq!(run(&archive, "'aa'", "").unwrap(), ["aa", "p3"]);
         assert_eq!(
             run(&archive[..3], "'aa'", "").unwrap_err(),

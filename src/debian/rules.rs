@@ -62,11 +62,7 @@ pub const LINKS: &[(&str, &str)] =
 /// Files that are always there: path, a file of the root that is copied when it is there, and the
 /// content otherwise.
 pub const FILES: &[(&str, Option<&str>, &str)] = &[
-    (
-        "etc/group",
-        Some("usr/share/base-passwd/group.master"),
-        "root:*:0:\ntty:*:5:\nnogroup:*:65534:\n",
-    ),
+    ("etc/group", Some("usr/share/base-passwd/group.master"), "root:*:0:\ntty:*:5:\nnogroup:*:65534:\n"),
     ("etc/hosts", None, "127.0.0.1 localhost\n::1 localhost\n"),
     ("etc/machine-id", None, ""),
     ("etc/nsswitch.conf", None, "passwd: files\ngroup: files\nshadow: files\nhosts: files\n"),
@@ -191,7 +187,11 @@ mod tests {
             ("sbin/x", "/bin/x", false),
             ("lib64/ld.so", "/lib/t/ld.so", false),
         ] {
-            assert_eq!(points_to_itself(&merged(&path(from)), &path(from), target), expected, "{from} {target}");
+            assert_eq!(
+                points_to_itself(&merged(&path(from)), &path(from), target),
+                expected,
+                "{from} {target}"
+            );
         }
     }
 

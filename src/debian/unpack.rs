@@ -115,7 +115,8 @@ impl Package {
     }
 
     fn replaces(&self, other: &Self) -> bool {
-        let named = |wanted: &depends::Alternative| wanted.name == other.name && wanted.accepts(&other.version);
+        let named =
+            |wanted: &depends::Alternative| wanted.name == other.name && wanted.accepts(&other.version);
         self.replaces.iter().flat_map(|relation| &relation.0).any(named)
     }
 }
@@ -123,10 +124,18 @@ impl Package {
 /// Something in the root.
 #[derive(Debug)]
 enum Node {
-    File { owner: Option<usize> },
-    Symlink { owner: Option<usize>, target: String },
+    File {
+        owner: Option<usize>,
+    },
+    Symlink {
+        owner: Option<usize>,
+        target: String,
+    },
     /// Folders have no single owner; the mode is that of the first package that names it.
-    Folder { mode: Option<u32>, mtime: Option<i64> },
+    Folder {
+        mode: Option<u32>,
+        mtime: Option<i64>,
+    },
 }
 
 struct Root<'a> {
@@ -139,7 +148,8 @@ struct Root<'a> {
 impl<'a> Root<'a> {
     #[allow(clippy::disallowed_methods, reason = "only whether there is any entry counts")]
     fn new(base: &'a Path, packages: &'a [Package]) -> Result<Self, UnpackError> {
-        let failed = |source| UnpackError::Write { path: base.display().to_string(), by: "the root".into(), source };
+        let failed =
+            |source| UnpackError::Write { path: base.display().to_string(), by: "the root".into(), source };
         fs::create_dir_all(base).map_err(failed)?;
         if fs::read_dir(base).map_err(failed)?.next().is_some() {
             return Err(UnpackError::NotEmpty(base.into()));
@@ -152,7 +162,12 @@ impl<'a> Root<'a> {
         package.map_or_else(|| "the rules".into(), |package| package.name.clone())
     }
 
-    fn written<T>(&self, owner: Option<usize>, path: &RelPath, result: io::Result<T>) -> Result<T, UnpackError> {
+    fn written<T>(
+        &self,
+        owner: Option<usize>,
+        path: &RelPath,
+        result: io::Result<T>,
+    ) -> Result<T, UnpackError> {
         result.map_err(|source| UnpackError::Write { path: path.to_string(), by: self.name(owner), source })
     }
 
@@ -161,7 +176,9 @@ impl<'a> Root<'a> {
         self.latest = self.latest.max(entry.mtime);
         let owner = Some(owner);
         match entry.kind {
-            EntryKind::Directory => self.folder(owner, &path, Some(rules::folder_mode(entry.mode)), Some(entry.mtime)),
+            EntryKind::Directory => {
+                self.folder(owner, &path, Some(rules::folder_mode(entry.mode)), Some(entry.mtime))
+            }
             EntryKind::Symlink(target) => {
                 if rules::points_to_itself(&path, &entry.path, &target) {
                     return Ok(());
@@ -314,9 +331,9 @@ impl<'a> Root<'a> {
         if copied != size {
             return Err(self.unreadable(owner, path, io::ErrorKind::UnexpectedEof.into()));
         }
-        let finished = file
-            .set_permissions(fs::Permissions::from_mode(mode))
-            .and_then(|()| file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(mtime.unsigned_abs())));
+        let finished = file.set_permissions(fs::Permissions::from_mode(mode)).and_then(|()| {
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(mtime.unsigned_abs()))
+        });
         self.written(owner, path, finished)?;
         self.nodes.insert(path.clone(), Node::File { owner });
         Ok(())
@@ -326,7 +343,11 @@ impl<'a> Root<'a> {
         let defect = Defect::Read { what: format!("'{path}'"), source };
         match owner.and_then(|owner| self.packages.get(owner)) {
             Some(package) => package.deb.error(defect).into(),
-            None => UnpackError::Write { path: path.to_string(), by: self.name(owner), source: io::Error::other(defect) },
+            None => UnpackError::Write {
+                path: path.to_string(),
+                by: self.name(owner),
+                source: io::Error::other(defect),
+            },
         }
     }
 
@@ -404,7 +425,8 @@ impl<'a> Root<'a> {
                 let place = path.below(self.base);
                 let mode = fs::Permissions::from_mode(mode.unwrap_or(0o755));
                 // The time first: a mode may take away the right to come here.
-                let done = set_time(&place, mtime.unwrap_or(self.latest)).and_then(|()| fs::set_permissions(place, mode));
+                let done = set_time(&place, mtime.unwrap_or(self.latest))
+                    .and_then(|()| fs::set_permissions(place, mode));
                 self.written(None, path, done)?;
             }
         }
@@ -431,7 +453,9 @@ fn same_bytes(path: &Path, bytes: &mut dyn Read) -> io::Result<bool> {
         if read == 0 {
             return Ok(left.read(&mut [0])? == 0);
         }
-        let (Some(piece), Some(known)) = (buffer.get(..read), other.get_mut(..read)) else { return Ok(false) };
+        let (Some(piece), Some(known)) = (buffer.get(..read), other.get_mut(..read)) else {
+            return Ok(false);
+        };
         match left.read_exact(known) {
             Ok(()) if known == piece => {}
             Ok(()) => return Ok(false),

@@ -122,7 +122,8 @@ impl Fetcher {
             return Ok(());
         }
         if self.offline {
-            let failed = |file: Wanted| Failed { label: file.label, digest: file.digest, attempts: Vec::new() };
+            let failed =
+                |file: Wanted| Failed { label: file.label, digest: file.digest, attempts: Vec::new() };
             return Err(FetchError::Offline(missing.into_iter().map(failed).collect()));
         }
         progress.begin(missing.len(), missing.iter().filter_map(|file| file.size).sum());

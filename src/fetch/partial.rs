@@ -25,7 +25,8 @@ impl Partial {
         let open = || -> io::Result<Self> {
             fs::create_dir_all(&folder)?;
             loop {
-                let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+                let mut file =
+                    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
                 file.lock()?;
                 // Whoever had the lock before may have finished and removed the file.
                 if file.metadata()?.nlink() == 0 {

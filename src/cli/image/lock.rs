@@ -84,9 +84,8 @@ fn check(request: &Path, output: &Path, digest: Digest) -> Result<ExitCode, Fail
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(Kind::Input, format!("'{}' cannot be read: {error}", path.display()))
-    })
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(Kind::Input, format!("'{}' cannot be read: {error}", path.display())))
 }
 
 /// Writes the file complete or not at all.
