@@ -1,5 +1,7 @@
 //! The metadata of a small repository, byte for byte, and what hostile input does to its readers.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod sample;
 
 use std::collections::BTreeMap;
