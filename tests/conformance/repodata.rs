@@ -153,7 +153,7 @@ fn dnf_finds_and_installs_packages() {
         }
     }
     let comps = "<comps><group><id>libs</id><name>Libraries</name><description/><uservisible>true</uservisible><packagelist>\
-        <packagereq>r-soname-usr</packagereq></packagelist></group></comps>";
+        <packagereq type=\"mandatory\">r-soname-usr</packagereq></packagelist></group></comps>";
     fs::write(at("in/comps.xml"), comps).unwrap();
     let io = StepIo {
         params: BTreeMap::new(),
@@ -189,7 +189,8 @@ fn dnf_finds_and_installs_packages() {
     assert!(found.lines().any(|line| line == "r-soname-usr.i686"), "{found}");
     assert_eq!(dnf(&["repoquery", "--all"]).lines().count(), 258);
     assert!(dnf(&["group", "list", "--ids"]).contains("libs"));
-    dnf(&["install", "@libs", "r-soname-usr.i686"]);
+    dnf(&["install", "@libs"]);
+    dnf(&["install", "r-soname-usr.i686"]);
     for file in ["root/usr/lib/libfoo.so.1", "root/usr/lib64/libfoo.so.1"] {
         assert!(at(file).exists(), "{file} is not installed");
     }
