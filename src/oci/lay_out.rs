@@ -32,6 +32,7 @@ use rustix::io::Errno;
 use super::image::{Compression, Image, ImageError};
 use super::rootdir::{self, RootDir};
 use super::tar_stream::{Entry, Kind, Reader, TarError};
+use super::unpacked::{Exceeded, HashingReader, Unpacked};
 use crate::base::{Digest, Hasher, RelPath};
 use crate::store::{IdMap, Ids, Store};
 
@@ -634,60 +635,6 @@ fn relative(path: &str) -> Result<Option<RelPath>, ()> {
 
 fn escape(path: &[u8]) -> String {
     String::from_utf8_lossy(path).chars().flat_map(char::escape_debug).take(300).collect()
-}
-
-/// A layer's bytes, unpacked.
-enum Unpacked<R: Read> {
-    Plain(R),
-    Gzip(flate2::bufread::MultiGzDecoder<BufReader<R>>),
-    Zstd(zstd::stream::read::Decoder<'static, BufReader<R>>),
-}
-
-impl<R: Read> Unpacked<R> {
-    fn new(packed: R, compression: Compression) -> io::Result<Self> {
-        let buffered = |packed| BufReader::with_capacity(1 << 16, packed);
-        Ok(match compression {
-            Compression::None => Self::Plain(packed),
-            Compression::Gzip => Self::Gzip(flate2::bufread::MultiGzDecoder::new(buffered(packed))),
-            Compression::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered(packed))?;
-                // What decides how much memory it takes: 64 MiB.
-                decoder.window_log_max(26)?;
-                Self::Zstd(decoder)
-            }
-        })
-    }
-}
-
-impl<R: Read> Read for Unpacked<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(inner) => inner.read(buffer),
-            Self::Gzip(inner) => inner.read(buffer),
-            Self::Zstd(inner) => inner.read(buffer),
-        }
-    }
-}
-
-/// Hashes what is read, up to so many bytes.
-struct HashingReader<R> {
-    inner: R,
-    hasher: Hasher,
-    rest: u64,
-}
-
-/// The layer unpacks to more than it may.
-#[derive(Debug, thiserror::Error)]
-#[error("the layer is too large")]
-struct Exceeded;
-
-impl<R: Read> Read for HashingReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.rest = self.rest.checked_sub(read as u64).ok_or_else(|| io::Error::other(Exceeded))?;
-        self.hasher.update(buffer.get(..read).unwrap_or_default());
-        Ok(read)
-    }
 }
 
 #[cfg(test)]

@@ -285,7 +285,7 @@ fn set(header: &mut tar::Header, offset: usize, bytes: &[u8]) {
 
 fn finish(header: &mut tar::Header, kind: u8, mode: u32, mtime: u64, size: u64) {
     let mut octal = |offset: usize, digits: usize, value: u64| {
-        set(header, offset, format!("{value:0digits$o}\0").as_bytes())
+        set(header, offset, format!("{value:0digits$o}\0").as_bytes());
     };
     octal(100, 7, mode.into());
     octal(108, 7, 0);

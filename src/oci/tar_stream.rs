@@ -118,7 +118,9 @@ impl<R: Read> Reader<R> {
                     let bytes = self.extension(size)?;
                     match kind {
                         b'x' => {
-                            extensions.add_pax(&bytes).map_err(|problem| TarError::Damaged { at, problem })?
+                            extensions
+                                .add_pax(&bytes)
+                                .map_err(|problem| TarError::Damaged { at, problem })?;
                         }
                         b'L' => extensions.path = Some(until_nul(bytes)),
                         _ => extensions.link = Some(until_nul(bytes)),
