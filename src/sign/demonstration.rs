@@ -25,7 +25,7 @@ use crate::openpgp::Certificate;
 pub const MARKER: &str = "demonstration key (public phrase, proves nothing)";
 
 /// Demonstration keys in use, whatever their user ids say.
-pub const FINGERPRINTS: &[&str] = &[];
+pub const FINGERPRINTS: &[&str] = &["C30DE807DBB862021B277DFCEB549FC1080E1057"];
 
 const DOMAIN: &str = "gander demonstration key 1\n";
 
