@@ -79,7 +79,7 @@ impl Spec {
                 }
                 "exclusivearch" => spec.exclusive_arches.extend(words(&expand()?)),
                 "buildarch" if main_package => {
-                    spec.noarch |= words(&expand()?).iter().any(|arch| arch == "noarch")
+                    spec.noarch |= words(&expand()?).iter().any(|arch| arch == "noarch");
                 }
                 _ if is_numbered(&tag, "source") || is_numbered(&tag, "patch") => {
                     let value = expand()?;

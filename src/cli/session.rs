@@ -44,7 +44,7 @@ pub fn with<T>(
     let watch = |event: Event<'_>| match event {
         Event::Note(text) => global.say(text),
         Event::Start(step) if global.verbose > 0 => {
-            global.say(format_args!("  start {} {}", step.kind, step.label))
+            global.say(format_args!("  start {} {}", step.kind, step.label));
         }
         Event::Start(_) => {}
         Event::Done(step, elapsed) => {

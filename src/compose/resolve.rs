@@ -14,8 +14,8 @@ use super::signatures;
 use crate::base::{Digest, Nevra, RelPath, SourceDate};
 use crate::format::comps::Comps;
 use crate::lock::{
-    Build, Builder, Header, Key, Lock, Origin, Package, Packages, Release, SCHEMA, Signatures, Signed,
-    Source, Tree, TreeRef,
+    Build, Builder, Header, Key, Lock, Origin, Package, Packages, Release, SCHEMA, Signed, Source, Tree,
+    TreeRef,
 };
 use crate::oci;
 use crate::openpgp::Certificate;
@@ -111,7 +111,7 @@ pub(super) fn resolve(
     let lock = Lock {
         header,
         packages,
-        signatures: old.map(|old| old.signatures.clone()).unwrap_or_else(Signatures::default),
+        signatures: old.map(|old| old.signatures.clone()).unwrap_or_default(),
         signed: Signed::default(),
         objects,
     };
@@ -209,7 +209,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
                         sources.push(Source { name: name.clone(), digest: keep(bytes), debian: false });
                     }
                     Some((_, Some(digest))) => {
-                        sources.push(Source { name: name.clone(), digest, debian: true })
+                        sources.push(Source { name: name.clone(), digest, debian: true });
                     }
                     None => missing.push(format!("{name} of {path}")),
                 }
