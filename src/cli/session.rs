@@ -128,6 +128,7 @@ impl From<ComposeError> for Failure {
             | E::Lock { .. }
             | E::NoLock(_)
             | E::Assemble(_)
+            | E::Image(_)
             | E::Repo(_)
             | E::Digest(_)
             | E::Package { .. }

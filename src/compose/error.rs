@@ -10,7 +10,7 @@ use crate::build::SpecError;
 use crate::debian::{LockError as DebianLockError, MirrorError, PackagesError};
 use crate::format::comps::CompsError;
 use crate::lock::LockError;
-use crate::oci::{AssembleError, ReferenceError, RegistryError};
+use crate::oci::{AssembleError, ImageError, ReferenceError, RegistryError};
 use crate::openpgp::{KeyringError, VerifyError};
 use crate::plan::PlanError;
 use crate::recipe::RecipeError;
@@ -125,6 +125,9 @@ pub enum ComposeError {
     /// The builder image cannot be planned or found.
     #[error(transparent)]
     Assemble(#[from] AssembleError),
+    /// An image is not what it must be, or not there.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// Repository metadata cannot be planned.
     #[error(transparent)]
     Repo(#[from] RepoError),

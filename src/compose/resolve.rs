@@ -17,6 +17,7 @@ use crate::lock::{
     Build, Builder, Header, Key, Lock, Origin, Package, Packages, Release, SCHEMA, Signed, Source, Tree,
     TreeRef,
 };
+use crate::oci;
 use crate::openpgp::Certificate;
 use crate::recipe::{BuilderImage, MultilibMethod, MultilibProfile, OnUnsigned, Variant};
 use crate::select::multilib::{Method, Profile};
@@ -53,6 +54,13 @@ pub(super) fn resolve(
 
     let builder = files.builder()?;
     fetch(downloads, &header, files, builder.as_ref())?;
+    if let Some(pinned) = &mut header.builder {
+        pinned.platform = match &builder {
+            Some(list) => oci::image_platform(list)?,
+            None => oci::Image::load(session.store, &pinned.image)?.platform()?,
+        }
+        .into();
+    }
     let builds = lower::builds(&header, builder.as_ref())?;
     let done = execute(
         session,
@@ -158,14 +166,15 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
     };
     let builder = match recipe.builder.as_ref().map(|builder| &builder.image) {
         Some(BuilderImage::Lock(path)) => Some(Builder {
+            // Both are known once the image is there.
             image: Digest::of(""),
-            platform: "x86_64".into(),
+            platform: String::new(),
             debian: Some(keep(files.file(path)?)),
             reference: None,
         }),
         Some(BuilderImage::Registry { repository, digest }) => Some(Builder {
             image: *digest,
-            platform: "x86_64".into(),
+            platform: String::new(),
             debian: None,
             reference: Some(format!("{repository}@{digest}")),
         }),
@@ -263,7 +272,7 @@ fn pin_image(header: &mut Header, builds: &Builds, done: &Executed) -> Result<()
     if let (Some(builder), Some(step)) = (&mut header.builder, builds.image)
         && let Some(tree) = done.tree(step)
     {
-        builder.image = crate::oci::image_in(tree)?;
+        builder.image = oci::image_in(tree)?;
     }
     Ok(())
 }
