@@ -29,7 +29,7 @@ enum Command {
         /// Who signs, such as 'Example Linux 1 <security@example.org>'.
         #[arg(long, value_name = "NAME")]
         user_id: String,
-        /// A folder (files are named by fingerprint) or the secret key file; the certificate gets '.asc'.
+        /// A folder that exists (files are named by fingerprint) or the secret key file; the certificate gets '.asc'.
         #[arg(short, long, value_name = "DIR|FILE")]
         output: PathBuf,
         /// The day (2028-12-31) or time on which the key expires (default: never).

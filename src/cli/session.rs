@@ -123,6 +123,7 @@ impl From<ComposeError> for Failure {
             | E::NoCertificate { .. } => Kind::Usage,
             E::NotReproduced(_) | E::BadSignature { .. } => Kind::Verdict,
             E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } => Kind::Bug,
+            E::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::Input,
             E::Io { .. } => Kind::Surroundings,
             E::DebianLock { .. }
             | E::Lock { .. }
