@@ -3,8 +3,6 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use super::global::Global;
-
 /// What kind of failure it is; decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -62,10 +60,9 @@ impl Failure {
         self.kind
     }
 
-    /// Writes it to stderr and gives the exit code.
-    pub fn report(&self, global: &Global) -> ExitCode {
-        let (red, cyan, plain) =
-            if global.colour() { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
+    /// Writes it to stderr, coloured or not, and gives the exit code.
+    pub fn report(&self, colour: bool) -> ExitCode {
+        let (red, cyan, plain) = if colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
         let label = if self.kind == Kind::Bug { "internal error" } else { "error" };
         eprintln!("{red}{label}:{plain} {}", self.message);
         for cause in &self.causes {

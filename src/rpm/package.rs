@@ -73,20 +73,22 @@ pub enum PackageError {
 
 /// Bits of [`Dependency::flags`], from rpm's `rpmds.h`.
 pub mod sense {
+    use ::rpm::DependencyFlags;
+
     /// Versions below.
-    pub const LESS: u32 = 1 << 1;
+    pub const LESS: u32 = DependencyFlags::LESS.bits();
     /// Versions above.
-    pub const GREATER: u32 = 1 << 2;
+    pub const GREATER: u32 = DependencyFlags::GREATER.bits();
     /// This version.
-    pub const EQUAL: u32 = 1 << 3;
+    pub const EQUAL: u32 = DependencyFlags::EQUAL.bits();
     /// Needed before installation.
-    pub const PREREQ: u32 = 1 << 6;
+    pub const PREREQ: u32 = DependencyFlags::PREREQ.bits();
     /// Needed by the pre-install scriptlet.
-    pub const SCRIPT_PRE: u32 = 1 << 9;
+    pub const SCRIPT_PRE: u32 = DependencyFlags::SCRIPT_PRE.bits();
     /// Needed by the post-install scriptlet.
-    pub const SCRIPT_POST: u32 = 1 << 10;
+    pub const SCRIPT_POST: u32 = DependencyFlags::SCRIPT_POST.bits();
     /// A feature of rpm itself.
-    pub const RPMLIB: u32 = 1 << 24;
+    pub const RPMLIB: u32 = DependencyFlags::RPMLIB.bits();
 }
 
 /// One entry of a dependency list.
