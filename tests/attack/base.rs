@@ -67,8 +67,13 @@ fn make() -> Result<Base, String> {
     guard.lock().unwrap();
     let store = folder.join("store");
     let lock = root().join("recipes/images/builder.lock");
-    gander(&["--store", store.to_str().unwrap(), "image", "build", lock.to_str().unwrap()])?;
-    gander(&["--store", store.to_str().unwrap(), "run", lock.to_str().unwrap(), "--", "true"])?;
+    let (at, lock) = (["--store", store.to_str().unwrap()], lock.to_str().unwrap());
+    match gander(&[&at[..], &["image", "build", lock]].concat()) {
+        Err(why) if why.contains("downloaded") || why.contains("mirror") => return Err(why),
+        built => built.unwrap(),
+    };
+    // Its root is laid out once, too.
+    gander(&[&at[..], &["run", lock, "--", "true"]].concat()).unwrap();
     let mut pool = BTreeMap::new();
     for line in builder_lock().lines().skip(2) {
         let fields: Vec<_> = line.split('\t').collect();
