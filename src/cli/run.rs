@@ -24,7 +24,7 @@ pub struct Args {
     /// Set SOURCE_DATE_EPOCH; times of /out are no later.
     #[arg(long, value_name = "TIME")]
     source_date: Option<SourceDate>,
-    /// The image: its digest in the store, an OCI layout, or a folder that is a root.
+    /// The image: its digest in the store, a lock of packages, an OCI layout, or a folder that is a root.
     #[arg(value_name = "IMAGE")]
     image: String,
     /// The command and its arguments.
@@ -45,7 +45,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         let message = format!("the output folder '{}' is there already", out.display());
         return Err(Failure::new(Kind::Usage, message).hint("name one that is not"));
     }
-    let root = resolve(&store, &args.image)?;
+    let root = resolve(global, &store, &args.image)?;
     let runner = Runner::new(&store, executable()?)?;
     let command = Command {
         root,
@@ -63,7 +63,7 @@ pub fn executable() -> Result<PathBuf, Failure> {
 }
 
 /// The image that a person named.
-fn resolve(store: &Store, image: &str) -> Result<Root, Failure> {
+fn resolve(global: &Global, store: &Store, image: &str) -> Result<Root, Failure> {
     if let Ok(digest) = image.parse() {
         return Ok(Root::Image(digest));
     }
@@ -75,13 +75,11 @@ fn resolve(store: &Store, image: &str) -> Result<Root, Failure> {
     if path.is_dir() {
         return Ok(Root::Folder(path.to_owned()));
     }
-    let message = format!("'{image}' is no image: neither a digest such as sha256:…, nor a folder");
-    let failure = Failure::new(Kind::Usage, message);
-    Err(if path.is_file() {
-        failure.hint(format!("for a lock of packages, run 'gander image build {image}' and give its digest"))
-    } else {
-        failure
-    })
+    if path.is_file() {
+        return Ok(Root::Image(super::image::image_of(global, store, path)?));
+    }
+    let message = format!("'{image}' is no image: neither a digest such as sha256:…, nor a lock, nor a folder");
+    Err(Failure::new(Kind::Usage, message))
 }
 
 impl From<RunError> for Failure {

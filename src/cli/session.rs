@@ -76,14 +76,13 @@ impl Downloads for Network<'_> {
             return Ok(());
         }
         let bytes: u64 = missing.iter().map(|package| package.size).sum();
-        self.global.say(format_args!(
-            "downloading {} Debian packages, {} MB",
-            missing.len(),
-            bytes / 1_000_000
-        ));
+        if !self.global.offline {
+            let (count, megabytes) = (missing.len(), bytes / 1_000_000);
+            self.global.say(format_args!("downloading {count} Debian packages, {megabytes} MB"));
+        }
         let suites = list.packages.iter().map(|package| package.suite.as_str());
         let mirrors = if self.global.offline {
-            Mirrors::named(&[])?
+            Mirrors::none()
         } else {
             Mirrors::find(&self.global.debian_mirror, suites)?
         };

@@ -30,13 +30,14 @@ fn is_empty(folder: &Path) -> bool {
 /// sizes, modes, links and times, is left alone. Gives whether anything was written.
 pub(super) fn deliver(store: &Store, tree: &Tree, place: &Path) -> Result<bool, ComposeError> {
     check_place(place)?;
-    if is_there(tree, place) {
-        return Ok(false);
-    }
     let name = place.file_name().ok_or_else(|| ComposeError::Occupied(place.into()))?.to_string_lossy();
     let fresh = place.with_file_name(format!(".{name}.new"));
     let failed = |error| ComposeError::write(&fresh, error);
+    // A run that was killed may have left one, also when it had done its work already.
     folder::remove(&fresh).map_err(failed)?;
+    if is_there(tree, place) {
+        return Ok(false);
+    }
     if let Some(parent) = fresh.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         fs::create_dir_all(parent).map_err(failed)?;
     }

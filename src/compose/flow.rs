@@ -371,7 +371,7 @@ fn assemble(
         summaries.push(TreeSummary { path, packages: counts, repomd });
     }
     let release = &lock.header.release;
-    let id = format!("{}-{}-{}.0\n", release.short, release.version, date.compact_date());
+    let id = format!("{}-{}-{}.0", release.short, release.version, date.compact_date());
     files.insert(RelPath::new(COMPOSE_ID)?, (session.store.put_bytes(id.as_bytes())?, id.len() as u64));
     Ok((tree_of(files, date)?, summaries, done))
 }

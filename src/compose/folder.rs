@@ -41,13 +41,14 @@ pub(super) fn read(folder: &Path) -> Result<Option<Lock>, ComposeError> {
 pub(super) fn write(folder: &Path, lock: &Lock) -> Result<(), ComposeError> {
     let failed = |source| ComposeError::Lock { path: folder.into(), source };
     let files = lock.to_files().map_err(failed)?;
-    if unchanged(folder, &files) {
-        return Ok(());
-    }
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let fresh = folder.with_file_name(format!(".{name}.new"));
     let write = |error| ComposeError::write(&fresh, error);
+    // A run that was killed may have left one, also when it had done its work already.
     remove(&fresh).map_err(write)?;
+    if unchanged(folder, &files) {
+        return Ok(());
+    }
     fs::create_dir_all(fresh.join("objects")).map_err(write)?;
     for (name, bytes) in &files {
         let path = fresh.join(name);

@@ -52,6 +52,11 @@ struct Source {
 }
 
 impl Mirrors {
+    /// No mirror at all: for who does not use the network.
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Mirrors named by a person.
     pub fn named(addresses: &[String]) -> Result<Self, MirrorError> {
         let addresses: Vec<_> = addresses

@@ -1,14 +1,16 @@
 //! `gander image build`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::super::{Failure, Global, run as run_command};
 use super::named;
+use crate::base::Digest;
 use crate::debian::{self, Mirrors};
 use crate::fetch::Fetcher;
 use crate::oci::{self, Image};
 use crate::runner::{RunOptions, Runner};
+use crate::store::Store;
 
 /// Build the image of a lock of Debian packages and print its digest.
 ///
@@ -27,31 +29,41 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
-    let lock = named::read_lock(&args.lock)?;
-    let action = named::action(&lock)?;
     let store = global.open_store()?;
-    let image = match named::built(&store, &action)? {
-        Some(image) => image,
-        None => {
-            let fetcher = Fetcher::new(&store, global.offline)?;
-            let missing = lock.packages.iter().filter(|package| !store.has(&package.digest)).count();
-            if missing > 0 {
-                global.say(format_args!("downloading {missing} of {} packages", lock.packages.len()));
-                let suites = lock.packages.iter().map(|package| package.suite.as_str());
-                let mirrors = Mirrors::find(&global.debian_mirror, suites)?;
-                named::runtime()?.block_on(debian::fetch_all(&lock, &mirrors, &fetcher, &()))?;
-            }
-            global.say(format_args!("assembling the image of {} packages", lock.packages.len()));
-            let runner = Runner::new(&store, run_command::executable()?)?;
-            let outcome = runner.run(&action, &RunOptions::default())?;
-            oci::image_in(&store.tree(&outcome.tree)?)?
-        }
-    };
-    Image::load(&store, &image)?.keep(&store)?;
+    let image = image_of(global, &store, &args.lock)?;
     if let Some(output) = &args.output {
         oci::export(&store, &image, args.name.as_deref(), output)?;
         global.say(format_args!("wrote the layout {}", output.display()));
     }
     println!("{image}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The image of a lock of packages; built if the store does not have it, and kept either way.
+pub fn image_of(global: &Global, store: &Store, lock: &Path) -> Result<Digest, Failure> {
+    let lock = named::read_lock(lock)?;
+    let action = named::action(&lock)?;
+    let image = match named::built(store, &action)? {
+        Some(image) => image,
+        None => {
+            let fetcher = Fetcher::new(store, global.offline)?;
+            let missing = lock.packages.iter().filter(|package| !store.has(&package.digest)).count();
+            if missing > 0 {
+                let mirrors = if global.offline {
+                    Mirrors::none()
+                } else {
+                    global.say(format_args!("downloading {missing} of {} packages", lock.packages.len()));
+                    let suites = lock.packages.iter().map(|package| package.suite.as_str());
+                    Mirrors::find(&global.debian_mirror, suites)?
+                };
+                named::runtime()?.block_on(debian::fetch_all(&lock, &mirrors, &fetcher, &()))?;
+            }
+            global.say(format_args!("assembling the image of {} packages", lock.packages.len()));
+            let runner = Runner::new(store, run_command::executable()?)?;
+            let outcome = runner.run(&action, &RunOptions::default())?;
+            oci::image_in(&store.tree(&outcome.tree)?)?
+        }
+    };
+    Image::load(store, &image)?.keep(store)?;
+    Ok(image)
 }
