@@ -53,7 +53,7 @@ fn a_recipe_without_a_lock_names_the_command_that_makes_it() {
     let bench = Bench::new();
     bench.write(
         "x.toml",
-        "[release]\nname = \"X\"\nshort = \"X\"\nversion = \"1\"\n[[source]]\ndir = \"rpms\"\n\
+        "[release]\nname = \"X\"\nshort = \"X\"\nversion = \"1\"\n[[source]]\ndir = \"rpms\"\non-unsigned = \"allow\"\n\
          [variant.A]\narches = [\"x86_64\"]\npackages = [\"a\"]\n",
     );
     std::fs::create_dir(bench.path("rpms")).unwrap();
