@@ -78,7 +78,8 @@ fn resolve(global: &Global, store: &Store, image: &str) -> Result<Root, Failure>
     if path.is_file() {
         return Ok(Root::Image(super::image::image_of(global, store, path)?));
     }
-    let message = format!("'{image}' is no image: neither a digest such as sha256:…, nor a lock, nor a folder");
+    let message =
+        format!("'{image}' is no image: neither a digest such as sha256:…, nor a lock, nor a folder");
     Err(Failure::new(Kind::Usage, message))
 }
 
@@ -94,6 +95,8 @@ impl From<RunError> for Failure {
             } => Kind::Input,
             _ => Kind::Surroundings,
         };
-        Self::from_error(kind, &error)
+        let failure = Self::from_error(kind, &error).hint_full_disk("the disk that the store is on");
+        // What a step ran into on a full disk is no fault of its input.
+        if failure.met_full_disk() { failure.of_kind(Kind::Surroundings) } else { failure }
     }
 }
