@@ -153,9 +153,22 @@ pub fn planned(recipe: &Path) -> Result<(Lock, Plan), ComposeError> {
 fn fitting(files: &RecipeFiles) -> Result<Option<Lock>, ComposeError> {
     let folder = lock_folder(&files.path);
     match folder::read(&folder)? {
-        Some(lock) if lock.header.recipe != files.digest => Err(ComposeError::Stale(folder)),
+        Some(lock) if lock.header.recipe != files.digest => {
+            let gone = gone(files, &lock);
+            Err(if gone.is_empty() { ComposeError::Stale(folder) } else { ComposeError::NotPinned(gone) })
+        }
         lock => Ok(lock),
     }
+}
+
+/// Packages that a lock takes from the recipe's folders and that are not there.
+fn gone(files: &RecipeFiles, lock: &Lock) -> Vec<String> {
+    let origins = lock.packages.0.values().filter_map(|package| package.origins.first());
+    let gone = origins.filter_map(|origin| match origin {
+        Origin::Dir(path) if !files.packages.contains(path) => Some(format!("{path} is gone")),
+        _ => None,
+    });
+    gone.collect()
 }
 
 /// Composes a release from a recipe's lock, which is made first if there is none.
@@ -245,17 +258,19 @@ fn stock(
         lists.extend(debian_list(lock, Some(*digest))?);
     }
     fetch_lists(downloads, &lock.header, lists.iter().collect(), builder.as_ref())?;
-    for (nevra, package) in &lock.packages.0 {
+    let mut different = Vec::new();
+    for package in lock.packages.0.values() {
         let Some(Origin::Dir(path)) = package.origins.first() else { continue };
         if !session.store.has(&package.unsigned) {
-            let (found, _) = session.store.put_file(&path.below(&files.folder))?;
+            let (found, size) = session.store.put_file(&path.below(&files.folder))?;
             if found != package.unsigned {
-                let what = format!("{path} ({nevra})");
-                return Err(ComposeError::WrongDigest { what, found, wanted: package.unsigned });
+                let (wanted, length) = (package.unsigned, package.size);
+                different
+                    .push(format!("{path} is {found} of {size} bytes instead of {wanted} of {length} bytes"));
             }
         }
     }
-    Ok(())
+    if different.is_empty() { Ok(()) } else { Err(ComposeError::NotPinned(different)) }
 }
 
 /// Compares what was built here with what the lock pins, and lists every difference.

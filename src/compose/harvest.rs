@@ -66,12 +66,23 @@ impl Harvest {
 
     /// Takes in the RPMs of the recipe's folders.
     pub fn folders(&mut self, store: &Store, files: &RecipeFiles) -> Result<(), ComposeError> {
-        for path in files.packages.keys() {
+        let mut broken = Vec::new();
+        for path in &files.packages {
             let source = files.source_of(path);
             let (digest, _) = store.put_file(&path.below(&files.folder))?;
-            self.add(store, &digest, Origin::Dir(path.clone()), source)?;
+            match self.add(store, &digest, Origin::Dir(path.clone()), source) {
+                Err(ComposeError::Package { source, .. }) => broken.push((path.to_string(), source)),
+                added => added?,
+            }
         }
-        Ok(())
+        if broken.len() > 1 {
+            let lines = broken.iter().map(|(path, error)| format!("{path}: {}", chain(error)));
+            return Err(ComposeError::BrokenPackages(lines.collect()));
+        }
+        match broken.pop() {
+            Some((path, source)) => Err(ComposeError::Package { path, source }),
+            None => Ok(()),
+        }
     }
 
     fn add(
@@ -111,6 +122,17 @@ pub(super) fn read(store: &Store, file: &Digest, name: &str) -> Result<(Headers,
 pub(super) fn headers(store: &Store, file: &Digest, name: &str) -> Result<Headers, ComposeError> {
     let object = store.open_object(file)?;
     Headers::read(BufReader::new(object)).map_err(|error| broken(name, error))
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 fn broken(name: &str, error: crate::rpm::PackageError) -> ComposeError {

@@ -52,6 +52,13 @@ pub(super) fn resolve(
         session.store.put_bytes(bytes)?;
     }
 
+    // What can be known before anything is built is not left for after it.
+    if files.recipe.release.source_date.is_some() {
+        signatures::open(&files.recipe, header.source_date, home)?;
+    }
+    for variant in files.recipe.variants.values() {
+        comps(files, variant)?;
+    }
     let builder = files.builder()?;
     fetch(downloads, &header, files, builder.as_ref())?;
     if let Some(pinned) = &mut header.builder {
@@ -277,6 +284,14 @@ fn pin_image(header: &mut Header, builds: &Builds, done: &Executed) -> Result<()
     Ok(())
 }
 
+fn comps(files: &RecipeFiles, variant: &Variant) -> Result<Comps, ComposeError> {
+    match &variant.comps {
+        Some(path) => Comps::parse(files.file(path)?)
+            .map_err(|source| ComposeError::Comps { path: path.below(&files.folder), source }),
+        None => Ok(Comps::default()),
+    }
+}
+
 fn select(
     files: &RecipeFiles,
     id: &str,
@@ -285,11 +300,7 @@ fn select(
     selected: &mut BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>>,
     absent: &mut BTreeSet<(String, String, String)>,
 ) -> Result<(), ComposeError> {
-    let comps = match &variant.comps {
-        Some(path) => Comps::parse(files.file(path)?)
-            .map_err(|source| ComposeError::Comps { path: path.below(&files.folder), source })?,
-        None => Comps::default(),
-    };
+    let comps = comps(files, variant)?;
     for arch in &variant.arches {
         let mut request = Request::new(arch);
         request.groups = variant.groups.clone();
