@@ -112,6 +112,7 @@ impl From<ComposeError> for Failure {
             | E::Sources(_)
             | E::Comps { .. }
             | E::SourceDate
+            | E::NoDate
             | E::NoBuilder
             | E::Select { .. }
             | E::Occupied(_)
@@ -122,8 +123,9 @@ impl From<ComposeError> for Failure {
             | E::NoCertificate { .. } => Kind::Usage,
             E::NotReproduced(_) | E::BadSignature { .. } => Kind::Verdict,
             E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } => Kind::Bug,
-            E::Io { .. } => Kind::Surroundings,
-            E::DebianLock { .. }
+            E::Io { doing: "written", .. } => Kind::Surroundings,
+            E::Io { .. }
+            | E::DebianLock { .. }
             | E::Lock { .. }
             | E::NoLock(_)
             | E::Assemble(_)
