@@ -115,6 +115,7 @@ impl From<ComposeError> for Failure {
             | E::Sources(_)
             | E::Comps { .. }
             | E::SourceDate
+            | E::NoDate
             | E::NoBuilder
             | E::Select { .. }
             | E::Occupied(_)
@@ -125,10 +126,9 @@ impl From<ComposeError> for Failure {
             | E::NoCertificate { .. } => Kind::Usage,
             E::NotReproduced(_) | E::BadSignature { .. } => Kind::Verdict,
             E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } => Kind::Bug,
-            // A file that is named and not there is an input; all else that a disk refuses is not.
-            E::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::Input,
-            E::Io { .. } => Kind::Surroundings,
-            E::DebianLock { .. }
+            E::Io { doing: "written", .. } => Kind::Surroundings,
+            E::Io { .. }
+            | E::DebianLock { .. }
             | E::Lock { .. }
             | E::NoLock(_)
             | E::Assemble(_)

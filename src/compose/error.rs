@@ -89,6 +89,12 @@ pub enum ComposeError {
     /// The recipe states no source date and builds packages, which need one. Retrying cannot help.
     #[error("the recipe builds packages, so it must state 'release.source-date'")]
     SourceDate,
+    /// The recipe states no source date and no package has a build time that could be one. Retrying cannot
+    /// help.
+    #[error(
+        "no package of the recipe's sources has a usable build time, so it must state 'release.source-date'"
+    )]
+    NoDate,
     /// The recipe builds packages, but names no builder. Retrying cannot help.
     #[error("the recipe builds packages, so it must name 'builder.image'")]
     NoBuilder,

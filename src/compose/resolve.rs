@@ -82,7 +82,7 @@ pub(super) fn resolve(
     harvest.folders(session.store, files)?;
     if files.recipe.release.source_date.is_none() {
         let latest = harvest.packages.values().map(|package| package.build_time).max().unwrap_or_default();
-        header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::SourceDate)?;
+        header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::NoDate)?;
     }
 
     let universe = Universe::new(std::mem::take(&mut harvest.candidates))?;
@@ -92,8 +92,7 @@ pub(super) fn resolve(
         header.universe_object = Some(Digest::of(&encoded));
         objects.insert(Digest::of(&encoded), encoded);
     } else {
-        header.universe_object = None;
-        session.store.put_bytes(&encoded)?;
+        header.universe_stored = Some(session.store.put_bytes(&encoded)?);
     }
 
     let mut selected: BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>> = BTreeMap::new();
@@ -245,6 +244,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         packages: Digest::of(""),
         universe: Digest::of(""),
         universe_object: None,
+        universe_stored: None,
         debian,
         builder,
         metadata_key: None,
@@ -361,7 +361,7 @@ fn packages(
         let already = match found.origin {
             Origin::Dir(_) => {
                 let headers = harvest::headers(session.store, &found.identity.file, &nevra.to_string())?;
-                signatures::signed_by(&headers, known)?
+                signatures::signed_by(&headers, known)
             }
             Origin::Build { .. } => None,
         };
