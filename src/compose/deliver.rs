@@ -1,11 +1,13 @@
 //! Puts a finished tree where a person wants it, in one step.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::ComposeError;
 use super::folder;
+use crate::base::Digest;
 use crate::store::{Entry, EntryKind, IdMap, Store, Tree, lay_out};
 
 /// The file that tells a compose from any other folder.
@@ -26,8 +28,8 @@ fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
-/// Lays the tree out beside the place, then exchanges the two. A place that has the tree already, by names,
-/// sizes, modes, links and times, is left alone. Gives whether anything was written.
+/// Lays the tree out beside the place, then exchanges the two. A place that has the tree already is left
+/// alone. Gives whether anything was written.
 pub(super) fn deliver(store: &Store, tree: &Tree, place: &Path) -> Result<bool, ComposeError> {
     check_place(place)?;
     let name = place.file_name().ok_or_else(|| ComposeError::Occupied(place.into()))?.to_string_lossy();
@@ -35,7 +37,8 @@ pub(super) fn deliver(store: &Store, tree: &Tree, place: &Path) -> Result<bool, 
     let failed = |error| ComposeError::write(&fresh, error);
     // A run that was killed may have left one, also when it had done its work already.
     folder::remove(&fresh).map_err(failed)?;
-    if is_there(tree, place) {
+    if is_there(store, tree, place) {
+        finish_root(place, tree.newest()).map_err(|error| ComposeError::write(place, error))?;
         return Ok(false);
     }
     if let Some(parent) = fresh.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -59,9 +62,35 @@ fn finish_root(folder: &Path, seconds: i64) -> std::io::Result<()> {
     fs::File::open(folder)?.set_modified(time)
 }
 
-fn is_there(tree: &Tree, place: &Path) -> bool {
+fn is_there(store: &Store, tree: &Tree, place: &Path) -> bool {
     let entries = tree.entries();
-    entries.iter().all(|(path, entry)| same(entry, &path.below(place))) && count(place) == Some(entries.len())
+    // What is cheap to see comes first.
+    entries.iter().all(|(path, entry)| same(entry, &path.below(place)))
+        && count(place) == Some(entries.len())
+        && entries.iter().all(|(path, entry)| match &entry.kind {
+            EntryKind::File { digest, .. } => same_bytes(store, digest, &path.below(place)),
+            _ => true,
+        })
+}
+
+/// Times and sizes tell nothing of the bytes: a file that was signed anew has the time and may have the size
+/// of the one before.
+fn same_bytes(store: &Store, digest: &Digest, path: &Path) -> bool {
+    let (Ok(mut object), Ok(mut file)) = (store.open_object(digest), fs::File::open(path)) else {
+        return false;
+    };
+    let (mut left, mut right) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    loop {
+        let Ok(count) = object.read(&mut left) else { return false };
+        let (left, right) = (left.get(..count), right.get_mut(..count));
+        let (Some(left), Some(right)) = (left, right) else { return false };
+        if count == 0 {
+            return file.read(&mut [0]).is_ok_and(|more| more == 0);
+        }
+        if file.read_exact(right).is_err() || left != right {
+            return false;
+        }
+    }
 }
 
 fn same(entry: &Entry, path: &Path) -> bool {
