@@ -23,7 +23,10 @@ pub enum SpecError {
     #[error("the spec '{0}' is not UTF-8")]
     NotText(String),
     /// A tag uses a macro whose value only rpmbuild could tell.
-    #[error("line {line} of '{spec}' has a macro that cannot be expanded before the build: '{text}'")]
+    #[error(
+        "line {line} of '{spec}' has a macro that cannot be expanded before the build: '{text}'; write its \
+         value out (literal %{{name}}, %{{version}} and %{{release}} are understood)"
+    )]
     Macro {
         /// The spec.
         spec: String,

@@ -48,6 +48,27 @@ impl Failure {
         failure
     }
 
+    /// Whether a full disk was met anywhere on the way.
+    pub fn met_full_disk(&self) -> bool {
+        self.causes.iter().chain([&self.message]).any(|text| text.contains(FULL_DISK))
+    }
+
+    /// The same failure with another exit code.
+    #[must_use]
+    pub fn of_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Adds what to do about a full disk, if one was met anywhere on the way.
+    #[must_use]
+    pub fn hint_full_disk(self, disk: &str) -> Self {
+        if self.met_full_disk() {
+            self.hint(format!("{disk} is full: make room, then run this again"))
+        } else {
+            self
+        }
+    }
+
     /// Adds a line that says what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -64,16 +85,29 @@ impl Failure {
     pub fn report(&self, colour: bool) -> ExitCode {
         let (red, cyan, plain) = if colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
         let label = if self.kind == Kind::Bug { "internal error" } else { "error" };
-        eprintln!("{red}{label}:{plain} {}", self.message);
+        eprintln!("{red}{label}:{plain} {}", harmless(&self.message));
         for cause in &self.causes {
-            eprintln!("  caused by: {cause}");
+            eprintln!("  caused by: {}", harmless(cause).replace('\n', "\n  "));
         }
         for hint in &self.hints {
-            eprintln!("{cyan}hint:{plain} {hint}");
+            eprintln!("{cyan}hint:{plain} {}", harmless(hint));
         }
         ExitCode::from(self.kind as u8)
     }
 }
+
+/// What comes from outside may be in a message; it may not steer the terminal.
+fn harmless(text: &str) -> String {
+    let show = |char: char| match char {
+        '\n' | '\t' => String::from(char),
+        char if char.is_control() => char.escape_default().to_string(),
+        char => String::from(char),
+    };
+    text.chars().map(show).collect()
+}
+
+/// What a full disk is called by the system's programs, whose output is all that is known of how they failed.
+const FULL_DISK: &str = "No space left on device";
 
 fn io_kind(error: &std::io::Error) -> Option<Kind> {
     use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};

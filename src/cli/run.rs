@@ -95,6 +95,8 @@ impl From<RunError> for Failure {
             } => Kind::Input,
             _ => Kind::Surroundings,
         };
-        Self::from_error(kind, &error)
+        let failure = Self::from_error(kind, &error).hint_full_disk("the disk that the store is on");
+        // What a step ran into on a full disk is no fault of its input.
+        if failure.met_full_disk() { failure.of_kind(Kind::Surroundings) } else { failure }
     }
 }

@@ -151,7 +151,7 @@ impl From<StoreError> for Failure {
             | StoreError::Newer { .. }
             | StoreError::Busy { .. } => Kind::Surroundings,
         };
-        let failure = Self::from_error(kind, &error);
+        let failure = Self::from_error(kind, &error).hint_full_disk("the disk that the store is on");
         match &error {
             StoreError::Damaged { .. } | StoreError::BadTree { .. } => {
                 failure.hint("run 'gander store verify --repair', then run this again")

@@ -89,6 +89,12 @@ pub enum ComposeError {
     /// The recipe states no source date and builds packages, which need one. Retrying cannot help.
     #[error("the recipe builds packages, so it must state 'release.source-date'")]
     SourceDate,
+    /// The recipe states no source date and no package has a build time that could be one. Retrying cannot
+    /// help.
+    #[error(
+        "no package of the recipe's sources has a usable build time, so it must state 'release.source-date'"
+    )]
+    NoDate,
     /// The recipe builds packages, but names no builder. Retrying cannot help.
     #[error("the recipe builds packages, so it must name 'builder.image'")]
     NoBuilder,
@@ -148,6 +154,12 @@ pub enum ComposeError {
         #[source]
         source: IdentityError,
     },
+    /// Package files are damaged or hostile. Retrying cannot help; fetching them anew may.
+    #[error("{} packages cannot be used:{}", .0.len(), lines(.0))]
+    BrokenPackages(Vec<String>),
+    /// Files in the recipe's folders are not what the lock pins, or are gone. Retrying cannot help.
+    #[error("the recipe's folders do not have the packages that the lock pins:{}", lines(.0))]
+    NotPinned(Vec<String>),
     /// A file is not what the lock pins. Retrying cannot help.
     #[error("'{what}' has digest {found}, but the lock pins {wanted}")]
     WrongDigest {
@@ -195,7 +207,7 @@ pub enum ComposeError {
         source: KeyringError,
     },
     /// Signatures are missing and nothing can make them here.
-    #[error("{} signatures are missing and this recipe's key is not at hand:{}", .0.len(), lines(.0))]
+    #[error("{} missing, and this recipe's key is not used or not at hand:{}", signatures(.0.len()), lines(.0))]
     MissingSignatures(Vec<String>),
     /// The key that was opened is not the one that the lock names. Retrying cannot help.
     #[error("the lock wants signatures by key {wanted}, but the recipe's key is {found}")]
@@ -249,6 +261,10 @@ impl ComposeError {
     pub fn package(nevra: &Nevra, source: IdentityError) -> Self {
         Self::Package { path: nevra.file_name(), source }
     }
+}
+
+fn signatures(count: usize) -> String {
+    if count == 1 { "a signature is".into() } else { format!("{count} signatures are") }
 }
 
 fn lines(items: &[String]) -> String {

@@ -70,7 +70,7 @@ pub struct Executed {
 }
 
 impl Executed {
-    /// Digest and size of a file that a step made.
+    /// The digest of an input: of an object, of a file that a step made, or of its whole output tree.
     pub fn file(&self, input: &Input) -> Option<Digest> {
         match input {
             Input::Object(digest) => Some(*digest),

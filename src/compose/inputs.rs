@@ -1,6 +1,6 @@
 //! A recipe with every file that it refers to, and the deep digest over all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,8 +28,8 @@ pub struct RecipeFiles {
     pub files: BTreeMap<RelPath, Vec<u8>>,
     /// What is built, in the order of the recipe's sources.
     pub builds: Vec<BuildFiles>,
-    /// RPMs in folders: path and size.
-    pub packages: BTreeMap<RelPath, u64>,
+    /// RPMs in folders.
+    pub packages: BTreeSet<RelPath>,
     /// The digest over all of it.
     pub digest: Digest,
 }
@@ -73,7 +73,7 @@ impl RecipeFiles {
             text,
             files: BTreeMap::new(),
             builds: Vec::new(),
-            packages: BTreeMap::new(),
+            packages: BTreeSet::new(),
             digest: Digest::of(""),
             recipe,
         };
@@ -117,11 +117,8 @@ impl RecipeFiles {
             match &source.origin {
                 Origin::Build(build) => self.gather_build(place, build)?,
                 Origin::Dir(path) => {
-                    for (path, size) in list(&self.folder, path, true)? {
-                        if path.as_str().ends_with(".rpm") {
-                            self.packages.insert(path, size);
-                        }
-                    }
+                    let packages = list(&self.folder, path, true)?;
+                    self.packages.extend(packages.into_iter().filter(|path| path.as_str().ends_with(".rpm")));
                 }
             }
         }
@@ -130,7 +127,7 @@ impl RecipeFiles {
 
     fn gather_build(&mut self, source: usize, build: &BuildSource) -> Result<(), ComposeError> {
         let mut specs = BTreeMap::new();
-        for (path, _) in list(&self.folder, &build.specs, false)? {
+        for path in list(&self.folder, &build.specs, false)? {
             if path.as_str().ends_with(".spec") {
                 let spec = Spec::parse(path.as_str(), self.add(&path)?)?;
                 specs.insert(path, spec);
@@ -141,7 +138,7 @@ impl RecipeFiles {
         }
         let mut sources = BTreeMap::new();
         if let Some(folder) = &build.sources {
-            for (path, _) in list(&self.folder, folder, false)? {
+            for path in list(&self.folder, folder, false)? {
                 sources.insert(path.file_name().to_owned(), path);
             }
         }
@@ -177,7 +174,7 @@ impl RecipeFiles {
             encoder.bytes(path).bytes(Digest::of(bytes).as_bytes());
         }
         // Packages are pinned one by one in the lock; here only their presence counts.
-        encoder.pairs(self.packages.iter().map(|(path, size)| (path, size.to_string())));
+        encoder.pairs(self.packages.iter().map(|path| (path, "")));
         encoder.finish()
     }
 }
@@ -190,10 +187,10 @@ fn read(path: &Path) -> Result<Vec<u8>, ComposeError> {
     if bytes.len() as u64 > LARGEST { Err(ComposeError::TooLarge(path.into())) } else { Ok(bytes) }
 }
 
-/// The files in a folder, sorted, with their sizes; those in folders below it too if `deep`.
+/// The files in a folder, sorted; those in folders below it too if `deep`.
 #[allow(clippy::disallowed_methods, reason = "the entries are sorted")]
-fn list(root: &Path, folder: &RelPath, deep: bool) -> Result<BTreeMap<RelPath, u64>, ComposeError> {
-    let mut found = BTreeMap::new();
+fn list(root: &Path, folder: &RelPath, deep: bool) -> Result<BTreeSet<RelPath>, ComposeError> {
+    let mut found = BTreeSet::new();
     let mut open = vec![folder.clone()];
     while let Some(folder) = open.pop() {
         let path = folder.below(root);
@@ -205,7 +202,7 @@ fn list(root: &Path, folder: &RelPath, deep: bool) -> Result<BTreeMap<RelPath, u
             let name = name.to_str().ok_or_else(|| ComposeError::NotText(entry.path()))?;
             let below = folder.join(name).map_err(|_| ComposeError::NotText(entry.path()))?;
             if kind.is_file() {
-                found.insert(below, kind.len());
+                found.insert(below);
             } else if deep && kind.is_dir() {
                 open.push(below);
             }
