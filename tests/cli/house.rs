@@ -20,7 +20,9 @@ fn files(folder: &str) -> Vec<PathBuf> {
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
             let entry = entry.unwrap();
-            let made = [".git", "target", "out", "__pycache__"].iter().any(|made| entry.file_name() == *made);
+            let made = [".git", "target", "out", "again", "__pycache__"]
+                .iter()
+                .any(|made| entry.file_name() == *made);
             match entry.file_type().unwrap() {
                 _ if made => {}
                 kind if kind.is_dir() => open.push(entry.path()),
