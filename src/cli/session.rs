@@ -116,6 +116,7 @@ impl From<ComposeError> for Failure {
             | E::NoBuilder
             | E::Select { .. }
             | E::Occupied(_)
+            | E::NoName(_)
             | E::Demonstration(_)
             | E::NotText(_)
             | E::TooLarge(_)
@@ -167,7 +168,7 @@ impl From<ComposeError> for Failure {
             E::Unsigned(_) => {
                 Some("have them signed, name the key that signed them under 'keys', or set 'on-unsigned'")
             }
-            E::Occupied(_) => Some("name another folder with --output"),
+            E::Occupied(_) | E::NoName(_) => Some("name another folder with --output"),
             E::NotReproduced(_) => Some("a step's log shows what it ran: see 'gander plan' for the steps"),
             _ => None,
         };
