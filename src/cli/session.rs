@@ -119,6 +119,7 @@ impl From<ComposeError> for Failure {
             | E::NoBuilder
             | E::Select { .. }
             | E::Occupied(_)
+            | E::NoName(_)
             | E::Demonstration(_)
             | E::NotText(_)
             | E::TooLarge(_)
@@ -180,7 +181,7 @@ impl From<ComposeError> for Failure {
             E::Unsigned(_) => Some(
                 "have them signed, name the key that signed them under 'keys', or set 'on-unsigned'".into(),
             ),
-            E::Occupied(_) => Some("name another folder with --output".into()),
+            E::Occupied(_) | E::NoName(_) => Some("name another folder with --output".into()),
             E::Demonstration(_) => Some(
                 "make a key of your own with 'gander key new' and name it under [sign] as 'key-file'".into(),
             ),

@@ -241,6 +241,9 @@ pub enum ComposeError {
         #[source]
         source: VerifyError,
     },
+    /// The output folder cannot be exchanged for another one. Retrying cannot help.
+    #[error("'{0}' cannot be the output: it has no name of its own by which it could be replaced")]
+    NoName(PathBuf),
     /// The output folder holds something else. Retrying cannot help.
     #[error("'{0}' is there already and is no compose of gander's, so it is not replaced")]
     Occupied(PathBuf),

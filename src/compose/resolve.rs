@@ -358,12 +358,12 @@ fn packages(
     for (nevra, trees) in selected {
         let Some(found) = harvest.packages.get(&nevra) else { continue };
         let known = accepted.get(&found.source).map(Vec::as_slice).unwrap_or_default();
-        let already = match found.origin {
+        let (already, by) = match found.origin {
             Origin::Dir(_) => {
                 let headers = harvest::headers(session.store, &found.identity.file, &nevra.to_string())?;
-                signatures::signed_by(&headers, known)
+                (signatures::signed_by(&headers, known), signatures::signers(&headers))
             }
-            Origin::Build { .. } => None,
+            Origin::Build { .. } => (None, Vec::new()),
         };
         let rule =
             files.recipe.sources.get(found.source).map_or(OnUnsigned::Error, |source| source.on_unsigned);
@@ -374,9 +374,15 @@ fn packages(
                 Vec::new()
             }
             (None, OnUnsigned::Allow, _) => Vec::new(),
-            (None, OnUnsigned::Sign, Some(signer)) => vec![signer.certificate().fingerprint().to_string()],
+            // A signature goes into an unsigned file only: clients would still refuse the other one.
+            (None, OnUnsigned::Sign, Some(signer)) if by.is_empty() => {
+                vec![signer.certificate().fingerprint().to_string()]
+            }
             (None, OnUnsigned::Sign | OnUnsigned::Error, _) => {
-                unsigned.push(nevra.to_string());
+                unsigned.push(match by.is_empty() {
+                    true => nevra.to_string(),
+                    false => format!("{nevra} (signed by {})", by.join(", ")),
+                });
                 continue;
             }
         };

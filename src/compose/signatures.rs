@@ -10,7 +10,7 @@ use super::inputs::RecipeFiles;
 use super::lower::{Demand, Lowered};
 use crate::base::{Digest, Nevra, SourceDate};
 use crate::lock::{Lock, LockError, SignatureKind, Signatures};
-use crate::openpgp::{Certificate, verify_detached, verify_header};
+use crate::openpgp::{Certificate, inspect, verify_detached, verify_header};
 use crate::recipe::{OutsidePath, Recipe, Sign};
 use crate::sign::{self, KeyError, LocalSigner, Signer};
 use crate::store::Store;
@@ -240,6 +240,17 @@ pub(super) fn accepted(files: &RecipeFiles, source: usize) -> Result<Vec<Accepte
         accepted.push(Accepted { certificate: found.clone(), named: fingerprint.to_string() });
     }
     Ok(accepted)
+}
+
+/// Who signed a package's header, as its signatures say; nothing of it is verified.
+pub(super) fn signers(headers: &crate::rpm::Headers) -> Vec<String> {
+    let packets = crate::rpm::signature::packets(&headers.signature).unwrap_or_default();
+    let infos = packets.iter().flat_map(|(_, packet)| inspect(packet).unwrap_or_default());
+    let names = infos.map(|info| {
+        let name = info.issuer.map(|fingerprint| fingerprint.to_string());
+        name.or(info.issuer_ids.into_iter().next()).unwrap_or_else(|| "an unnamed key".into())
+    });
+    names.collect()
 }
 
 /// The certificate of the accepted key that signed a package's header, if one did; of several the first in
