@@ -141,6 +141,7 @@ impl From<ComposeError> for Failure {
             | E::Keyring { .. }
             | E::MissingSignatures(_)
             | E::OtherKey { .. }
+            | E::Expired { .. }
             | E::Sign { .. } => Kind::Input,
             // What fails in another room has its kind there.
             E::Store(_)
@@ -181,6 +182,9 @@ impl From<ComposeError> for Failure {
             E::Demonstration(_) => Some(
                 "make a key of your own with 'gander key new' and name it under [sign] as 'key-file'".into(),
             ),
+            E::Expired { .. } => {
+                Some("make a new key with 'gander key new', and name it under [sign] as 'key-file'".into())
+            }
             E::NoCertificate { .. } => Some("put the certificate there, in a file named *.asc".into()),
             E::Package { .. } | E::BrokenPackages(_) => {
                 Some("get them anew from where they come from".into())
@@ -209,6 +213,10 @@ fn select_hint(problems: &[Problem]) -> Option<String> {
     let has = |kind: fn(&Problem) -> bool| problems.iter().any(kind);
     if has(|problem| matches!(problem, Problem::Unresolved { .. })) {
         Some("add a [[source]] that provides what is missing, or leave out what requires it".into())
+    } else if has(|problem| matches!(problem, Problem::NoGroup { .. } | Problem::NoEnvironment { .. })) {
+        Some(
+            "correct 'groups' and 'environments' of the variant, or the file that it names as 'comps'".into(),
+        )
     } else if has(|problem| matches!(problem, Problem::NoSource { .. })) {
         Some("add the source packages to a [[source]], or set 'sources = false' for the variant".into())
     } else {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::digest::DigestError;
 use crate::base::relpath::RelPathError;
-use crate::base::{Digest, Nevra};
+use crate::base::{Digest, Nevra, SourceDate};
 use crate::build::SpecError;
 use crate::debian::{LockError as DebianLockError, MirrorError, PackagesError};
 use crate::format::comps::CompsError;
@@ -207,6 +207,16 @@ pub enum ComposeError {
         wanted: String,
         /// What the recipe has.
         found: String,
+    },
+    /// The signing key has expired at the time that signatures would carry. Retrying cannot help.
+    #[error("key {fingerprint} expires at {expires}, and signatures would be of {when}")]
+    Expired {
+        /// The key.
+        fingerprint: String,
+        /// When it expires.
+        expires: SourceDate,
+        /// The source date.
+        when: SourceDate,
     },
     /// A demonstration key would sign something else. Retrying cannot help.
     #[error("key {0} is a demonstration key: its secret is public, so it may sign nothing but Gosling Linux")]
