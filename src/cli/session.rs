@@ -10,7 +10,7 @@ use crate::fetch::Fetcher;
 use crate::oci;
 use crate::runner::Runner;
 use crate::select::{Problem, SelectError};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// How much runs at a time.
 #[derive(Debug, clap::Args)]
@@ -125,7 +125,8 @@ impl From<ComposeError> for Failure {
             E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } => Kind::Bug,
             // A file that is named and not there is an input; all else that a disk refuses is not.
             E::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::Input,
-            E::Io { .. } => Kind::Surroundings,
+            E::Deliver { source: StoreError::Missing { .. } | StoreError::Damaged { .. }, .. } => Kind::Input,
+            E::Io { .. } | E::Deliver { .. } => Kind::Surroundings,
             E::DebianLock { .. }
             | E::Lock { .. }
             | E::NoLock(_)
@@ -178,6 +179,9 @@ impl From<ComposeError> for Failure {
             E::Unsigned(_) => Some(
                 "have them signed, name the key that signed them under 'keys', or set 'on-unsigned'".into(),
             ),
+            E::Deliver { source: StoreError::Missing { .. } | StoreError::Damaged { .. }, .. } => {
+                Some("run 'gander store verify --repair', then this again".into())
+            }
             E::Occupied(_) => Some("name another folder with --output".into()),
             E::Demonstration(_) => Some(
                 "make a key of your own with 'gander key new' and name it under [sign] as 'key-file'".into(),

@@ -242,6 +242,14 @@ pub enum ComposeError {
         #[source]
         source: VerifyError,
     },
+    /// The compose cannot be laid out. A retry helps once there is room, or the store was repaired.
+    #[error("the compose cannot be written to '{}'", place.display())]
+    Deliver {
+        /// The output folder.
+        place: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
     /// The output folder holds something else. Retrying cannot help.
     #[error("'{0}' is there already and is no compose of gander's, so it is not replaced")]
     Occupied(PathBuf),

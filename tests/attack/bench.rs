@@ -125,6 +125,7 @@ impl Bench {
         let mut text = text.replace(self.folder.path().to_str().unwrap(), "BENCH");
         for (start, good, name) in [
             ("sha256:", "0123456789abcdef", "sha256:DIGEST"),
+            ("error: key ", "0123456789ABCDEF", "error: key FINGERPRINT"),
             ("127.0.0.1:", "0123456789", "MIRROR"),
             ("rpm-tmp.", LETTERS, "rpm-tmp.NAME"),
             ("/var/tmp/gander-attack-key-", "0123456789/key", "KEYFILE"),
