@@ -101,7 +101,12 @@ impl From<RunError> for Failure {
             } => Kind::Input,
             _ => Kind::Surroundings,
         };
-        let failure = Self::from_error(kind, &error).hint_full_disk("the disk that the store is on");
+        let failure = Self::from_error(kind, &error);
+        if matches!(error, RunError::Forbidden { .. } | RunError::NoIds { .. }) {
+            // The kernel has the same word for a full disk and for too many namespaces.
+            return failure;
+        }
+        let failure = failure.hint_full_disk("the disk that the store is on");
         // What a step ran into on a full disk is no fault of its input.
         if failure.met_full_disk() { failure.of_kind(Kind::Surroundings) } else { failure }
     }

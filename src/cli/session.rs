@@ -10,7 +10,7 @@ use crate::fetch::Fetcher;
 use crate::oci;
 use crate::runner::Runner;
 use crate::select::{Problem, SelectError};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// How much runs at a time.
 #[derive(Debug, clap::Args)]
@@ -128,6 +128,8 @@ impl From<ComposeError> for Failure {
             E::NotReproduced(_) | E::BadSignature { .. } => Kind::Verdict,
             E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } => Kind::Bug,
             E::Io { doing: "written", .. } => Kind::Surroundings,
+            E::Deliver { source: StoreError::Missing { .. } | StoreError::Damaged { .. }, .. } => Kind::Input,
+            E::Deliver { .. } => Kind::Surroundings,
             E::Io { .. }
             | E::DebianLock { .. }
             | E::Lock { .. }
@@ -145,6 +147,7 @@ impl From<ComposeError> for Failure {
             | E::Keyring { .. }
             | E::MissingSignatures(_)
             | E::OtherKey { .. }
+            | E::Expired { .. }
             | E::Sign { .. } => Kind::Input,
             // What fails in another room has its kind there.
             E::Store(_)
@@ -181,10 +184,16 @@ impl From<ComposeError> for Failure {
             E::Unsigned(_) => Some(
                 "have them signed, name the key that signed them under 'keys', or set 'on-unsigned'".into(),
             ),
+            E::Deliver { source: StoreError::Missing { .. } | StoreError::Damaged { .. }, .. } => {
+                Some("run 'gander store verify --repair', then this again".into())
+            }
             E::Occupied(_) | E::NoName(_) => Some("name another folder with --output".into()),
             E::Demonstration(_) => Some(
                 "make a key of your own with 'gander key new' and name it under [sign] as 'key-file'".into(),
             ),
+            E::Expired { .. } => {
+                Some("make a new key with 'gander key new', and name it under [sign] as 'key-file'".into())
+            }
             E::NoCertificate { .. } => Some("put the certificate there, in a file named *.asc".into()),
             E::Package { .. } | E::BrokenPackages(_) => {
                 Some("get them anew from where they come from".into())
@@ -213,6 +222,10 @@ fn select_hint(problems: &[Problem]) -> Option<String> {
     let has = |kind: fn(&Problem) -> bool| problems.iter().any(kind);
     if has(|problem| matches!(problem, Problem::Unresolved { .. })) {
         Some("add a [[source]] that provides what is missing, or leave out what requires it".into())
+    } else if has(|problem| matches!(problem, Problem::NoGroup { .. } | Problem::NoEnvironment { .. })) {
+        Some(
+            "correct 'groups' and 'environments' of the variant, or the file that it names as 'comps'".into(),
+        )
     } else if has(|problem| matches!(problem, Problem::NoSource { .. })) {
         Some("add the source packages to a [[source]], or set 'sources = false' for the variant".into())
     } else {

@@ -52,7 +52,7 @@ pub(super) fn deliver(store: &Store, tree: &Tree, place: &Path) -> Result<bool, 
     if let Err(error) = lay_out(store, tree, &fresh, &IdMap::own()) {
         // What was laid out of it is of no use; the error that stopped it says more than one here.
         drop(folder::remove(&fresh));
-        return Err(error.into());
+        return Err(ComposeError::Deliver { place: place.into(), source: error });
     }
     finish_root(&fresh, tree.newest()).map_err(failed)?;
     folder::replace(&fresh, place)?;

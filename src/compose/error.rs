@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::digest::DigestError;
 use crate::base::relpath::RelPathError;
-use crate::base::{Digest, Nevra};
+use crate::base::{Digest, Nevra, SourceDate};
 use crate::build::SpecError;
 use crate::debian::{LockError as DebianLockError, MirrorError, PackagesError};
 use crate::format::comps::CompsError;
@@ -217,6 +217,16 @@ pub enum ComposeError {
         /// What the recipe has.
         found: String,
     },
+    /// The signing key has expired at the time that signatures would carry. Retrying cannot help.
+    #[error("key {fingerprint} expires at {expires}, and signatures would be of {when}")]
+    Expired {
+        /// The key.
+        fingerprint: String,
+        /// When it expires.
+        expires: SourceDate,
+        /// The source date.
+        when: SourceDate,
+    },
     /// A demonstration key would sign something else. Retrying cannot help.
     #[error("key {0} is a demonstration key: its secret is public, so it may sign nothing but Gosling Linux")]
     Demonstration(String),
@@ -244,6 +254,14 @@ pub enum ComposeError {
     /// The output folder cannot be exchanged for another one. Retrying cannot help.
     #[error("'{0}' cannot be the output: it has no name of its own by which it could be replaced")]
     NoName(PathBuf),
+    /// The compose cannot be laid out. A retry helps once there is room, or the store was repaired.
+    #[error("the compose cannot be written to '{}'", place.display())]
+    Deliver {
+        /// The output folder.
+        place: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
     /// The output folder holds something else. Retrying cannot help.
     #[error("'{0}' is there already and is no compose of gander's, so it is not replaced")]
     Occupied(PathBuf),

@@ -86,12 +86,22 @@ pub(super) fn write(folder: &Path, lock: &Lock) -> Result<(), ComposeError> {
     if unchanged(folder, &files) {
         return Ok(());
     }
-    fs::create_dir_all(fresh.join("objects")).map_err(write)?;
-    for (name, bytes) in &files {
-        let path = fresh.join(name);
-        fs::write(&path, bytes).map_err(|error| ComposeError::write(&path, error))?;
+    if let Err(error) = write_files(&fresh, &files) {
+        // What was written of it is of no use; the error that stopped it says more than one here.
+        drop(remove(&fresh));
+        return Err(error);
     }
     replace(&fresh, folder)
+}
+
+fn write_files(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), ComposeError> {
+    let objects = folder.join("objects");
+    fs::create_dir_all(&objects).map_err(|error| ComposeError::write(&objects, error))?;
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        fs::write(&path, bytes).map_err(|error| ComposeError::write(&path, error))?;
+    }
+    Ok(())
 }
 
 fn unchanged(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> bool {

@@ -42,7 +42,15 @@ pub(super) fn open(
             LocalSigner::open(&locate(key)?, passphrase.as_ref().map(|phrase| phrase.as_slice()))?
         }
     };
-    refuse_demonstration(recipe, signer.certificate())?;
+    let certificate = signer.certificate();
+    refuse_demonstration(recipe, certificate)?;
+    if let Ok(Some(expires)) = certificate.expiry()
+        && expires <= source_date.seconds()
+        && let Ok(expires) = SourceDate::from_seconds(expires)
+    {
+        let fingerprint = certificate.fingerprint().to_string();
+        return Err(ComposeError::Expired { fingerprint, expires, when: source_date });
+    }
     Ok(Some(signer))
 }
 

@@ -129,7 +129,11 @@ impl Runner {
     pub fn run(&self, action: &Action, options: &RunOptions) -> Result<Outcome, RunError> {
         let start = Instant::now();
         let step = &action.step;
-        let label = format!("{} {}", step.kind, step.label).trim_end().to_owned();
+        // Some labels say of what kind they are.
+        let label = match step.label.starts_with(&step.kind) {
+            true => step.label.clone(),
+            false => format!("{} {}", step.kind, step.label).trim_end().to_owned(),
+        };
         let in_store = |doing: &str| {
             let (label, doing) = (label.clone(), doing.to_owned());
             move |source: StoreError| RunError::Store { label, doing, source }

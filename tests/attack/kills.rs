@@ -10,13 +10,13 @@ use super::bench::{Bench, Running, Seen, contents, names, seen};
 use super::mirror::{Answer, Mirror};
 
 /// What a run that nobody disturbs gives.
-struct Whole {
-    compose: String,
-    out: Seen,
+pub struct Whole {
+    pub compose: String,
+    pub out: Seen,
     lock: std::collections::BTreeMap<std::path::PathBuf, Vec<u8>>,
 }
 
-fn whole(base: &Base) -> &'static Whole {
+pub fn whole(base: &Base) -> &'static Whole {
     static WHOLE: OnceLock<Whole> = OnceLock::new();
     WHOLE.get_or_init(|| {
         let bench = Bench::with_recipe(base);
@@ -64,7 +64,7 @@ fn kill_at(
     panic!("the moment was missed 20 times");
 }
 
-fn pool(base: &'static Base) -> impl Fn(&str, usize) -> Answer {
+pub fn pool(base: &'static Base) -> impl Fn(&str, usize) -> Answer {
     |path, _| base.deb(path).map_or(Answer::Missing, Answer::Bytes)
 }
 

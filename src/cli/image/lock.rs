@@ -150,6 +150,9 @@ impl From<debian::ArchiveError> for Failure {
             {
                 failure.hint("name a mirror that has the suite with --debian-mirror URL")
             }
+            Release(_) => failure.hint(
+                "the mirror's copy is damaged or was tampered with: name another one with --debian-mirror URL",
+            ),
             _ => failure,
         }
     }
