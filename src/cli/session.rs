@@ -119,6 +119,7 @@ impl From<ComposeError> for Failure {
             | E::NoBuilder
             | E::Select { .. }
             | E::Occupied(_)
+            | E::SamePlace { .. }
             | E::NoName(_)
             | E::Demonstration(_)
             | E::NotText(_)

@@ -262,6 +262,15 @@ pub enum ComposeError {
         /// Why.
         source: StoreError,
     },
+    /// Two packages of a tree would have one file name: they differ in nothing but the epoch. Retrying cannot
+    /// help.
+    #[error("two packages of {tree} that differ in their epoch would both be '{path}'")]
+    SamePlace {
+        /// Variant and arch.
+        tree: String,
+        /// The path in the tree.
+        path: String,
+    },
     /// The output folder holds something else. Retrying cannot help.
     #[error("'{0}' is there already and is no compose of gander's, so it is not replaced")]
     Occupied(PathBuf),
