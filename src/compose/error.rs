@@ -148,6 +148,9 @@ pub enum ComposeError {
     /// Package files are damaged or hostile. Retrying cannot help; fetching them anew may.
     #[error("{} packages cannot be used:{}", .0.len(), lines(.0))]
     BrokenPackages(Vec<String>),
+    /// A source offers different packages under one name. Retrying cannot help.
+    #[error("these packages have one name and different contents:{}", lines(.0))]
+    Conflicts(Vec<String>),
     /// Files in the recipe's folders are not what the lock pins, or are gone. Retrying cannot help.
     #[error("the recipe's folders do not have the packages that the lock pins:{}", lines(.0))]
     NotPinned(Vec<String>),

@@ -33,6 +33,8 @@ pub struct Harvest {
     pub packages: BTreeMap<Nevra, Harvested>,
     /// What selection sees of them.
     pub candidates: Vec<Candidate>,
+    /// Packages of one source with one name and different contents: both places of each.
+    conflicts: Vec<String>,
 }
 
 impl Harvest {
@@ -81,6 +83,9 @@ impl Harvest {
         }
         match broken.pop() {
             Some((path, source)) => Err(ComposeError::Package { path, source }),
+            None if !self.conflicts.is_empty() => {
+                Err(ComposeError::Conflicts(std::mem::take(&mut self.conflicts)))
+            }
             None => Ok(()),
         }
     }
@@ -97,12 +102,13 @@ impl Harvest {
         let candidate = Candidate::from_package(&package, identity.content);
         let nevra = candidate.nevra.clone();
         let Package { buildtime, .. } = package;
-        if let Some(there) = self.packages.get_mut(&nevra) {
+        if let Some(there) = self.packages.get(&nevra) {
             // The same file may be offered twice (a source package by two builds); of two different
             // ones, the first source's counts.
-            if there.identity.content == identity.content || there.source != source {
-                return Ok(());
+            if there.identity.content != identity.content && there.source == source {
+                self.conflicts.push(format!("{nevra}: {} and {origin}", there.origin));
             }
+            return Ok(());
         }
         self.candidates.push(candidate);
         let build_time = i64::from(buildtime);
