@@ -243,3 +243,19 @@ fn skopeo_reads_what_we_export_and_push() {
     let other = gander::store::Store::open(&bench.path("two")).unwrap();
     assert_eq!(gander::oci::import(&other, &copy, None).unwrap(), image);
 }
+
+/// What `recipes/images/builder.lock` assembles to. Whoever changes the lock, the rules of unpacking or the
+/// layer's form changes this digest, every lock that names it and everything built in it: raise the image
+/// step's REVISION when the code changed, then update all locks.
+const BUILDER: &str = "sha256:c32b09ff141e07a780b881b6800f5341ee315b1d08f1afae345920125aa463bf";
+
+#[test]
+fn the_standard_builder_is_the_image_that_is_committed() {
+    let bench = Bench::new();
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+    let lock = recipes.join("images/builder.lock");
+    let built = bench.run(["image", "build", lock.to_str().unwrap()]).exits(0);
+    assert_eq!(built.stdout.trim(), BUILDER, "{}", built.stderr);
+    let header = fs::read_to_string(recipes.join("gosling.lock/lock.toml")).unwrap();
+    assert!(header.contains(&format!("image = \"{BUILDER}\"")), "the lock of Gosling names another builder");
+}

@@ -9,9 +9,9 @@ use super::{Failure, Global};
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::build::{self, Build, Parts, Spec};
 use crate::compose::{ComposeError, Downloads, Executed, Session, execute, image_plan};
-use crate::debian;
 use crate::plan::{Input, StepId};
 use crate::store::{EntryKind, Store};
+use crate::{debian, oci};
 
 /// Build source and binary packages from specs, hermetically.
 ///
@@ -65,6 +65,11 @@ fn copy(store: &Store, digest: &Digest, to: &Path) -> std::io::Result<()> {
     }
     // Never a package that is half there under its own name.
     let fresh = to.with_extension("rpm.new");
+    match std::fs::remove_file(&fresh) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        // A killed run may have left one, which nobody may write to.
+        _ => {}
+    }
     std::fs::copy(store.object_path(digest), &fresh)?;
     std::fs::rename(&fresh, to)
 }
@@ -78,13 +83,17 @@ fn build_all(args: &Args, session: &Session<'_>, downloads: &dyn Downloads) -> R
     for path in &args.debian {
         lists.push(debian_lock(path)?);
     }
-    let (mut plan, root) = match args.image.parse::<Digest>() {
-        Ok(digest) => (crate::plan::Plan::new(), Input::Object(digest)),
+    let (mut plan, root, platform) = match args.image.parse::<Digest>() {
+        Ok(digest) => {
+            let platform = oci::Image::load(session.store, &digest)?.platform()?;
+            (crate::plan::Plan::new(), Input::Object(digest), platform)
+        }
         Err(_) => {
             let list = debian_lock(Path::new(&args.image))?;
             downloads.debian(&list)?;
-            let (plan, step) = image_plan(&list, "x86_64")?;
-            (plan, Input::Output { step, path: Some(RelPath::new("manifest.json")?) })
+            let platform = oci::image_platform(&list)?;
+            let (plan, step) = image_plan(&list, platform)?;
+            (plan, Input::Output { step, path: Some(RelPath::new("manifest.json")?) }, platform)
         }
     };
     let mut steps: Vec<StepId> = Vec::new();
@@ -120,7 +129,7 @@ fn build_all(args: &Args, session: &Session<'_>, downloads: &dyn Downloads) -> R
                 parts: if place == 0 { Parts::All } else { Parts::Binary },
                 dist: &args.dist,
                 root: root.clone(),
-                platform: "x86_64",
+                platform,
                 source_date: args.source_date,
             })?;
             steps.push(plan.add(step)?);

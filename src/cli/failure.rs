@@ -3,8 +3,6 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use super::global::Global;
-
 /// What kind of failure it is; decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -83,39 +81,40 @@ impl Failure {
         self.kind
     }
 
-    /// Writes it to stderr and gives the exit code.
-    pub fn report(&self, global: &Global) -> ExitCode {
-        let (red, cyan, plain) =
-            if global.colour() { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
+    /// Writes it to stderr, coloured or not, and gives the exit code.
+    pub fn report(&self, colour: bool) -> ExitCode {
+        let (red, cyan, plain) = if colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
         let label = if self.kind == Kind::Bug { "internal error" } else { "error" };
-        eprintln!("{red}{label}:{plain} {}", harmless(&self.message));
+        eprintln!("{red}{label}:{plain} {}", printable(&self.message));
         for cause in &self.causes {
-            eprintln!("  caused by: {}", harmless(cause).replace('\n', "\n  "));
+            eprintln!("  caused by: {}", printable(cause));
         }
         for hint in &self.hints {
-            eprintln!("{cyan}hint:{plain} {}", harmless(hint));
+            eprintln!("{cyan}hint:{plain} {}", printable(hint));
         }
         ExitCode::from(self.kind as u8)
     }
-}
-
-/// What comes from outside may be in a message; it may not steer the terminal.
-fn harmless(text: &str) -> String {
-    let show = |char: char| match char {
-        '\n' | '\t' => String::from(char),
-        char if char.is_control() => char.escape_default().to_string(),
-        char => String::from(char),
-    };
-    text.chars().map(show).collect()
 }
 
 /// What a full disk is called by the system's programs, whose output is all that is known of how they failed.
 const FULL_DISK: &str = "No space left on device";
 
 fn io_kind(error: &std::io::Error) -> Option<Kind> {
-    use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem | PermissionDenied)
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    (no_room(error) || matches!(error.kind(), ReadOnlyFilesystem | PermissionDenied))
         .then_some(Kind::Surroundings)
+}
+
+/// Whether the disk is full, or this user's share of it.
+pub(super) fn no_room(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
+/// What a message quotes (the name of a file, a registry's words) may not steer the terminal.
+fn printable(text: &str) -> String {
+    let steers = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
+    text.chars().map(|char| if steers(char) { char::REPLACEMENT_CHARACTER } else { char }).collect()
 }
 
 /// Shows a usage error, a help text or the version as clap words it.
@@ -124,5 +123,22 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     match error.exit_code() {
         0 if shown.is_ok() => ExitCode::SUCCESS,
         _ => ExitCode::from(Kind::Usage as u8),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_quoted_steers_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\rc\n\td\u{9b}é"), "a\u{fffd}[2Jb\u{fffd}c\n\td\u{fffd}é");
+    }
+
+    #[test]
+    fn a_full_disk_is_the_surroundings_fault() {
+        let full = std::io::Error::from_raw_os_error(28);
+        assert_eq!(io_kind(&full), Some(Kind::Surroundings));
+        assert_eq!(io_kind(&std::io::ErrorKind::NotFound.into()), None);
     }
 }

@@ -3,6 +3,15 @@
 //! stdout is data, stderr is narration. A command returns [`Failure`], whose kind decides the exit
 //! code; every library error becomes one in the file of the command that meets it.
 
+/// Writes data to stdout, see [`output`].
+macro_rules! print {
+    ($($arg:tt)*) => { $crate::cli::output::write(format_args!($($arg)*)) };
+}
+/// Writes a line of data to stdout, see [`output`].
+macro_rules! println {
+    ($($arg:tt)*) => { $crate::cli::output::write(format_args!("{}\n", format_args!($($arg)*))) };
+}
+
 mod build;
 mod completions;
 mod compose;
@@ -13,6 +22,7 @@ mod jail;
 mod key;
 mod lock;
 mod man;
+mod output;
 mod plan;
 mod run;
 mod session;
@@ -52,8 +62,16 @@ enum Command {
     Jail(jail::Args),
 }
 
-/// Runs the command line of this process.
+/// Runs the command line of this process. A panic is a bug and has the exit code of one.
 pub fn main() -> ExitCode {
+    std::panic::catch_unwind(command_line).unwrap_or_else(|_| {
+        Failure::new(Kind::Bug, "gander stopped at something that it did not expect")
+            .hint("report this with the lines above")
+            .report(false)
+    })
+}
+
+fn command_line() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return failure::usage(&error),
@@ -74,7 +92,7 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        Err(failure) => failure.report(global),
+        Err(failure) => failure.report(global.colour()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::failure::Kind;
+use super::failure::{self, Kind};
 use super::{Failure, Global};
 use crate::base::{RelPath, SourceDate};
 use crate::runner::{Command, Root, RunError, Runner};
@@ -86,6 +86,12 @@ fn resolve(global: &Global, store: &Store, image: &str) -> Result<Root, Failure>
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let kind = match &error {
+            // A full disk is nobody's input, also where gander's own code meets it inside of a jail.
+            RunError::Native { errno: Some(errno), .. }
+                if failure::no_room(&std::io::Error::from_raw_os_error(*errno)) =>
+            {
+                Kind::Surroundings
+            }
             RunError::Native { .. } | RunError::Root { .. } | RunError::Execute { .. } => Kind::Input,
             RunError::Platform { .. } => Kind::Usage,
             RunError::NoRoot { .. } => Kind::Bug,

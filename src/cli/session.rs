@@ -45,7 +45,7 @@ pub fn with<T>(
     let watch = |event: Event<'_>| match event {
         Event::Note(text) => global.say(text),
         Event::Start(step) if global.verbose > 0 => {
-            global.say(format_args!("  start {} {}", step.kind, step.label))
+            global.say(format_args!("  start {} {}", step.kind, step.label));
         }
         Event::Start(_) => {}
         Event::Done(step, elapsed) => {
@@ -91,8 +91,10 @@ impl Downloads for Network<'_> {
     }
 
     fn image(&self, reference: &str, digest: &Digest) -> Result<(), ComposeError> {
-        if oci::Image::load(self.store, digest).is_ok() {
-            return Ok(());
+        match oci::Image::load(self.store, digest) {
+            Ok(_) => return Ok(()),
+            Err(error) if self.global.offline => return Err(error.into()),
+            Err(_) => {}
         }
         self.global.say(format_args!("pulling {reference}"));
         let reference: oci::Reference = reference.parse()?;
@@ -113,9 +115,11 @@ impl From<ComposeError> for Failure {
             | E::Sources(_)
             | E::Comps { .. }
             | E::SourceDate
+            | E::NoDate
             | E::NoBuilder
             | E::Select { .. }
             | E::Occupied(_)
+            | E::NoName(_)
             | E::Demonstration(_)
             | E::NotText(_)
             | E::TooLarge(_)
@@ -123,14 +127,15 @@ impl From<ComposeError> for Failure {
             | E::NoCertificate { .. } => Kind::Usage,
             E::NotReproduced(_) | E::BadSignature { .. } => Kind::Verdict,
             E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } => Kind::Bug,
-            // A file that is named and not there is an input; all else that a disk refuses is not.
-            E::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::Input,
+            E::Io { doing: "written", .. } => Kind::Surroundings,
             E::Deliver { source: StoreError::Missing { .. } | StoreError::Damaged { .. }, .. } => Kind::Input,
-            E::Io { .. } | E::Deliver { .. } => Kind::Surroundings,
-            E::DebianLock { .. }
+            E::Deliver { .. } => Kind::Surroundings,
+            E::Io { .. }
+            | E::DebianLock { .. }
             | E::Lock { .. }
             | E::NoLock(_)
             | E::Assemble(_)
+            | E::Image(_)
             | E::Repo(_)
             | E::Digest(_)
             | E::Package { .. }
@@ -183,7 +188,7 @@ impl From<ComposeError> for Failure {
             E::Deliver { source: StoreError::Missing { .. } | StoreError::Damaged { .. }, .. } => {
                 Some("run 'gander store verify --repair', then this again".into())
             }
-            E::Occupied(_) => Some("name another folder with --output".into()),
+            E::Occupied(_) | E::NoName(_) => Some("name another folder with --output".into()),
             E::Demonstration(_) => Some(
                 "make a key of your own with 'gander key new' and name it under [sign] as 'key-file'".into(),
             ),

@@ -10,7 +10,7 @@ use crate::build::SpecError;
 use crate::debian::{LockError as DebianLockError, MirrorError, PackagesError};
 use crate::format::comps::CompsError;
 use crate::lock::LockError;
-use crate::oci::{AssembleError, ReferenceError, RegistryError};
+use crate::oci::{AssembleError, ImageError, ReferenceError, RegistryError};
 use crate::openpgp::{KeyringError, VerifyError};
 use crate::plan::PlanError;
 use crate::recipe::RecipeError;
@@ -89,6 +89,12 @@ pub enum ComposeError {
     /// The recipe states no source date and builds packages, which need one. Retrying cannot help.
     #[error("the recipe builds packages, so it must state 'release.source-date'")]
     SourceDate,
+    /// The recipe states no source date and no package has a build time that could be one. Retrying cannot
+    /// help.
+    #[error(
+        "no package of the recipe's sources has a usable build time, so it must state 'release.source-date'"
+    )]
+    NoDate,
     /// The recipe builds packages, but names no builder. Retrying cannot help.
     #[error("the recipe builds packages, so it must name 'builder.image'")]
     NoBuilder,
@@ -125,6 +131,9 @@ pub enum ComposeError {
     /// The builder image cannot be planned or found.
     #[error(transparent)]
     Assemble(#[from] AssembleError),
+    /// An image is not what it must be, or not there.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// Repository metadata cannot be planned.
     #[error(transparent)]
     Repo(#[from] RepoError),
@@ -253,6 +262,9 @@ pub enum ComposeError {
         /// Why.
         source: StoreError,
     },
+    /// The output folder cannot be exchanged for another one. Retrying cannot help.
+    #[error("'{0}' cannot be the output: it has no name of its own by which it could be replaced")]
+    NoName(PathBuf),
     /// The output folder holds something else. Retrying cannot help.
     #[error("'{0}' is there already and is no compose of gander's, so it is not replaced")]
     Occupied(PathBuf),

@@ -15,7 +15,7 @@ use crate::base::{Digest, RelPath, SourceDate};
 use crate::debian;
 use crate::lock::{Lock, Origin, SignatureKind, Signed, TreeRef};
 use crate::plan::{Input, Plan};
-use crate::sign;
+use crate::sign::{self, LocalSigner};
 use crate::store::{Entry, EntryKind, Tree};
 
 /// Gets what a lock names. The command line has one made of sockets.
@@ -96,8 +96,7 @@ fn resolve_and_sign(
     if !lowered.demands.is_empty() {
         let signer = signatures::open(&files.recipe, lock.header.source_date, home)?
             .ok_or_else(|| signatures::missing(&lowered.demands))?;
-        let demands = signatures::header_bytes(session.store, &lowered, &lock, &done)?;
-        signatures::make(session, &signer, &demands, lock.header.source_date, &mut lock.signatures)?;
+        sign_headers(session, &signer, &lowered, &done, &mut lock)?;
         lowered = lower(&lock)?;
     }
     let done = run_attached(session, &lock, &lowered, done)?;
@@ -105,6 +104,19 @@ fn resolve_and_sign(
     // Through the text form, so that what is used now is what will be read later.
     let files = lock.to_files().map_err(|source| ComposeError::Lock { path: files.path.clone(), source })?;
     Lock::parse(&files).map_err(|source| ComposeError::Lock { path: "lock.toml".into(), source })
+}
+
+/// Has the headers signed that the plan demands.
+fn sign_headers(
+    session: &Session<'_>,
+    signer: &LocalSigner,
+    lowered: &Lowered,
+    done: &Executed,
+    lock: &mut Lock,
+) -> Result<(), ComposeError> {
+    let data = |demand: &Demand| signatures::header_bytes(session.store, lowered, done, demand);
+    let (demands, date) = (&lowered.demands, lock.header.source_date);
+    signatures::make(session, signer, demands, data, date, &mut lock.signatures)
 }
 
 /// Runs everything up to the packages as they are shipped.
@@ -193,15 +205,17 @@ pub fn compose(
     };
     stock(session, downloads, &files, &lock)?;
 
-    let signer = || signatures::open(&files.recipe, lock.header.source_date, home);
+    let date = lock.header.source_date;
+    let signer = |demands: &[Demand]| {
+        let signer = if options.locked { None } else { signatures::at_hand(&files.recipe, date, home)? };
+        signer.ok_or_else(|| signatures::missing(demands))
+    };
     let mut lowered = lower(&lock)?;
     let mut done = Executed::default();
     if !lowered.demands.is_empty() {
-        let signer = if options.locked { None } else { signer()? };
-        let signer = signer.ok_or_else(|| signatures::missing(&lowered.demands))?;
+        let signer = signer(&lowered.demands)?;
         done = run_attached(session, &lock, &lowered, done)?;
-        let demands = signatures::header_bytes(session.store, &lowered, &lock, &done)?;
-        signatures::make(session, &signer, &demands, lock.header.source_date, &mut lock.signatures)?;
+        sign_headers(session, &signer, &lowered, &done, &mut lock)?;
         lowered = lower(&lock)?;
         folder::write(&folder, &lock)?;
     }
@@ -218,18 +232,8 @@ pub fn compose(
         .cloned()
         .collect();
     if !open.is_empty() {
-        let signer = if options.locked {
-            None
-        } else {
-            signatures::open(&files.recipe, lock.header.source_date, home)?
-        };
-        let signer = signer.ok_or_else(|| signatures::missing(&open))?;
-        let mut data = Vec::new();
-        for demand in open {
-            let bytes = signatures::file_bytes(session.store, &demand.digest)?;
-            data.push((demand, bytes));
-        }
-        signatures::make(session, &signer, &data, lock.header.source_date, &mut lock.signatures)?;
+        let data = |demand: &Demand| signatures::file_bytes(session.store, &demand.digest);
+        signatures::make(session, &signer(&open)?, &open, data, date, &mut lock.signatures)?;
         folder::write(&folder, &lock)?;
     }
 
@@ -386,7 +390,7 @@ fn assemble(
         summaries.push(TreeSummary { path, packages: counts, repomd });
     }
     let release = &lock.header.release;
-    let id = format!("{}-{}-{}.0\n", release.short, release.version, date.compact_date());
+    let id = format!("{}-{}-{}.0", release.short, release.version, date.compact_date());
     files.insert(RelPath::new(COMPOSE_ID)?, (session.store.put_bytes(id.as_bytes())?, id.len() as u64));
     Ok((tree_of(files, date)?, summaries, done))
 }
@@ -420,6 +424,7 @@ fn keep(
     let name = format!("compose-{}", &Digest::of(place.as_os_str().as_encoded_bytes()).hex());
     let mut kept: Vec<Digest> = done.records().values().map(|record| record.tree).collect();
     kept.extend(lock.objects.keys().copied());
+    kept.extend(lock.header.universe_stored);
     kept.extend(lock.header.builds.iter().flat_map(|build| &build.sources).map(|source| source.digest));
     kept.extend(lock.signatures.packets().map(|(_, packet)| Digest::of(packet)));
     if let Some(builder) = debian_list(lock, lock.header.builder.as_ref().and_then(|builder| builder.debian))?

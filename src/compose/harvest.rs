@@ -104,8 +104,10 @@ impl Harvest {
         let Package { buildtime, .. } = package;
         if let Some(there) = self.packages.get(&nevra) {
             // The same file may be offered twice (a source package by two builds); of two different
-            // ones, the first source's counts.
-            if there.identity.content != identity.content && there.source == source {
+            // ones, the first source's counts. A noarch subpackage comes out of the build for each target,
+            // with that target's flags in its header: that of the first target counts, as in Koji.
+            let again = nevra.arch == "noarch" && same_spec(&there.origin, &origin);
+            if !again && there.identity.content != identity.content && there.source == source {
                 self.conflicts.push(format!("{nevra}: {} and {origin}", there.origin));
             }
             return Ok(());
@@ -114,6 +116,14 @@ impl Harvest {
         let build_time = i64::from(buildtime);
         self.packages.entry(nevra).or_insert(Harvested { identity, origin, source, build_time });
         Ok(())
+    }
+}
+
+/// Whether both come out of one spec, perhaps for different targets.
+fn same_spec(left: &Origin, right: &Origin) -> bool {
+    match (left, right) {
+        (Origin::Build { spec, .. }, Origin::Build { spec: other, .. }) => spec == other,
+        _ => false,
     }
 }
 

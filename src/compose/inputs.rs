@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::ComposeError;
@@ -191,22 +192,48 @@ fn read(path: &Path) -> Result<Vec<u8>, ComposeError> {
 #[allow(clippy::disallowed_methods, reason = "the entries are sorted")]
 fn list(root: &Path, folder: &RelPath, deep: bool) -> Result<BTreeSet<RelPath>, ComposeError> {
     let mut found = BTreeSet::new();
-    let mut open = vec![folder.clone()];
-    while let Some(folder) = open.pop() {
+    let mut open = vec![(folder.clone(), Vec::new())];
+    while let Some((folder, mut above)) = open.pop() {
         let path = folder.below(root);
         let failed = |error| ComposeError::read(&path, error);
+        let here = fs::metadata(&path).map_err(failed)?;
+        // A link to a folder above would be followed for ever.
+        if above.contains(&(here.dev(), here.ino())) {
+            continue;
+        }
+        above.push((here.dev(), here.ino()));
         for entry in fs::read_dir(&path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let kind = fs::metadata(entry.path()).map_err(failed)?;
+            let kind =
+                fs::metadata(entry.path()).map_err(|error| ComposeError::read(&entry.path(), error))?;
             let name = entry.file_name();
             let name = name.to_str().ok_or_else(|| ComposeError::NotText(entry.path()))?;
             let below = folder.join(name).map_err(|_| ComposeError::NotText(entry.path()))?;
             if kind.is_file() {
                 found.insert(below);
             } else if deep && kind.is_dir() {
-                open.push(below);
+                open.push((below, above.clone()));
             }
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_to_folders_above_are_not_followed_for_ever() {
+        let top = tempfile::tempdir().unwrap();
+        fs::create_dir_all(top.path().join("rpms/a")).unwrap();
+        fs::write(top.path().join("rpms/a/x.rpm"), "x").unwrap();
+        symlink("..", top.path().join("rpms/a/up")).unwrap();
+        symlink("a", top.path().join("rpms/b")).unwrap();
+        let found = list(top.path(), &RelPath::new("rpms").unwrap(), true).unwrap();
+        // By both names, but not by the way around.
+        assert_eq!(found.iter().map(RelPath::as_str).collect::<Vec<_>>(), ["rpms/a/x.rpm", "rpms/b/x.rpm"]);
+    }
 }

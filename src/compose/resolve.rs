@@ -14,9 +14,10 @@ use super::signatures;
 use crate::base::{Digest, Nevra, RelPath, SourceDate};
 use crate::format::comps::Comps;
 use crate::lock::{
-    Build, Builder, Header, Key, Lock, Origin, Package, Packages, Release, SCHEMA, Signatures, Signed,
-    Source, Tree, TreeRef,
+    Build, Builder, Header, Key, Lock, Origin, Package, Packages, Release, SCHEMA, Signed, Source, Tree,
+    TreeRef,
 };
+use crate::oci;
 use crate::openpgp::Certificate;
 use crate::recipe::{BuilderImage, MultilibMethod, MultilibProfile, OnUnsigned, Variant};
 use crate::select::multilib::{Method, Profile};
@@ -60,6 +61,13 @@ pub(super) fn resolve(
     }
     let builder = files.builder()?;
     fetch(downloads, &header, files, builder.as_ref())?;
+    if let Some(pinned) = &mut header.builder {
+        pinned.platform = match &builder {
+            Some(list) => oci::image_platform(list)?,
+            None => oci::Image::load(session.store, &pinned.image)?.platform()?,
+        }
+        .into();
+    }
     let builds = lower::builds(&header, builder.as_ref())?;
     let done = execute(
         session,
@@ -74,7 +82,7 @@ pub(super) fn resolve(
     harvest.folders(session.store, files)?;
     if files.recipe.release.source_date.is_none() {
         let latest = harvest.packages.values().map(|package| package.build_time).max().unwrap_or_default();
-        header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::SourceDate)?;
+        header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::NoDate)?;
     }
 
     let universe = Universe::new(std::mem::take(&mut harvest.candidates))?;
@@ -84,8 +92,7 @@ pub(super) fn resolve(
         header.universe_object = Some(Digest::of(&encoded));
         objects.insert(Digest::of(&encoded), encoded);
     } else {
-        header.universe_object = None;
-        session.store.put_bytes(&encoded)?;
+        header.universe_stored = Some(session.store.put_bytes(&encoded)?);
     }
 
     let mut selected: BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>> = BTreeMap::new();
@@ -110,7 +117,7 @@ pub(super) fn resolve(
     let lock = Lock {
         header,
         packages,
-        signatures: old.map(|old| old.signatures.clone()).unwrap_or_else(Signatures::default),
+        signatures: old.map(|old| old.signatures.clone()).unwrap_or_default(),
         signed: Signed::default(),
         objects,
     };
@@ -165,14 +172,15 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
     };
     let builder = match recipe.builder.as_ref().map(|builder| &builder.image) {
         Some(BuilderImage::Lock(path)) => Some(Builder {
+            // Both are known once the image is there.
             image: Digest::of(""),
-            platform: "x86_64".into(),
+            platform: String::new(),
             debian: Some(keep(files.file(path)?)),
             reference: None,
         }),
         Some(BuilderImage::Registry { repository, digest }) => Some(Builder {
             image: *digest,
-            platform: "x86_64".into(),
+            platform: String::new(),
             debian: None,
             reference: Some(format!("{repository}@{digest}")),
         }),
@@ -207,7 +215,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
                         sources.push(Source { name: name.clone(), digest: keep(bytes), debian: false });
                     }
                     Some((_, Some(digest))) => {
-                        sources.push(Source { name: name.clone(), digest, debian: true })
+                        sources.push(Source { name: name.clone(), digest, debian: true });
                     }
                     None => missing.push(format!("{name} of {path}")),
                 }
@@ -236,6 +244,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         packages: Digest::of(""),
         universe: Digest::of(""),
         universe_object: None,
+        universe_stored: None,
         debian,
         builder,
         metadata_key: None,
@@ -270,7 +279,7 @@ fn pin_image(header: &mut Header, builds: &Builds, done: &Executed) -> Result<()
     if let (Some(builder), Some(step)) = (&mut header.builder, builds.image)
         && let Some(tree) = done.tree(step)
     {
-        builder.image = crate::oci::image_in(tree)?;
+        builder.image = oci::image_in(tree)?;
     }
     Ok(())
 }
@@ -349,12 +358,12 @@ fn packages(
     for (nevra, trees) in selected {
         let Some(found) = harvest.packages.get(&nevra) else { continue };
         let known = accepted.get(&found.source).map(Vec::as_slice).unwrap_or_default();
-        let already = match found.origin {
+        let (already, by) = match found.origin {
             Origin::Dir(_) => {
                 let headers = harvest::headers(session.store, &found.identity.file, &nevra.to_string())?;
-                signatures::signed_by(&headers, known)?
+                (signatures::signed_by(&headers, known), signatures::signers(&headers))
             }
-            Origin::Build { .. } => None,
+            Origin::Build { .. } => (None, Vec::new()),
         };
         let rule =
             files.recipe.sources.get(found.source).map_or(OnUnsigned::Error, |source| source.on_unsigned);
@@ -365,9 +374,15 @@ fn packages(
                 Vec::new()
             }
             (None, OnUnsigned::Allow, _) => Vec::new(),
-            (None, OnUnsigned::Sign, Some(signer)) => vec![signer.certificate().fingerprint().to_string()],
+            // A signature goes into an unsigned file only: clients would still refuse the other one.
+            (None, OnUnsigned::Sign, Some(signer)) if by.is_empty() => {
+                vec![signer.certificate().fingerprint().to_string()]
+            }
             (None, OnUnsigned::Sign | OnUnsigned::Error, _) => {
-                unsigned.push(nevra.to_string());
+                unsigned.push(match by.is_empty() {
+                    true => nevra.to_string(),
+                    false => format!("{nevra} (signed by {})", by.join(", ")),
+                });
                 continue;
             }
         };

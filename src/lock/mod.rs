@@ -69,6 +69,9 @@ pub enum LockError {
     /// An object that the lock names is not in its folder.
     #[error("the lock names object {0}, which is not in its 'objects' folder")]
     MissingObject(Digest),
+    /// Signatures by a key are demanded, and nothing here could check them.
+    #[error("the lock wants signatures by key {0}, but holds no certificate of it")]
+    NoCertificate(String),
 }
 
 /// A whole lock.

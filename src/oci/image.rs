@@ -282,6 +282,11 @@ impl Image {
         store.set_root(&format!("image-{}", self.name.hex()), &self.objects())
     }
 
+    /// The arch that its programs run on, as RPM calls it.
+    pub fn platform(&self) -> Result<&'static str, ImageError> {
+        platform(&self.config.architecture)
+    }
+
     /// Reads an image's documents from the store and sees that its layers are there.
     pub fn load(store: &Store, name: &Digest) -> Result<Self, ImageError> {
         let manifest = Manifest::parse(&read(store, name, "manifest", name)?)?;
@@ -351,6 +356,20 @@ fn compression(media_type: &str) -> Result<Compression, String> {
 
 fn shorten(text: &str) -> String {
     text.escape_debug().take(100).collect()
+}
+
+/// The RPM name of an OCI (Go) architecture.
+fn platform(architecture: &str) -> Result<&'static str, ImageError> {
+    Ok(match architecture {
+        "amd64" => "x86_64",
+        "386" => "i686",
+        "arm64" => "aarch64",
+        "arm" => "armv7hl",
+        "ppc64le" => "ppc64le",
+        "riscv64" => "riscv64",
+        "s390x" => "s390x",
+        other => return Err(ImageError::Arch(shorten(other))),
+    })
 }
 
 /// The OCI (Go) name of an RPM arch.

@@ -24,6 +24,10 @@ use super::tags;
 use crate::base::nevra::NevraError;
 use crate::base::{Evr, Nevra};
 
+/// More than the paths of any package have together: those of the largest, debugging sources of a browser,
+/// have some 50 MB.
+const MOST_PATH_BYTES: usize = 256 << 20;
+
 /// Bytes of the lead.
 pub const LEAD: usize = 96;
 
@@ -59,6 +63,9 @@ pub enum PackageError {
     /// A path of it could leave the place where it is to be put.
     #[error("the package has the path '{0}', which is refused (it must be absolute, without '..')")]
     Path(String),
+    /// Its paths take more memory than those of any real package.
+    #[error("the package's paths have more than {} MiB together", MOST_PATH_BYTES >> 20)]
+    TooManyPaths,
     /// A list has another length than the one that it belongs to.
     #[error("the package's list of {what} has {found} entries instead of {wanted}")]
     Length {
@@ -73,20 +80,22 @@ pub enum PackageError {
 
 /// Bits of [`Dependency::flags`], from rpm's `rpmds.h`.
 pub mod sense {
+    use ::rpm::DependencyFlags;
+
     /// Versions below.
-    pub const LESS: u32 = 1 << 1;
+    pub const LESS: u32 = DependencyFlags::LESS.bits();
     /// Versions above.
-    pub const GREATER: u32 = 1 << 2;
+    pub const GREATER: u32 = DependencyFlags::GREATER.bits();
     /// This version.
-    pub const EQUAL: u32 = 1 << 3;
+    pub const EQUAL: u32 = DependencyFlags::EQUAL.bits();
     /// Needed before installation.
-    pub const PREREQ: u32 = 1 << 6;
+    pub const PREREQ: u32 = DependencyFlags::PREREQ.bits();
     /// Needed by the pre-install scriptlet.
-    pub const SCRIPT_PRE: u32 = 1 << 9;
+    pub const SCRIPT_PRE: u32 = DependencyFlags::SCRIPT_PRE.bits();
     /// Needed by the post-install scriptlet.
-    pub const SCRIPT_POST: u32 = 1 << 10;
+    pub const SCRIPT_POST: u32 = DependencyFlags::SCRIPT_POST.bits();
     /// A feature of rpm itself.
-    pub const RPMLIB: u32 = 1 << 24;
+    pub const RPMLIB: u32 = DependencyFlags::RPMLIB.bits();
 }
 
 /// One entry of a dependency list.
@@ -479,14 +488,18 @@ fn paths(main: &Header, is_source: bool) -> Result<Vec<String>, PackageError> {
                 wanted: names.len(),
             });
         }
-        // Together they may be far longer than the header: a long folder name stands once for many
-        // files. Refusing paths beyond PATH_MAX bounds that to 4 KiB a file, and files to 2^28/5.
+        // Together they may be far longer than the header: a long folder name stands once for many files.
         let mut paths = Vec::new();
+        let mut total = 0;
         for (name, index) in names.zip(indexes) {
             let folder = usize::try_from(index).ok().and_then(|index| folders.get(index));
             let folder = folder.ok_or(PackageError::Missing("directory that a directory index names"))?;
             if name.contains('/') || folder.len() + name.len() > 4095 {
                 return Err(PackageError::Path(escaped(&format!("{folder}{name}"))));
+            }
+            total += folder.len() + name.len();
+            if total > MOST_PATH_BYTES {
+                return Err(PackageError::TooManyPaths);
             }
             paths.push(format!("{folder}{name}"));
         }

@@ -334,10 +334,10 @@ fn the_destination_may_not_be_a_link() {
 fn capabilities_name_the_root_of_their_map() {
     let mut value = 0x0200_0001_u32.to_le_bytes().to_vec();
     value.extend([9; 16]);
-    assert_eq!(capability(&value, 0), value);
-    let mapped = capability(&value, 100_000);
+    assert_eq!(owners::capability(&value, 0), value);
+    let mapped = owners::capability(&value, 100_000);
     assert_eq!(mapped.len(), 24);
     assert_eq!(mapped[..4], 0x0300_0001_u32.to_le_bytes());
     assert_eq!(mapped[20..], 100_000_u32.to_le_bytes());
-    assert_eq!(capability(b"odd", 5), b"odd");
+    assert_eq!(owners::capability(b"odd", 5), b"odd");
 }

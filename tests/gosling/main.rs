@@ -1,0 +1,21 @@
+//! Gosling Linux, end to end, from the real archive: composed twice alike, accepted by the programs that use
+//! such trees, and nothing done twice.
+//!
+//! The first compose is shared by all tests; its downloads are the only use of the network. Every later store
+//! begins empty and gets the same Debian packages from a mirror on the loopback device. The tests need some
+//! 4 GB below `/var/tmp` (or `TMPDIR`). `GANDER_TEST_MIRROR` may name the mirror of the first compose.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests may panic, and start programs, read folders, the environment and the clock"
+)]
+
+mod alike;
+mod folder;
+mod incremental;
+mod locked;
+mod multilib;
+mod peers;
+mod world;
