@@ -141,6 +141,7 @@ impl From<ComposeError> for Failure {
             | E::Digest(_)
             | E::Package { .. }
             | E::BrokenPackages(_)
+            | E::Conflicts(_)
             | E::NotPinned(_)
             | E::WrongDigest { .. }
             | E::Universe(_)
@@ -199,6 +200,7 @@ impl From<ComposeError> for Failure {
             E::Package { .. } | E::BrokenPackages(_) => {
                 Some("get them anew from where they come from".into())
             }
+            E::Conflicts(_) => Some("keep one of each, or give the other one a release of its own".into()),
             E::Sources(_) => Some(
                 "add them to the folder of sources, or ask for them in the Debian list and lock it again"
                     .into(),
