@@ -56,8 +56,8 @@ pub(super) fn resolve(
     if files.recipe.release.source_date.is_some() {
         signatures::open(&files.recipe, header.source_date, home)?;
     }
-    for variant in files.recipe.variants.values() {
-        comps(files, variant)?;
+    for (id, variant) in &files.recipe.variants {
+        check_groups(files, id, variant)?;
     }
     let builder = files.builder()?;
     fetch(downloads, &header, files, builder.as_ref())?;
@@ -290,6 +290,20 @@ fn comps(files: &RecipeFiles, variant: &Variant) -> Result<Comps, ComposeError> 
             .map_err(|source| ComposeError::Comps { path: path.below(&files.folder), source }),
         None => Ok(Comps::default()),
     }
+}
+
+/// Finds groups and environments that the comps file lacks: a selection of them from no packages at all.
+fn check_groups(files: &RecipeFiles, id: &str, variant: &Variant) -> Result<(), ComposeError> {
+    let comps = comps(files, variant)?;
+    let nothing = Universe::new(Vec::new())?;
+    for arch in &variant.arches {
+        let mut request = Request::new(arch);
+        request.groups = variant.groups.clone();
+        request.environments = variant.environments.clone();
+        decide(&request, &comps, &nothing)
+            .map_err(|source| ComposeError::Select { tree: format!("{id}/{}", arch.name), source })?;
+    }
+    Ok(())
 }
 
 fn select(
