@@ -15,12 +15,16 @@ pub struct Evr {
 }
 
 impl Evr {
-    /// Parses `[epoch:]version[-release]`, the form that dependencies use. Never fails: what is no
-    /// number before the colon counts as epoch 0, as in rpm's own parser.
+    /// Parses `[epoch:]version[-release]`, the form that dependencies use. Never fails: as in rpm's own parser
+    /// (4.18, `parseEVR`) only digits, or nothing, before a colon make an epoch; else the colon belongs to the
+    /// version. An epoch beyond 32 bits, which no package can have, counts as the highest.
     pub fn parse(text: &str) -> Self {
         let (epoch, rest) = match text.split_once(':') {
-            Some((epoch, rest)) => (epoch.parse().unwrap_or(0), rest),
-            None => (0, text),
+            Some(("", rest)) => (0, rest),
+            Some((epoch, rest)) if epoch.bytes().all(|byte| byte.is_ascii_digit()) => {
+                (epoch.parse().unwrap_or(u32::MAX), rest)
+            }
+            _ => (0, text),
         };
         let (version, release) = rest.rsplit_once('-').unwrap_or((rest, ""));
         Self { epoch, version: version.into(), release: release.into() }
@@ -84,6 +88,20 @@ mod tests {
             assert_eq!(compare_segments(left, right), order, "{left} {right}");
         }
         assert!(Evr::parse("1:0.1-1") > Evr::parse("9-1"));
+    }
+
+    #[test]
+    fn reads_what_dependencies_say() {
+        for (text, epoch, version, release) in [
+            ("1:2-3", 1, "2", "3"),
+            (":2-3", 0, "2", "3"),
+            ("2", 0, "2", ""),
+            ("a:2-3", 0, "a:2", "3"),
+            ("99999999999:2", u32::MAX, "2", ""),
+        ] {
+            let evr = Evr { epoch, version: version.into(), release: release.into() };
+            assert_eq!(Evr::parse(text), evr, "{text}");
+        }
     }
 
     #[test]

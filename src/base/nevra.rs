@@ -21,7 +21,7 @@ pub struct Nevra {
 
 /// The text is no NEVRA. Retrying cannot help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not of the form name-epoch:version-release.arch")]
+#[error("'{}' is not of the form name-epoch:version-release.arch", .0.escape_debug())]
 pub struct NevraError(String);
 
 impl Nevra {

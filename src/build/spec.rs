@@ -23,7 +23,10 @@ pub enum SpecError {
     #[error("the spec '{0}' is not UTF-8")]
     NotText(String),
     /// A tag uses a macro whose value only rpmbuild could tell.
-    #[error("line {line} of '{spec}' has a macro that cannot be expanded before the build: '{text}'")]
+    #[error(
+        "line {line} of '{spec}' has a macro that cannot be expanded before the build: '{text}'; write its \
+         value out (literal %{{name}}, %{{version}} and %{{release}} are understood)"
+    )]
     Macro {
         /// The spec.
         spec: String,
@@ -50,12 +53,15 @@ impl Spec {
         let text = std::str::from_utf8(bytes).map_err(|_| SpecError::NotText(name.into()))?;
         let mut spec = Self::default();
         let mut known: BTreeMap<&str, String> = BTreeMap::new();
-        let mut main_package = true;
+        let (mut main_package, mut preamble) = (true, true);
         for (index, line) in text.lines().enumerate() {
             let line_number = index + 1;
-            main_package &= !line.starts_with("%package");
-            let Some((tag, value)) = line.split_once(':') else { continue };
-            let (tag, value) = (tag.to_ascii_lowercase(), value.trim());
+            if let Some(section) = section(line) {
+                preamble = section == "package";
+                main_package &= section != "package";
+            }
+            let Some((tag, value)) = line.split_once(':').filter(|_| preamble) else { continue };
+            let (tag, value) = (tag.trim().to_ascii_lowercase(), value.trim());
             let expand = || {
                 expand(value, &known).ok_or_else(|| SpecError::Macro {
                     spec: name.into(),
@@ -115,6 +121,48 @@ impl Spec {
     }
 }
 
+/// The section that a line begins. Only a preamble has tags: what looks like one in a description, a
+/// scriptlet or a change log is none.
+fn section(line: &str) -> Option<&str> {
+    const SECTIONS: &[&str] = &[
+        "package",
+        "description",
+        "prep",
+        "generate_buildrequires",
+        "conf",
+        "build",
+        "install",
+        "check",
+        "clean",
+        "changelog",
+        "files",
+        "pre",
+        "preun",
+        "post",
+        "postun",
+        "pretrans",
+        "preuntrans",
+        "posttrans",
+        "postuntrans",
+        "verify",
+        "verifyscript",
+        "triggerin",
+        "triggerun",
+        "triggerpostun",
+        "triggerprein",
+        "filetriggerin",
+        "filetriggerun",
+        "filetriggerpostun",
+        "transfiletriggerin",
+        "transfiletriggerun",
+        "transfiletriggerpostun",
+        "sourcelist",
+        "patchlist",
+    ];
+    let word = line.strip_prefix('%')?.split_ascii_whitespace().next()?;
+    SECTIONS.iter().copied().find(|known| *known == word)
+}
+
 fn words(text: &str) -> Vec<String> {
     text.split([' ', '\t', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
@@ -152,6 +200,19 @@ mod tests {
         assert_eq!(spec.targets(&wanted), ["x86_64", "i686"]);
         assert_eq!(Spec { noarch: true, ..Spec::default() }.targets(&wanted), ["x86_64"]);
         assert_eq!(Spec::default().targets(&wanted), wanted);
+    }
+
+    #[test]
+    fn only_preambles_have_tags() {
+        let spec = Spec::parse(
+            "x.spec",
+            b"Name: x\n  Source0 : a.tar\n%if 1\nSource1: b.tar\n%endif\n%description\n\
+              Source: see the home page\nBuildArch: noarch\n%package devel\nSource2: c.tar\n%prep\n\
+              Patch: not %{a} tag\n%changelog\n* Source3: d e f\nName: y\n",
+        )
+        .unwrap();
+        assert_eq!(spec.sources, ["a.tar", "b.tar", "c.tar"]);
+        assert!(!spec.noarch);
     }
 
     #[test]

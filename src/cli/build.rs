@@ -65,6 +65,11 @@ fn copy(store: &Store, digest: &Digest, to: &Path) -> std::io::Result<()> {
     }
     // Never a package that is half there under its own name.
     let fresh = to.with_extension("rpm.new");
+    match std::fs::remove_file(&fresh) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        // A killed run may have left one, which nobody may write to.
+        _ => {}
+    }
     std::fs::copy(store.object_path(digest), &fresh)?;
     std::fs::rename(&fresh, to)
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::output::Format;
 use super::session::{self, Jobs};
 use super::{Failure, Global};
 use crate::compose::{Options, compose};
@@ -24,17 +25,8 @@ pub struct Args {
     #[command(flatten)]
     jobs: Jobs,
     /// How the result is written to stdout.
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-/// How a result is written to stdout.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// Runs the command.

@@ -48,6 +48,27 @@ impl Failure {
         failure
     }
 
+    /// Whether a full disk was met anywhere on the way.
+    pub fn met_full_disk(&self) -> bool {
+        self.causes.iter().chain([&self.message]).any(|text| text.contains(FULL_DISK))
+    }
+
+    /// The same failure with another exit code.
+    #[must_use]
+    pub fn of_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Adds what to do about a full disk, if one was met anywhere on the way.
+    #[must_use]
+    pub fn hint_full_disk(self, disk: &str) -> Self {
+        if self.met_full_disk() {
+            self.hint(format!("{disk} is full: make room, then run this again"))
+        } else {
+            self
+        }
+    }
+
     /// Adds a line that says what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -64,21 +85,36 @@ impl Failure {
     pub fn report(&self, colour: bool) -> ExitCode {
         let (red, cyan, plain) = if colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
         let label = if self.kind == Kind::Bug { "internal error" } else { "error" };
-        eprintln!("{red}{label}:{plain} {}", self.message);
+        eprintln!("{red}{label}:{plain} {}", printable(&self.message));
         for cause in &self.causes {
-            eprintln!("  caused by: {cause}");
+            eprintln!("  caused by: {}", printable(cause));
         }
         for hint in &self.hints {
-            eprintln!("{cyan}hint:{plain} {hint}");
+            eprintln!("{cyan}hint:{plain} {}", printable(hint));
         }
         ExitCode::from(self.kind as u8)
     }
 }
 
+/// What a full disk is called by the system's programs, whose output is all that is known of how they failed.
+const FULL_DISK: &str = "No space left on device";
+
 fn io_kind(error: &std::io::Error) -> Option<Kind> {
-    use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem | PermissionDenied)
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    (no_room(error) || matches!(error.kind(), ReadOnlyFilesystem | PermissionDenied))
         .then_some(Kind::Surroundings)
+}
+
+/// Whether the disk is full, or this user's share of it.
+pub(super) fn no_room(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
+/// What a message quotes (the name of a file, a registry's words) may not steer the terminal.
+fn printable(text: &str) -> String {
+    let steers = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
+    text.chars().map(|char| if steers(char) { char::REPLACEMENT_CHARACTER } else { char }).collect()
 }
 
 /// Shows a usage error, a help text or the version as clap words it.
@@ -87,5 +123,22 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     match error.exit_code() {
         0 if shown.is_ok() => ExitCode::SUCCESS,
         _ => ExitCode::from(Kind::Usage as u8),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_quoted_steers_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\rc\n\td\u{9b}é"), "a\u{fffd}[2Jb\u{fffd}c\n\td\u{fffd}é");
+    }
+
+    #[test]
+    fn a_full_disk_is_the_surroundings_fault() {
+        let full = std::io::Error::from_raw_os_error(28);
+        assert_eq!(io_kind(&full), Some(Kind::Surroundings));
+        assert_eq!(io_kind(&std::io::ErrorKind::NotFound.into()), None);
     }
 }

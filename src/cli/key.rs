@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
 
+use super::output::Format;
 use super::{Failure, Global, Kind};
 use crate::base::SourceDate;
 use crate::openpgp::Certificate;
@@ -29,7 +30,8 @@ enum Command {
         /// Who signs, such as 'Example Linux 1 <security@example.org>'.
         #[arg(long, value_name = "NAME")]
         user_id: String,
-        /// A folder (files are named by fingerprint) or the secret key file; the certificate gets '.asc'.
+        /// A folder that exists (files are named by fingerprint) or the secret key file; the certificate
+        /// gets '.asc'.
         #[arg(short, long, value_name = "DIR|FILE")]
         output: PathBuf,
         /// The day (2028-12-31) or time on which the key expires (default: never).
@@ -43,8 +45,8 @@ enum Command {
     Show {
         /// A certificate, keyring or secret key file.
         file: PathBuf,
-        /// Form of the output.
-        #[arg(long, value_enum, default_value_t = Format::Text)]
+        /// How the result is written to stdout.
+        #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
     /// Print the certificate of a demonstration key, which anyone can derive from its phrase.
@@ -59,12 +61,6 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         user_id: String,
     },
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 /// Takes a time or a day.

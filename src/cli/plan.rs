@@ -22,7 +22,7 @@ pub struct Args {
 /// How a plan is written.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Format {
-    /// One line a step: id, kind, what it works on, the ids of the steps that it needs.
+    /// One line a step: id, kind, what it works on, the steps that it needs (where many, their number).
     Text,
     /// Every step with all of its description.
     Json,
@@ -48,9 +48,14 @@ fn needs(step: &crate::plan::Step) -> Vec<String> {
     needs
 }
 
+/// More needs than this are counted instead of listed in the text.
+const MANY: usize = 8;
+
 fn text(plan: &Plan) {
     for (id, step) in plan.steps() {
-        println!("{} {:<9} {} [{}]", id.short(), step.kind, step.label, needs(step).join(" "));
+        let needs = needs(step);
+        let needs = if needs.len() > MANY { format!("{} steps", needs.len()) } else { needs.join(" ") };
+        println!("{} {:<9} {} [{needs}]", id.short(), step.kind, step.label);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::failure::Kind;
+use super::failure::{self, Kind};
 use super::{Failure, Global};
 use crate::base::{RelPath, SourceDate};
 use crate::runner::{Command, Root, RunError, Runner};
@@ -78,13 +78,20 @@ fn resolve(global: &Global, store: &Store, image: &str) -> Result<Root, Failure>
     if path.is_file() {
         return Ok(Root::Image(super::image::image_of(global, store, path)?));
     }
-    let message = format!("'{image}' is no image: neither a digest such as sha256:…, nor a lock, nor a folder");
+    let message =
+        format!("'{image}' is no image: neither a digest such as sha256:…, nor a lock, nor a folder");
     Err(Failure::new(Kind::Usage, message))
 }
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let kind = match &error {
+            // A full disk is nobody's input, also where gander's own code meets it inside of a jail.
+            RunError::Native { errno: Some(errno), .. }
+                if failure::no_room(&std::io::Error::from_raw_os_error(*errno)) =>
+            {
+                Kind::Surroundings
+            }
             RunError::Native { .. } | RunError::Root { .. } | RunError::Execute { .. } => Kind::Input,
             RunError::Platform { .. } => Kind::Usage,
             RunError::NoRoot { .. } => Kind::Bug,
@@ -94,6 +101,13 @@ impl From<RunError> for Failure {
             } => Kind::Input,
             _ => Kind::Surroundings,
         };
-        Self::from_error(kind, &error)
+        let failure = Self::from_error(kind, &error);
+        if matches!(error, RunError::Forbidden { .. } | RunError::NoIds { .. }) {
+            // The kernel has the same word for a full disk and for too many namespaces.
+            return failure;
+        }
+        let failure = failure.hint_full_disk("the disk that the store is on");
+        // What a step ran into on a full disk is no fault of its input.
+        if failure.met_full_disk() { failure.of_kind(Kind::Surroundings) } else { failure }
     }
 }

@@ -1,6 +1,6 @@
 //! What commands that run steps share: the runner, downloads, and what people see of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Failure, Global, Kind, image, run};
 use crate::base::Digest;
@@ -9,7 +9,8 @@ use crate::debian::{self, Mirrors};
 use crate::fetch::Fetcher;
 use crate::oci;
 use crate::runner::Runner;
-use crate::store::Store;
+use crate::select::{Problem, SelectError};
+use crate::store::{Store, StoreError};
 
 /// How much runs at a time.
 #[derive(Debug, clap::Args)]
@@ -90,8 +91,10 @@ impl Downloads for Network<'_> {
     }
 
     fn image(&self, reference: &str, digest: &Digest) -> Result<(), ComposeError> {
-        if oci::Image::load(self.store, digest).is_ok() {
-            return Ok(());
+        match oci::Image::load(self.store, digest) {
+            Ok(_) => return Ok(()),
+            Err(error) if self.global.offline => return Err(error.into()),
+            Err(_) => {}
         }
         self.global.say(format_args!("pulling {reference}"));
         let reference: oci::Reference = reference.parse()?;
@@ -112,9 +115,11 @@ impl From<ComposeError> for Failure {
             | E::Sources(_)
             | E::Comps { .. }
             | E::SourceDate
+            | E::NoDate
             | E::NoBuilder
             | E::Select { .. }
             | E::Occupied(_)
+            | E::NoName(_)
             | E::Demonstration(_)
             | E::NotText(_)
             | E::TooLarge(_)
@@ -122,8 +127,11 @@ impl From<ComposeError> for Failure {
             | E::NoCertificate { .. } => Kind::Usage,
             E::NotReproduced(_) | E::BadSignature { .. } => Kind::Verdict,
             E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } => Kind::Bug,
-            E::Io { .. } => Kind::Surroundings,
-            E::DebianLock { .. }
+            E::Io { doing: "written", .. } => Kind::Surroundings,
+            E::Deliver { source: StoreError::Missing { .. } | StoreError::Damaged { .. }, .. } => Kind::Input,
+            E::Deliver { .. } => Kind::Surroundings,
+            E::Io { .. }
+            | E::DebianLock { .. }
             | E::Lock { .. }
             | E::NoLock(_)
             | E::Assemble(_)
@@ -131,12 +139,15 @@ impl From<ComposeError> for Failure {
             | E::Repo(_)
             | E::Digest(_)
             | E::Package { .. }
+            | E::BrokenPackages(_)
+            | E::NotPinned(_)
             | E::WrongDigest { .. }
             | E::Universe(_)
             | E::Unsigned(_)
             | E::Keyring { .. }
             | E::MissingSignatures(_)
             | E::OtherKey { .. }
+            | E::Expired { .. }
             | E::Sign { .. } => Kind::Input,
             // What fails in another room has its kind there.
             E::Store(_)
@@ -156,23 +167,68 @@ impl From<ComposeError> for Failure {
                 _ => Kind::Bug,
             },
         };
-        let hint = match &error {
-            E::Stale(_) => Some("see what changes and take it over with: gander lock --update RECIPE"),
-            E::NoLock(_) => Some("make it with: gander lock RECIPE"),
-            E::MissingSignatures(_) => Some(
-                "run 'gander compose' without --locked where the key is, or add the signatures to the lock",
-            ),
-            E::Unsigned(_) => {
-                Some("have them signed, name the key that signed them under 'keys', or set 'on-unsigned'")
+        let recipe = |lock: &Path| lock.with_extension("toml").display().to_string();
+        let hint: Option<String> = match &error {
+            E::Stale(lock) => {
+                Some(format!("see what changes and take it over with: gander lock --update {}", recipe(lock)))
             }
-            E::Occupied(_) => Some("name another folder with --output"),
-            E::NotReproduced(_) => Some("a step's log shows what it ran: see 'gander plan' for the steps"),
+            E::NoLock(lock) => Some(format!("make it with: gander lock {}", recipe(lock))),
+            E::Lock { .. } => Some("restore it from version control, or remove it and resolve anew".into()),
+            E::NotPinned(_) => Some(
+                "put the pinned files back, or take the others over with: gander lock --update RECIPE".into(),
+            ),
+            E::MissingSignatures(_) => Some(
+                "run 'gander compose' without --locked where the key is, or add the signatures to the lock"
+                    .into(),
+            ),
+            E::Unsigned(_) => Some(
+                "have them signed, name the key that signed them under 'keys', or set 'on-unsigned'".into(),
+            ),
+            E::Deliver { source: StoreError::Missing { .. } | StoreError::Damaged { .. }, .. } => {
+                Some("run 'gander store verify --repair', then this again".into())
+            }
+            E::Occupied(_) | E::NoName(_) => Some("name another folder with --output".into()),
+            E::Demonstration(_) => Some(
+                "make a key of your own with 'gander key new' and name it under [sign] as 'key-file'".into(),
+            ),
+            E::Expired { .. } => {
+                Some("make a new key with 'gander key new', and name it under [sign] as 'key-file'".into())
+            }
+            E::NoCertificate { .. } => Some("put the certificate there, in a file named *.asc".into()),
+            E::Package { .. } | E::BrokenPackages(_) => {
+                Some("get them anew from where they come from".into())
+            }
+            E::Sources(_) => Some(
+                "add them to the folder of sources, or ask for them in the Debian list and lock it again"
+                    .into(),
+            ),
+            E::Select { source: SelectError::Problems(problems), .. } => select_hint(problems),
+            E::NotReproduced(_) => {
+                Some("a step's log shows what it ran: see 'gander plan' for the steps".into())
+            }
             _ => None,
         };
         let failure = Self::from_error(kind, &error);
-        match hint {
+        let failure = match hint {
             Some(hint) => failure.hint(hint),
             None => failure,
-        }
+        };
+        failure.hint_full_disk("the disk")
+    }
+}
+
+/// What to do about the commonest problem of a selection.
+fn select_hint(problems: &[Problem]) -> Option<String> {
+    let has = |kind: fn(&Problem) -> bool| problems.iter().any(kind);
+    if has(|problem| matches!(problem, Problem::Unresolved { .. })) {
+        Some("add a [[source]] that provides what is missing, or leave out what requires it".into())
+    } else if has(|problem| matches!(problem, Problem::NoGroup { .. } | Problem::NoEnvironment { .. })) {
+        Some(
+            "correct 'groups' and 'environments' of the variant, or the file that it names as 'comps'".into(),
+        )
+    } else if has(|problem| matches!(problem, Problem::NoSource { .. })) {
+        Some("add the source packages to a [[source]], or set 'sources = false' for the variant".into())
+    } else {
+        None
     }
 }

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
+use super::output::Format;
 use super::{Failure, Global, Kind};
 use crate::store::{GcOptions, Removed, StoreError};
 
@@ -33,18 +34,10 @@ enum Command {
     },
     /// Show how much room each kind of thing takes.
     Du {
-        /// The form of the output.
-        #[arg(long, value_enum, default_value_t = Format::Text)]
+        /// How the result is written to stdout.
+        #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// A table for people.
-    Text,
-    /// One JSON document.
-    Json,
 }
 
 /// Runs the command.
@@ -158,7 +151,7 @@ impl From<StoreError> for Failure {
             | StoreError::Newer { .. }
             | StoreError::Busy { .. } => Kind::Surroundings,
         };
-        let failure = Self::from_error(kind, &error);
+        let failure = Self::from_error(kind, &error).hint_full_disk("the disk that the store is on");
         match &error {
             StoreError::Damaged { .. } | StoreError::BadTree { .. } => {
                 failure.hint("run 'gander store verify --repair', then run this again")

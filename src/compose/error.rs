@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::digest::DigestError;
 use crate::base::relpath::RelPathError;
-use crate::base::{Digest, Nevra};
+use crate::base::{Digest, Nevra, SourceDate};
 use crate::build::SpecError;
 use crate::debian::{LockError as DebianLockError, MirrorError, PackagesError};
 use crate::format::comps::CompsError;
@@ -89,6 +89,12 @@ pub enum ComposeError {
     /// The recipe states no source date and builds packages, which need one. Retrying cannot help.
     #[error("the recipe builds packages, so it must state 'release.source-date'")]
     SourceDate,
+    /// The recipe states no source date and no package has a build time that could be one. Retrying cannot
+    /// help.
+    #[error(
+        "no package of the recipe's sources has a usable build time, so it must state 'release.source-date'"
+    )]
+    NoDate,
     /// The recipe builds packages, but names no builder. Retrying cannot help.
     #[error("the recipe builds packages, so it must name 'builder.image'")]
     NoBuilder,
@@ -148,6 +154,12 @@ pub enum ComposeError {
         #[source]
         source: IdentityError,
     },
+    /// Package files are damaged or hostile. Retrying cannot help; fetching them anew may.
+    #[error("{} packages cannot be used:{}", .0.len(), lines(.0))]
+    BrokenPackages(Vec<String>),
+    /// Files in the recipe's folders are not what the lock pins, or are gone. Retrying cannot help.
+    #[error("the recipe's folders do not have the packages that the lock pins:{}", lines(.0))]
+    NotPinned(Vec<String>),
     /// A file is not what the lock pins. Retrying cannot help.
     #[error("'{what}' has digest {found}, but the lock pins {wanted}")]
     WrongDigest {
@@ -195,7 +207,7 @@ pub enum ComposeError {
         source: KeyringError,
     },
     /// Signatures are missing and nothing can make them here.
-    #[error("{} signatures are missing and this recipe's key is not at hand:{}", .0.len(), lines(.0))]
+    #[error("{} missing, and this recipe's key is not used or not at hand:{}", signatures(.0.len()), lines(.0))]
     MissingSignatures(Vec<String>),
     /// The key that was opened is not the one that the lock names. Retrying cannot help.
     #[error("the lock wants signatures by key {wanted}, but the recipe's key is {found}")]
@@ -204,6 +216,16 @@ pub enum ComposeError {
         wanted: String,
         /// What the recipe has.
         found: String,
+    },
+    /// The signing key has expired at the time that signatures would carry. Retrying cannot help.
+    #[error("key {fingerprint} expires at {expires}, and signatures would be of {when}")]
+    Expired {
+        /// The key.
+        fingerprint: String,
+        /// When it expires.
+        expires: SourceDate,
+        /// The source date.
+        when: SourceDate,
     },
     /// A demonstration key would sign something else. Retrying cannot help.
     #[error("key {0} is a demonstration key: its secret is public, so it may sign nothing but Gosling Linux")]
@@ -229,6 +251,17 @@ pub enum ComposeError {
         #[source]
         source: VerifyError,
     },
+    /// The output folder cannot be exchanged for another one. Retrying cannot help.
+    #[error("'{0}' cannot be the output: it has no name of its own by which it could be replaced")]
+    NoName(PathBuf),
+    /// The compose cannot be laid out. A retry helps once there is room, or the store was repaired.
+    #[error("the compose cannot be written to '{}'", place.display())]
+    Deliver {
+        /// The output folder.
+        place: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
     /// The output folder holds something else. Retrying cannot help.
     #[error("'{0}' is there already and is no compose of gander's, so it is not replaced")]
     Occupied(PathBuf),
@@ -249,6 +282,10 @@ impl ComposeError {
     pub fn package(nevra: &Nevra, source: IdentityError) -> Self {
         Self::Package { path: nevra.file_name(), source }
     }
+}
+
+fn signatures(count: usize) -> String {
+    if count == 1 { "a signature is".into() } else { format!("{count} signatures are") }
 }
 
 fn lines(items: &[String]) -> String {

@@ -70,7 +70,7 @@ pub struct Executed {
 }
 
 impl Executed {
-    /// Digest and size of a file that a step made.
+    /// The digest of an input: of an object, of a file that a step made, or of its whole output tree.
     pub fn file(&self, input: &Input) -> Option<Digest> {
         match input {
             Input::Object(digest) => Some(*digest),
@@ -135,7 +135,8 @@ pub fn execute(
     }
     // In the order of the plan, so that logs and loads are alike from run to run.
     let order = plan.steps().map(|(id, _)| id).filter(|id| open.contains_key(id)).collect();
-    let state = Mutex::new(State { open, order, running: 0, done: before, failures: Vec::new() });
+    let state =
+        Mutex::new(State { open, order, running: 0, done: before, failures: Vec::new(), broken: false });
     let turn = Condvar::new();
     std::thread::scope(|scope| {
         for _ in 0..session.jobs.max(1) {
@@ -143,10 +144,12 @@ pub fn execute(
         }
     });
     let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
-    match state.failures.into_iter().next() {
-        Some(failure) => Err(failure),
-        None => Ok(state.done),
+    let mut failures = state.failures.into_iter();
+    let Some(first) = failures.next() else { return Ok(state.done) };
+    for further in failures {
+        session.note(format!("another step failed as well: {further}"));
     }
+    Err(first)
 }
 
 struct State {
@@ -156,6 +159,20 @@ struct State {
     running: usize,
     done: Executed,
     failures: Vec<ComposeError>,
+    /// Whether a thread broke off, by a bug; what it had begun will never be done.
+    broken: bool,
+}
+
+/// Tells the others when a thread breaks off, lest they wait for its step for ever.
+struct Alarm<'a>(&'a Mutex<State>, &'a Condvar);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            lock(self.0).broken = true;
+            self.1.notify_all();
+        }
+    }
 }
 
 fn lock<'a>(state: &'a Mutex<State>) -> MutexGuard<'a, State> {
@@ -163,9 +180,11 @@ fn lock<'a>(state: &'a Mutex<State>) -> MutexGuard<'a, State> {
 }
 
 fn work(session: &Session<'_>, plan: &Plan, state: &Mutex<State>, turn: &Condvar) {
+    // Dropped after the lock that is held below.
+    let _alarm = Alarm(state, turn);
     let mut held = lock(state);
     loop {
-        if !held.failures.is_empty() || (held.open.is_empty() && held.running == 0) {
+        if held.broken || !held.failures.is_empty() || (held.open.is_empty() && held.running == 0) {
             turn.notify_all();
             return;
         }

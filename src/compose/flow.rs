@@ -15,7 +15,7 @@ use crate::base::{Digest, RelPath, SourceDate};
 use crate::debian;
 use crate::lock::{Lock, Origin, SignatureKind, Signed, TreeRef};
 use crate::plan::{Input, Plan};
-use crate::sign;
+use crate::sign::{self, LocalSigner};
 use crate::store::{Entry, EntryKind, Tree};
 
 /// Gets what a lock names. The command line has one made of sockets.
@@ -96,8 +96,7 @@ fn resolve_and_sign(
     if !lowered.demands.is_empty() {
         let signer = signatures::open(&files.recipe, lock.header.source_date, home)?
             .ok_or_else(|| signatures::missing(&lowered.demands))?;
-        let demands = signatures::header_bytes(session.store, &lowered, &lock, &done)?;
-        signatures::make(session, &signer, &demands, lock.header.source_date, &mut lock.signatures)?;
+        sign_headers(session, &signer, &lowered, &done, &mut lock)?;
         lowered = lower(&lock)?;
     }
     let done = run_attached(session, &lock, &lowered, done)?;
@@ -105,6 +104,19 @@ fn resolve_and_sign(
     // Through the text form, so that what is used now is what will be read later.
     let files = lock.to_files().map_err(|source| ComposeError::Lock { path: files.path.clone(), source })?;
     Lock::parse(&files).map_err(|source| ComposeError::Lock { path: "lock.toml".into(), source })
+}
+
+/// Has the headers signed that the plan demands.
+fn sign_headers(
+    session: &Session<'_>,
+    signer: &LocalSigner,
+    lowered: &Lowered,
+    done: &Executed,
+    lock: &mut Lock,
+) -> Result<(), ComposeError> {
+    let data = |demand: &Demand| signatures::header_bytes(session.store, lowered, done, demand);
+    let (demands, date) = (&lowered.demands, lock.header.source_date);
+    signatures::make(session, signer, demands, data, date, &mut lock.signatures)
 }
 
 /// Runs everything up to the packages as they are shipped.
@@ -153,9 +165,22 @@ pub fn planned(recipe: &Path) -> Result<(Lock, Plan), ComposeError> {
 fn fitting(files: &RecipeFiles) -> Result<Option<Lock>, ComposeError> {
     let folder = lock_folder(&files.path);
     match folder::read(&folder)? {
-        Some(lock) if lock.header.recipe != files.digest => Err(ComposeError::Stale(folder)),
+        Some(lock) if lock.header.recipe != files.digest => {
+            let gone = gone(files, &lock);
+            Err(if gone.is_empty() { ComposeError::Stale(folder) } else { ComposeError::NotPinned(gone) })
+        }
         lock => Ok(lock),
     }
+}
+
+/// Packages that a lock takes from the recipe's folders and that are not there.
+fn gone(files: &RecipeFiles, lock: &Lock) -> Vec<String> {
+    let origins = lock.packages.0.values().filter_map(|package| package.origins.first());
+    let gone = origins.filter_map(|origin| match origin {
+        Origin::Dir(path) if !files.packages.contains(path) => Some(format!("{path} is gone")),
+        _ => None,
+    });
+    gone.collect()
 }
 
 /// Composes a release from a recipe's lock, which is made first if there is none.
@@ -180,15 +205,17 @@ pub fn compose(
     };
     stock(session, downloads, &files, &lock)?;
 
-    let signer = || signatures::open(&files.recipe, lock.header.source_date, home);
+    let date = lock.header.source_date;
+    let signer = |demands: &[Demand]| {
+        let signer = if options.locked { None } else { signatures::at_hand(&files.recipe, date, home)? };
+        signer.ok_or_else(|| signatures::missing(demands))
+    };
     let mut lowered = lower(&lock)?;
     let mut done = Executed::default();
     if !lowered.demands.is_empty() {
-        let signer = if options.locked { None } else { signer()? };
-        let signer = signer.ok_or_else(|| signatures::missing(&lowered.demands))?;
+        let signer = signer(&lowered.demands)?;
         done = run_attached(session, &lock, &lowered, done)?;
-        let demands = signatures::header_bytes(session.store, &lowered, &lock, &done)?;
-        signatures::make(session, &signer, &demands, lock.header.source_date, &mut lock.signatures)?;
+        sign_headers(session, &signer, &lowered, &done, &mut lock)?;
         lowered = lower(&lock)?;
         folder::write(&folder, &lock)?;
     }
@@ -205,18 +232,8 @@ pub fn compose(
         .cloned()
         .collect();
     if !open.is_empty() {
-        let signer = if options.locked {
-            None
-        } else {
-            signatures::open(&files.recipe, lock.header.source_date, home)?
-        };
-        let signer = signer.ok_or_else(|| signatures::missing(&open))?;
-        let mut data = Vec::new();
-        for demand in open {
-            let bytes = signatures::file_bytes(session.store, &demand.digest)?;
-            data.push((demand, bytes));
-        }
-        signatures::make(session, &signer, &data, lock.header.source_date, &mut lock.signatures)?;
+        let data = |demand: &Demand| signatures::file_bytes(session.store, &demand.digest);
+        signatures::make(session, &signer(&open)?, &open, data, date, &mut lock.signatures)?;
         folder::write(&folder, &lock)?;
     }
 
@@ -245,17 +262,19 @@ fn stock(
         lists.extend(debian_list(lock, Some(*digest))?);
     }
     fetch_lists(downloads, &lock.header, lists.iter().collect(), builder.as_ref())?;
-    for (nevra, package) in &lock.packages.0 {
+    let mut different = Vec::new();
+    for package in lock.packages.0.values() {
         let Some(Origin::Dir(path)) = package.origins.first() else { continue };
         if !session.store.has(&package.unsigned) {
-            let (found, _) = session.store.put_file(&path.below(&files.folder))?;
+            let (found, size) = session.store.put_file(&path.below(&files.folder))?;
             if found != package.unsigned {
-                let what = format!("{path} ({nevra})");
-                return Err(ComposeError::WrongDigest { what, found, wanted: package.unsigned });
+                let (wanted, length) = (package.unsigned, package.size);
+                different
+                    .push(format!("{path} is {found} of {size} bytes instead of {wanted} of {length} bytes"));
             }
         }
     }
-    Ok(())
+    if different.is_empty() { Ok(()) } else { Err(ComposeError::NotPinned(different)) }
 }
 
 /// Compares what was built here with what the lock pins, and lists every difference.
@@ -405,6 +424,7 @@ fn keep(
     let name = format!("compose-{}", &Digest::of(place.as_os_str().as_encoded_bytes()).hex());
     let mut kept: Vec<Digest> = done.records().values().map(|record| record.tree).collect();
     kept.extend(lock.objects.keys().copied());
+    kept.extend(lock.header.universe_stored);
     kept.extend(lock.header.builds.iter().flat_map(|build| &build.sources).map(|source| source.digest));
     kept.extend(lock.signatures.packets().map(|(_, packet)| Digest::of(packet)));
     if let Some(builder) = debian_list(lock, lock.header.builder.as_ref().and_then(|builder| builder.debian))?

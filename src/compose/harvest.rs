@@ -66,12 +66,23 @@ impl Harvest {
 
     /// Takes in the RPMs of the recipe's folders.
     pub fn folders(&mut self, store: &Store, files: &RecipeFiles) -> Result<(), ComposeError> {
-        for path in files.packages.keys() {
+        let mut broken = Vec::new();
+        for path in &files.packages {
             let source = files.source_of(path);
             let (digest, _) = store.put_file(&path.below(&files.folder))?;
-            self.add(store, &digest, Origin::Dir(path.clone()), source)?;
+            match self.add(store, &digest, Origin::Dir(path.clone()), source) {
+                Err(ComposeError::Package { source, .. }) => broken.push((path.to_string(), source)),
+                added => added?,
+            }
         }
-        Ok(())
+        if broken.len() > 1 {
+            let lines = broken.iter().map(|(path, error)| format!("{path}: {}", chain(error)));
+            return Err(ComposeError::BrokenPackages(lines.collect()));
+        }
+        match broken.pop() {
+            Some((path, source)) => Err(ComposeError::Package { path, source }),
+            None => Ok(()),
+        }
     }
 
     fn add(
@@ -86,10 +97,12 @@ impl Harvest {
         let candidate = Candidate::from_package(&package, identity.content);
         let nevra = candidate.nevra.clone();
         let Package { buildtime, .. } = package;
-        if let Some(there) = self.packages.get_mut(&nevra) {
+        if let Some(there) = self.packages.get(&nevra) {
             // The same file may be offered twice (a source package by two builds); of two different
-            // ones, the first source's counts.
-            if there.identity.content == identity.content || there.source != source {
+            // ones, the first source's counts. A noarch subpackage comes out of the build for each target,
+            // with that target's flags in its header: that of the first target counts, as in Koji.
+            let again = nevra.arch == "noarch" && same_spec(&there.origin, &origin);
+            if again || there.identity.content == identity.content || there.source != source {
                 return Ok(());
             }
         }
@@ -97,6 +110,14 @@ impl Harvest {
         let build_time = i64::from(buildtime);
         self.packages.entry(nevra).or_insert(Harvested { identity, origin, source, build_time });
         Ok(())
+    }
+}
+
+/// Whether both come out of one spec, perhaps for different targets.
+fn same_spec(left: &Origin, right: &Origin) -> bool {
+    match (left, right) {
+        (Origin::Build { spec, .. }, Origin::Build { spec: other, .. }) => spec == other,
+        _ => false,
     }
 }
 
@@ -111,6 +132,17 @@ pub(super) fn read(store: &Store, file: &Digest, name: &str) -> Result<(Headers,
 pub(super) fn headers(store: &Store, file: &Digest, name: &str) -> Result<Headers, ComposeError> {
     let object = store.open_object(file)?;
     Headers::read(BufReader::new(object)).map_err(|error| broken(name, error))
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 fn broken(name: &str, error: crate::rpm::PackageError) -> ComposeError {

@@ -1,7 +1,8 @@
 //! A recipe with every file that it refers to, and the deep digest over all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::ComposeError;
@@ -28,8 +29,8 @@ pub struct RecipeFiles {
     pub files: BTreeMap<RelPath, Vec<u8>>,
     /// What is built, in the order of the recipe's sources.
     pub builds: Vec<BuildFiles>,
-    /// RPMs in folders: path and size.
-    pub packages: BTreeMap<RelPath, u64>,
+    /// RPMs in folders.
+    pub packages: BTreeSet<RelPath>,
     /// The digest over all of it.
     pub digest: Digest,
 }
@@ -73,7 +74,7 @@ impl RecipeFiles {
             text,
             files: BTreeMap::new(),
             builds: Vec::new(),
-            packages: BTreeMap::new(),
+            packages: BTreeSet::new(),
             digest: Digest::of(""),
             recipe,
         };
@@ -117,11 +118,8 @@ impl RecipeFiles {
             match &source.origin {
                 Origin::Build(build) => self.gather_build(place, build)?,
                 Origin::Dir(path) => {
-                    for (path, size) in list(&self.folder, path, true)? {
-                        if path.as_str().ends_with(".rpm") {
-                            self.packages.insert(path, size);
-                        }
-                    }
+                    let packages = list(&self.folder, path, true)?;
+                    self.packages.extend(packages.into_iter().filter(|path| path.as_str().ends_with(".rpm")));
                 }
             }
         }
@@ -130,7 +128,7 @@ impl RecipeFiles {
 
     fn gather_build(&mut self, source: usize, build: &BuildSource) -> Result<(), ComposeError> {
         let mut specs = BTreeMap::new();
-        for (path, _) in list(&self.folder, &build.specs, false)? {
+        for path in list(&self.folder, &build.specs, false)? {
             if path.as_str().ends_with(".spec") {
                 let spec = Spec::parse(path.as_str(), self.add(&path)?)?;
                 specs.insert(path, spec);
@@ -141,7 +139,7 @@ impl RecipeFiles {
         }
         let mut sources = BTreeMap::new();
         if let Some(folder) = &build.sources {
-            for (path, _) in list(&self.folder, folder, false)? {
+            for path in list(&self.folder, folder, false)? {
                 sources.insert(path.file_name().to_owned(), path);
             }
         }
@@ -177,7 +175,7 @@ impl RecipeFiles {
             encoder.bytes(path).bytes(Digest::of(bytes).as_bytes());
         }
         // Packages are pinned one by one in the lock; here only their presence counts.
-        encoder.pairs(self.packages.iter().map(|(path, size)| (path, size.to_string())));
+        encoder.pairs(self.packages.iter().map(|path| (path, "")));
         encoder.finish()
     }
 }
@@ -190,26 +188,52 @@ fn read(path: &Path) -> Result<Vec<u8>, ComposeError> {
     if bytes.len() as u64 > LARGEST { Err(ComposeError::TooLarge(path.into())) } else { Ok(bytes) }
 }
 
-/// The files in a folder, sorted, with their sizes; those in folders below it too if `deep`.
+/// The files in a folder, sorted; those in folders below it too if `deep`.
 #[allow(clippy::disallowed_methods, reason = "the entries are sorted")]
-fn list(root: &Path, folder: &RelPath, deep: bool) -> Result<BTreeMap<RelPath, u64>, ComposeError> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.clone()];
-    while let Some(folder) = open.pop() {
+fn list(root: &Path, folder: &RelPath, deep: bool) -> Result<BTreeSet<RelPath>, ComposeError> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![(folder.clone(), Vec::new())];
+    while let Some((folder, mut above)) = open.pop() {
         let path = folder.below(root);
         let failed = |error| ComposeError::read(&path, error);
+        let here = fs::metadata(&path).map_err(failed)?;
+        // A link to a folder above would be followed for ever.
+        if above.contains(&(here.dev(), here.ino())) {
+            continue;
+        }
+        above.push((here.dev(), here.ino()));
         for entry in fs::read_dir(&path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let kind = fs::metadata(entry.path()).map_err(failed)?;
+            let kind =
+                fs::metadata(entry.path()).map_err(|error| ComposeError::read(&entry.path(), error))?;
             let name = entry.file_name();
             let name = name.to_str().ok_or_else(|| ComposeError::NotText(entry.path()))?;
             let below = folder.join(name).map_err(|_| ComposeError::NotText(entry.path()))?;
             if kind.is_file() {
-                found.insert(below, kind.len());
+                found.insert(below);
             } else if deep && kind.is_dir() {
-                open.push(below);
+                open.push((below, above.clone()));
             }
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_to_folders_above_are_not_followed_for_ever() {
+        let top = tempfile::tempdir().unwrap();
+        fs::create_dir_all(top.path().join("rpms/a")).unwrap();
+        fs::write(top.path().join("rpms/a/x.rpm"), "x").unwrap();
+        symlink("..", top.path().join("rpms/a/up")).unwrap();
+        symlink("a", top.path().join("rpms/b")).unwrap();
+        let found = list(top.path(), &RelPath::new("rpms").unwrap(), true).unwrap();
+        // By both names, but not by the way around.
+        assert_eq!(found.keys().map(RelPath::as_str).collect::<Vec<_>>(), ["rpms/a/x.rpm", "rpms/b/x.rpm"]);
+    }
 }

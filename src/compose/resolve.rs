@@ -52,6 +52,13 @@ pub(super) fn resolve(
         session.store.put_bytes(bytes)?;
     }
 
+    // What can be known before anything is built is not left for after it.
+    if files.recipe.release.source_date.is_some() {
+        signatures::open(&files.recipe, header.source_date, home)?;
+    }
+    for variant in files.recipe.variants.values() {
+        comps(files, variant)?;
+    }
     let builder = files.builder()?;
     fetch(downloads, &header, files, builder.as_ref())?;
     if let Some(pinned) = &mut header.builder {
@@ -75,7 +82,7 @@ pub(super) fn resolve(
     harvest.folders(session.store, files)?;
     if files.recipe.release.source_date.is_none() {
         let latest = harvest.packages.values().map(|package| package.build_time).max().unwrap_or_default();
-        header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::SourceDate)?;
+        header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::NoDate)?;
     }
 
     let universe = Universe::new(std::mem::take(&mut harvest.candidates))?;
@@ -85,8 +92,7 @@ pub(super) fn resolve(
         header.universe_object = Some(Digest::of(&encoded));
         objects.insert(Digest::of(&encoded), encoded);
     } else {
-        header.universe_object = None;
-        session.store.put_bytes(&encoded)?;
+        header.universe_stored = Some(session.store.put_bytes(&encoded)?);
     }
 
     let mut selected: BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>> = BTreeMap::new();
@@ -238,6 +244,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         packages: Digest::of(""),
         universe: Digest::of(""),
         universe_object: None,
+        universe_stored: None,
         debian,
         builder,
         metadata_key: None,
@@ -277,6 +284,14 @@ fn pin_image(header: &mut Header, builds: &Builds, done: &Executed) -> Result<()
     Ok(())
 }
 
+fn comps(files: &RecipeFiles, variant: &Variant) -> Result<Comps, ComposeError> {
+    match &variant.comps {
+        Some(path) => Comps::parse(files.file(path)?)
+            .map_err(|source| ComposeError::Comps { path: path.below(&files.folder), source }),
+        None => Ok(Comps::default()),
+    }
+}
+
 fn select(
     files: &RecipeFiles,
     id: &str,
@@ -285,11 +300,7 @@ fn select(
     selected: &mut BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>>,
     absent: &mut BTreeSet<(String, String, String)>,
 ) -> Result<(), ComposeError> {
-    let comps = match &variant.comps {
-        Some(path) => Comps::parse(files.file(path)?)
-            .map_err(|source| ComposeError::Comps { path: path.below(&files.folder), source })?,
-        None => Comps::default(),
-    };
+    let comps = comps(files, variant)?;
     for arch in &variant.arches {
         let mut request = Request::new(arch);
         request.groups = variant.groups.clone();
@@ -347,12 +358,12 @@ fn packages(
     for (nevra, trees) in selected {
         let Some(found) = harvest.packages.get(&nevra) else { continue };
         let known = accepted.get(&found.source).map(Vec::as_slice).unwrap_or_default();
-        let already = match found.origin {
+        let (already, by) = match found.origin {
             Origin::Dir(_) => {
                 let headers = harvest::headers(session.store, &found.identity.file, &nevra.to_string())?;
-                signatures::signed_by(&headers, known)?
+                (signatures::signed_by(&headers, known), signatures::signers(&headers))
             }
-            Origin::Build { .. } => None,
+            Origin::Build { .. } => (None, Vec::new()),
         };
         let rule =
             files.recipe.sources.get(found.source).map_or(OnUnsigned::Error, |source| source.on_unsigned);
@@ -363,9 +374,15 @@ fn packages(
                 Vec::new()
             }
             (None, OnUnsigned::Allow, _) => Vec::new(),
-            (None, OnUnsigned::Sign, Some(signer)) => vec![signer.certificate().fingerprint().to_string()],
+            // A signature goes into an unsigned file only: clients would still refuse the other one.
+            (None, OnUnsigned::Sign, Some(signer)) if by.is_empty() => {
+                vec![signer.certificate().fingerprint().to_string()]
+            }
             (None, OnUnsigned::Sign | OnUnsigned::Error, _) => {
-                unsigned.push(nevra.to_string());
+                unsigned.push(match by.is_empty() {
+                    true => nevra.to_string(),
+                    false => format!("{nevra} (signed by {})", by.join(", ")),
+                });
                 continue;
             }
         };

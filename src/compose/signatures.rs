@@ -1,6 +1,6 @@
 //! Signing at resolve and compose time, and the check of what a lock has.
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use super::error::ComposeError;
@@ -8,12 +8,11 @@ use super::execute::{Executed, Session};
 use super::harvest;
 use super::inputs::RecipeFiles;
 use super::lower::{Demand, Lowered};
-use crate::base::{Digest, SourceDate};
-use crate::lock::{Lock, SignatureKind, Signatures};
-use crate::openpgp::{Certificate, verify_detached, verify_header};
+use crate::base::{Digest, Nevra, SourceDate};
+use crate::lock::{Lock, LockError, SignatureKind, Signatures};
+use crate::openpgp::{Certificate, inspect, verify_detached, verify_header};
 use crate::recipe::{OutsidePath, Recipe, Sign};
-use crate::rpm::tags;
-use crate::sign::{self, LocalSigner, Signer};
+use crate::sign::{self, KeyError, LocalSigner, Signer};
 use crate::store::Store;
 
 /// No file that gets a detached signature is larger.
@@ -43,7 +42,15 @@ pub(super) fn open(
             LocalSigner::open(&locate(key)?, passphrase.as_ref().map(|phrase| phrase.as_slice()))?
         }
     };
-    refuse_demonstration(recipe, signer.certificate())?;
+    let certificate = signer.certificate();
+    refuse_demonstration(recipe, certificate)?;
+    if let Ok(Some(expires)) = certificate.expiry()
+        && expires <= source_date.seconds()
+        && let Ok(expires) = SourceDate::from_seconds(expires)
+    {
+        let fingerprint = certificate.fingerprint().to_string();
+        return Err(ComposeError::Expired { fingerprint, expires, when: source_date });
+    }
     Ok(Some(signer))
 }
 
@@ -58,21 +65,37 @@ pub(super) fn refuse_demonstration(recipe: &Recipe, certificate: &Certificate) -
     Ok(())
 }
 
-/// Makes the demanded signatures over these bytes' objects and adds them to the table.
+/// Opens the recipe's signing key where it is at hand; none where its file is not on this machine.
+pub(super) fn at_hand(
+    recipe: &Recipe,
+    source_date: SourceDate,
+    home: Option<&Path>,
+) -> Result<Option<LocalSigner>, ComposeError> {
+    match open(recipe, source_date, home) {
+        Err(ComposeError::Key(KeyError::File { source, .. })) if source.kind() == ErrorKind::NotFound => {
+            Ok(None)
+        }
+        opened => opened,
+    }
+}
+
+/// Makes the demanded signatures and adds them to the table. `data` gives the bytes that each covers: one
+/// after the other, since those of a whole distribution do not fit into memory.
 pub(super) fn make(
     session: &Session<'_>,
     signer: &LocalSigner,
-    demands: &[(Demand, Vec<u8>)],
+    demands: &[Demand],
+    data: impl Fn(&Demand) -> Result<Vec<u8>, ComposeError>,
     created: SourceDate,
     table: &mut Signatures,
 ) -> Result<(), ComposeError> {
     let fingerprint = signer.certificate().fingerprint().to_string();
-    for (demand, data) in demands {
+    for demand in demands {
         if demand.fingerprint != fingerprint {
             return Err(ComposeError::OtherKey { wanted: demand.fingerprint.clone(), found: fingerprint });
         }
         let packet = signer
-            .sign_detached(data, created)
+            .sign_detached(&data(demand)?, created)
             .map_err(|source| ComposeError::Sign { what: demand.what.clone(), source })?;
         table.add(demand.kind, demand.digest, &fingerprint, packet);
     }
@@ -82,28 +105,23 @@ pub(super) fn make(
     Ok(())
 }
 
-/// The bytes that header signatures of these demands cover, read from the unsigned packages.
+/// The bytes that a header signature covers, read from the unsigned package.
 pub(super) fn header_bytes(
     store: &Store,
     lowered: &Lowered,
-    lock: &Lock,
     done: &Executed,
-) -> Result<Vec<(Demand, Vec<u8>)>, ComposeError> {
-    let mut found = Vec::new();
-    for demand in &lowered.demands {
-        let package = lock.packages.0.iter().find(|(nevra, _)| nevra.to_string() == demand.what);
-        let input = package.and_then(|(nevra, _)| lowered.unsigned.get(nevra));
-        let Some(digest) = input.and_then(|input| done.file(input)) else {
-            return Err(ComposeError::NoOutput {
-                step: demand.what.clone(),
-                path: "the unsigned package".into(),
-            });
-        };
-        let bytes = harvest::headers(store, &digest, &demand.what)?.main.bytes().to_vec();
-        pinned(&demand.what, &bytes, demand.digest)?;
-        found.push((demand.clone(), bytes));
-    }
-    Ok(found)
+    demand: &Demand,
+) -> Result<Vec<u8>, ComposeError> {
+    let input = demand.what.parse::<Nevra>().ok().and_then(|nevra| lowered.unsigned.get(&nevra));
+    let Some(digest) = input.and_then(|input| done.file(input)) else {
+        return Err(ComposeError::NoOutput {
+            step: demand.what.clone(),
+            path: "the unsigned package".into(),
+        });
+    };
+    let bytes = harvest::headers(store, &digest, &demand.what)?.main.bytes().to_vec();
+    pinned(&demand.what, &bytes, demand.digest)?;
+    Ok(bytes)
 }
 
 fn pinned(what: &str, bytes: &[u8], wanted: Digest) -> Result<(), ComposeError> {
@@ -142,9 +160,8 @@ pub(super) fn check(
         let headers = harvest::headers(store, &digest, &nevra.to_string())?;
         for fingerprint in &package.keys {
             let packet = lock.signatures.get(SignatureKind::RpmHeader, &package.header, fingerprint);
-            let certificate =
-                certificates.iter().find(|known| known.fingerprint().to_string() == *fingerprint);
-            let (Some(packet), Some(certificate)) = (packet, certificate) else { continue };
+            let Some(packet) = packet else { continue };
+            let certificate = certificate(&certificates, fingerprint)?;
             verify_header(certificate, packet, headers.main.bytes(), None)
                 .map_err(|source| ComposeError::BadSignature { what: nevra.to_string(), source })?;
         }
@@ -160,12 +177,20 @@ pub(super) fn check_detached(
     data: &[u8],
 ) -> Result<(), ComposeError> {
     let certificates = certificates(lock)?;
-    match certificates.iter().find(|known| known.fingerprint().to_string() == demand.fingerprint) {
-        Some(certificate) => verify_detached(certificate, packet, data, None)
-            .map(drop)
-            .map_err(|source| ComposeError::BadSignature { what: demand.what.clone(), source }),
-        None => Ok(()),
-    }
+    verify_detached(certificate(&certificates, &demand.fingerprint)?, packet, data, None)
+        .map(drop)
+        .map_err(|source| ComposeError::BadSignature { what: demand.what.clone(), source })
+}
+
+/// The certificate of a key that the lock demands signatures by. A signature that nothing can check must
+/// not pass for a good one.
+fn certificate<'a>(
+    certificates: &'a [Certificate],
+    fingerprint: &str,
+) -> Result<&'a Certificate, ComposeError> {
+    certificates.iter().find(|known| known.fingerprint().as_str() == fingerprint).ok_or_else(|| {
+        ComposeError::Lock { path: "lock.toml".into(), source: LockError::NoCertificate(fingerprint.into()) }
+    })
 }
 
 /// The certificates that lie in a lock.
@@ -179,9 +204,19 @@ pub(super) fn certificates(lock: &Lock) -> Result<Vec<Certificate>, ComposeError
     Ok(found)
 }
 
-/// The certificates of the keys that a source accepts, from `keys/` beside the recipe or one folder up.
+/// A key that a source accepts.
+#[derive(Clone, Debug)]
+pub(super) struct Accepted {
+    /// The certificate that it belongs to.
+    pub certificate: Certificate,
+    /// As the recipe names it: the primary key, for which every key of the certificate may have signed, or
+    /// one subkey.
+    named: String,
+}
+
+/// The keys that a source accepts, with their certificates from `keys/` beside the recipe or one folder up.
 #[allow(clippy::disallowed_methods, reason = "a key is found by its fingerprint, whatever the order")]
-pub(super) fn accepted(files: &RecipeFiles, source: usize) -> Result<Vec<Certificate>, ComposeError> {
+pub(super) fn accepted(files: &RecipeFiles, source: usize) -> Result<Vec<Accepted>, ComposeError> {
     let Some(source) = files.recipe.sources.get(source) else { return Ok(Vec::new()) };
     let folders = [files.folder.join("keys"), files.folder.join("../keys")];
     let mut known = Vec::new();
@@ -201,28 +236,45 @@ pub(super) fn accepted(files: &RecipeFiles, source: usize) -> Result<Vec<Certifi
     }
     let mut accepted = Vec::new();
     for fingerprint in &source.keys {
-        let found = known.iter().find(|known| known.fingerprint().to_string() == fingerprint.as_str());
+        let has = |known: &&Certificate| {
+            known.key_fingerprints().iter().any(|key| key.as_str() == fingerprint.as_str())
+        };
+        let found = known.iter().find(has);
         let found = found.ok_or_else(|| ComposeError::NoCertificate {
             folder: folders[0].clone(),
             fingerprint: fingerprint.to_string(),
         })?;
         refuse_demonstration(&files.recipe, found)?;
-        accepted.push(found.clone());
+        accepted.push(Accepted { certificate: found.clone(), named: fingerprint.to_string() });
     }
     Ok(accepted)
 }
 
-/// The accepted key that signed a package's header, if one did.
+/// Who signed a package's header, as its signatures say; nothing of it is verified.
+pub(super) fn signers(headers: &crate::rpm::Headers) -> Vec<String> {
+    let packets = crate::rpm::signature::packets(&headers.signature).unwrap_or_default();
+    let infos = packets.iter().flat_map(|(_, packet)| inspect(packet).unwrap_or_default());
+    let names = infos.map(|info| {
+        let name = info.issuer.map(|fingerprint| fingerprint.to_string());
+        name.or(info.issuer_ids.into_iter().next()).unwrap_or_else(|| "an unnamed key".into())
+    });
+    names.collect()
+}
+
+/// The certificate of the accepted key that signed a package's header, if one did; of several the first in
+/// the order of the recipe. Header signatures stand under RSAHEADER or DSAHEADER, since rpm 6 under OPENPGP.
 pub(super) fn signed_by<'a>(
     headers: &crate::rpm::Headers,
-    accepted: &'a [Certificate],
-) -> Result<Option<&'a Certificate>, ComposeError> {
-    for tag in [tags::SIG_RSA, tags::SIG_DSA] {
-        let Ok(Some(packet)) = headers.signature.binary(tag) else { continue };
-        let good = |key: &&Certificate| verify_header(key, packet, headers.main.bytes(), None).is_ok();
-        if let Some(key) = accepted.iter().find(good) {
-            return Ok(Some(key));
-        }
-    }
-    Ok(None)
+    accepted: &'a [Accepted],
+) -> Option<&'a Certificate> {
+    // What cannot be read proves nothing.
+    let packets = crate::rpm::signature::packets(&headers.signature).unwrap_or_default();
+    let signed = |key: &&Accepted| {
+        packets.iter().any(|(_, packet)| {
+            verify_header(&key.certificate, packet, headers.main.bytes(), None).is_ok_and(|verified| {
+                [&verified.certificate, &verified.key].iter().any(|by| by.as_str() == key.named)
+            })
+        })
+    };
+    accepted.iter().find(signed).map(|key| &key.certificate)
 }

@@ -170,9 +170,18 @@ impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.url.as_str() {
             "" => self.reason.fmt(f),
-            url => write!(f, "{url}: {}", self.reason),
+            url => write!(f, "{}: {}", without_secrets(url), self.reason),
         }
     }
+}
+
+/// An address without user and password: apt sources may have them, and messages end up in logs.
+fn without_secrets(url: &str) -> String {
+    let parts = url.split_once("://").and_then(|(scheme, rest)| {
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        Some((scheme, authority.rsplit_once('@')?.1, path))
+    });
+    parts.map_or_else(|| url.to_owned(), |(scheme, host, path)| format!("{scheme}://{host}{path}"))
 }
 
 /// An error and its causes in one line; causes that repeat what was said are left out.
@@ -209,4 +218,22 @@ fn lines(failed: &[Failed]) -> String {
         text.push_str(&attempts.join("; "));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_hold_no_secrets() {
+        for (url, shown) in [
+            ("https://gander:s3cret@mirror.example.org/a/b", "https://mirror.example.org/a/b"),
+            ("https://a:b@c@mirror.example.org", "https://mirror.example.org"),
+            ("http://mirror.example.org/a@b", "http://mirror.example.org/a@b"),
+            ("nonsense", "nonsense"),
+        ] {
+            let attempt = Attempt { url: url.into(), reason: Reason::Offline };
+            assert_eq!(attempt.to_string(), format!("{shown}: the network is not used"));
+        }
+    }
 }

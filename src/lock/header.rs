@@ -26,6 +26,9 @@ pub struct Header {
     /// The universe as it lies among the objects; none where it is too large for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub universe_object: Option<Digest>,
+    /// The universe as it lies in the store, where it is too large for the lock's objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub universe_stored: Option<Digest>,
     /// Lists of Debian packages that builds have as sources, objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub debian: Vec<Digest>,

@@ -43,6 +43,14 @@ pub enum LockError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A file is missing or no text.
+    #[error("its file '{file}' is {problem}")]
+    File {
+        /// The file of the folder.
+        file: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// `lock.toml` is malformed.
     #[error("'lock.toml' is not a lock's header: {0}")]
     Header(String),
@@ -61,6 +69,9 @@ pub enum LockError {
     /// An object that the lock names is not in its folder.
     #[error("the lock names object {0}, which is not in its 'objects' folder")]
     MissingObject(Digest),
+    /// Signatures by a key are demanded, and nothing here could check them.
+    #[error("the lock wants signatures by key {0}, but holds no certificate of it")]
+    NoCertificate(String),
 }
 
 /// A whole lock.
@@ -82,16 +93,9 @@ impl Lock {
     /// Parses the files of a folder, given by their names; objects by `objects/HEX`.
     pub fn parse(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, LockError> {
         let text = |file: &'static str| -> Result<&str, LockError> {
-            let bytes = files.get(file).ok_or_else(|| LockError::Line {
-                file,
-                line: 0,
-                problem: "the file is missing".into(),
-            })?;
-            std::str::from_utf8(bytes).map_err(|_| LockError::Line {
-                file,
-                line: 0,
-                problem: "the file is not UTF-8".into(),
-            })
+            let unusable = |problem| LockError::File { file, problem };
+            let bytes = files.get(file).ok_or(unusable("missing"))?;
+            std::str::from_utf8(bytes).map_err(|_| unusable("not UTF-8 text"))
         };
         let header = Header::parse(text("lock.toml")?)?;
         let packages = text("packages")?;

@@ -24,6 +24,10 @@ use super::tags;
 use crate::base::nevra::NevraError;
 use crate::base::{Evr, Nevra};
 
+/// More than the paths of any package have together: those of the largest, debugging sources of a browser,
+/// have some 50 MB.
+const MOST_PATH_BYTES: usize = 256 << 20;
+
 /// Bytes of the lead.
 pub const LEAD: usize = 96;
 
@@ -59,6 +63,9 @@ pub enum PackageError {
     /// A path of it could leave the place where it is to be put.
     #[error("the package has the path '{0}', which is refused (it must be absolute, without '..')")]
     Path(String),
+    /// Its paths take more memory than those of any real package.
+    #[error("the package's paths have more than {} MiB together", MOST_PATH_BYTES >> 20)]
+    TooManyPaths,
     /// A list has another length than the one that it belongs to.
     #[error("the package's list of {what} has {found} entries instead of {wanted}")]
     Length {
@@ -481,14 +488,18 @@ fn paths(main: &Header, is_source: bool) -> Result<Vec<String>, PackageError> {
                 wanted: names.len(),
             });
         }
-        // Together they may be far longer than the header: a long folder name stands once for many
-        // files. Refusing paths beyond PATH_MAX bounds that to 4 KiB a file, and files to 2^28/5.
+        // Together they may be far longer than the header: a long folder name stands once for many files.
         let mut paths = Vec::new();
+        let mut total = 0;
         for (name, index) in names.zip(indexes) {
             let folder = usize::try_from(index).ok().and_then(|index| folders.get(index));
             let folder = folder.ok_or(PackageError::Missing("directory that a directory index names"))?;
             if name.contains('/') || folder.len() + name.len() > 4095 {
                 return Err(PackageError::Path(escaped(&format!("{folder}{name}"))));
+            }
+            total += folder.len() + name.len();
+            if total > MOST_PATH_BYTES {
+                return Err(PackageError::TooManyPaths);
             }
             paths.push(format!("{folder}{name}"));
         }

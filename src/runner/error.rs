@@ -59,6 +59,8 @@ pub enum RunError {
         label: String,
         /// The error.
         message: String,
+        /// The number of the system's error among its causes, such as that of a full disk.
+        errno: Option<i32>,
         /// What caused it.
         source: Option<Cause>,
     },

@@ -136,10 +136,10 @@ impl Job<'_> {
             Ok(Report::Exited(code)) => Ok(Done::Ended(Ended::Exited(code))),
             Ok(Report::Signalled(signal)) => Ok(Done::Ended(Ended::Signalled(signal))),
             Ok(Report::Captured(tree)) => Ok(Done::Captured(tree)),
-            Ok(Report::Native(messages)) => {
-                let mut messages = messages.into_iter();
-                let message = messages.next().unwrap_or_default();
-                Err(RunError::Native { label: label(), message, source: Cause::chain(messages) })
+            Ok(Report::Native { causes, errno }) => {
+                let mut causes = causes.into_iter();
+                let message = causes.next().unwrap_or_default();
+                Err(RunError::Native { label: label(), message, errno, source: Cause::chain(causes) })
             }
             Ok(Report::Failed { stage, doing, errno }) => {
                 let source = io::Error::from_raw_os_error(errno);

@@ -98,11 +98,7 @@ fn outer(socket: &UnixStream, native: Native<'_>) -> io::Result<ExitCode> {
         Task::Errand(errand) => {
             become_root().at(Stage::Namespaces, "become root of the map").and_then(|()| {
                 within::run(&errand)
-                    .map_err(|error| causes(&*error))
-                    .map_or_else(
-                        |causes| send(socket, &Report::Native(causes)),
-                        |report| send(socket, &report),
-                    )
+                    .map_or_else(|error| send(socket, &failure(&*error)), |report| send(socket, &report))
                     .at(Stage::Execute, "answer")
             })
         }
@@ -288,8 +284,7 @@ fn step(
             match native(kind, &io) {
                 Ok(()) => std::process::exit(0),
                 Err(error) => {
-                    send(socket, &Report::Native(causes(&*error)))
-                        .at(Stage::Execute, "report the step's error")?;
+                    send(socket, &failure(&*error)).at(Stage::Execute, "report the step's error")?;
                     std::process::exit(1)
                 }
             }
@@ -301,15 +296,15 @@ fn libc_error(errno: i32) -> io::Error {
     io::Error::from_raw_os_error(errno)
 }
 
-/// An error and what caused it, in order.
-fn causes(error: &dyn Error) -> Vec<String> {
-    let mut causes = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
+/// An error and what caused it, as a report.
+fn failure(error: &(dyn Error + 'static)) -> Report {
+    let (mut causes, mut errno, mut next) = (Vec::new(), None, Some(error));
+    while let Some(error) = next {
+        causes.push(error.to_string());
+        errno = errno.or_else(|| error.downcast_ref::<io::Error>()?.raw_os_error());
+        next = error.source();
     }
-    causes
+    Report::Native { causes, errno }
 }
 
 /// Gives up every right that the step does not need.
@@ -355,4 +350,22 @@ fn receive_fd(socket: &UnixStream) -> io::Result<OwnedFd> {
         _ => None,
     });
     fds.next().ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_tells_what_the_system_said() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the file cannot be written")]
+        struct Outer(#[source] io::Error);
+        for (source, wanted) in
+            [(libc_error(libc::ENOSPC), Some(libc::ENOSPC)), (io::Error::other("x"), None)]
+        {
+            let Report::Native { causes, errno } = failure(&Outer(source)) else { panic!("no failure") };
+            assert_eq!((causes.len(), causes[0].as_str(), errno), (2, "the file cannot be written", wanted));
+        }
+    }
 }

@@ -92,8 +92,9 @@ pub(super) enum Report {
     Entered,
     /// It could not be set up.
     Failed { stage: Stage, doing: String, errno: i32 },
-    /// The native step or the errand failed: its error and what caused that, in order.
-    Native(Vec<String>),
+    /// The native step or the errand failed: its error and what caused that, in order, and the number of the
+    /// system's error if one is among the causes.
+    Native { causes: Vec<String>, errno: Option<i32> },
     /// The tree that was taken in.
     Captured(Digest),
     /// The program (or the process of the native step) ended.

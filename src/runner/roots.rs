@@ -1,7 +1,7 @@
 //! Roots of images, laid out once and kept in the store's folder of images.
 //!
 //! A root is named `DIGEST-MAP`: the digest of the image's manifest and the tag of the id map that its owners
-//! were written through. It appears by rename, so what is there is whole.
+//! were written through. It appears by rename when it is on the disk, so what is there is whole.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -35,6 +35,9 @@ pub(super) fn root(
     let scratch = store.scratch("image").map_err(|error| failed(error.into()))?;
     let fresh = scratch.path().join("root");
     lay_out(&fresh)?;
+    // Nothing checks a root again: after a loss of power its files must not be found empty.
+    let synced = File::open(&folder).and_then(|folder| Ok(rustix::fs::syncfs(folder)?));
+    synced.map_err(host(format!("write the root of the image {image} to the disk")))?;
     fs::rename(&fresh, &path).map_err(|error| failed(error.into()))?;
     Ok(path)
 }

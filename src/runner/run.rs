@@ -108,7 +108,8 @@ impl Runner {
             Arc::new(|store, image, dest, map| Ok(crate::oci::lay_out(store, image, dest, map)?));
         let runner = Self { store: store.clone(), gander, ids, map, lay_out, cpus: Cpus::new() };
         for path in store.leftovers() {
-            runner.remove(path)?;
+            // One that belongs to another user's map waits for that user; it is in nobody's way.
+            runner.remove(path).ok();
         }
         Ok(runner)
     }
@@ -128,7 +129,11 @@ impl Runner {
     pub fn run(&self, action: &Action, options: &RunOptions) -> Result<Outcome, RunError> {
         let start = Instant::now();
         let step = &action.step;
-        let label = format!("{} {}", step.kind, step.label).trim_end().to_owned();
+        // Some labels say of what kind they are.
+        let label = match step.label.starts_with(&step.kind) {
+            true => step.label.clone(),
+            false => format!("{} {}", step.kind, step.label).trim_end().to_owned(),
+        };
         let in_store = |doing: &str| {
             let (label, doing) = (label.clone(), doing.to_owned());
             move |source: StoreError| RunError::Store { label, doing, source }
@@ -190,8 +195,10 @@ impl Runner {
             Ok(()) => self.capture(&stage.output, step.source_date, &label),
             Err(error) => Err(self.keep_log(error, &action.key(), &stage.log)),
         };
-        self.clear(scratch)?;
+        let cleared = self.clear(scratch);
+        // What went wrong first says more than what cleaning up met after it.
         let tree = captured?;
+        cleared?;
         let digest = self.store.put_tree(&tree).map_err(in_store("keep the output"))?;
         self.store.record_action(&action.key(), &digest).map_err(in_store("record the result"))?;
         Ok(Outcome { tree: digest, elapsed: start.elapsed(), log: options.log.clone() })
@@ -240,9 +247,9 @@ impl Runner {
             }
             _ => Ok(()),
         };
-        self.clear(scratch)?;
-        taken?;
-        ended
+        let cleared = self.clear(scratch);
+        let ended = ended?;
+        taken.and(cleared).map(|()| ended)
     }
 
     fn capture(&self, output: &Path, clamp: SourceDate, label: &str) -> Result<Tree, RunError> {

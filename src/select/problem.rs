@@ -127,8 +127,12 @@ impl fmt::Display for Problem {
 #[derive(Debug, thiserror::Error)]
 pub enum SelectError {
     /// The request, the comps file or the packages do not fit together. Retrying cannot help.
-    #[error("the selection has {} problems:\n  {}", .0.len(), .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+    #[error("the selection has {}:\n  {}", count(.0.len()), .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
     Problems(Vec<Problem>),
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "a problem".into() } else { format!("{problems} problems") }
 }
 
 /// The known name that a mistyped one may mean.

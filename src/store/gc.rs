@@ -1,7 +1,7 @@
 //! Garbage collection: what no root needs goes away.
 //!
 //! Marked are the digests of all roots; a tree among them marks its files. An action stays when its output
-//! tree is marked, an image root when the digest in its name is.
+//! tree is marked, an image root when the digest in its name is. Partial downloads and logs of failures go.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{At as _, StoreError};
 use super::objects::place;
-use super::{Store, remove_tree, walk};
+use super::{PASSING, Store, remove_tree, walk};
 use crate::base::Digest;
 
 /// How garbage is collected.
@@ -88,6 +88,14 @@ impl Store {
             }
         }
         self.collect_images(&marked, dry_run, &mut report)?;
+        if !dry_run {
+            for name in PASSING {
+                let path = self.folder(name);
+                if remove_tree(&path).is_err() {
+                    report.stuck.push(path);
+                }
+            }
+        }
         Ok(report)
     }
 

@@ -11,6 +11,10 @@
 //! | `roots/NAME` | digests that garbage collection keeps, with all that they need; text that checks itself |
 //! | `images/HEX…` | laid-out image roots, each named by the digits of its image manifest; made by the runner |
 //! | `tmp/…` | scratch folders, each locked by the process that owns it |
+//! | `partial/HEX` | downloads under way, resumed by the next run; made by `fetch/` |
+//! | `logs/HEX.log` | logs of steps that failed, by action key; made by the runner |
+//!
+//! Garbage collection empties the last two.
 //!
 //! # Rules
 //!
@@ -65,6 +69,8 @@ use error::At as _;
 
 const VERSION: u32 = 1;
 const FOLDERS: [&str; 5] = ["objects", "actions", "roots", "images", "tmp"];
+/// Folders that others make in a store when they need them, and that nothing depends on.
+const PASSING: [&str; 2] = ["partial", "logs"];
 
 /// An open store. Clones are cheap and share one lock, which is held while any of them lives.
 #[derive(Clone, Debug)]
@@ -173,7 +179,10 @@ fn begin(root: &Path, version: &Path) -> Result<(), StoreError> {
     let mut foreign = walk::names(root).at("cannot list the folder of the store", root)?;
     foreign.retain(|name| {
         let name = name.to_string_lossy();
-        !(FOLDERS.contains(&&*name) || name == "lock" || name.starts_with("version"))
+        !(FOLDERS.contains(&&*name)
+            || PASSING.contains(&&*name)
+            || name == "lock"
+            || name.starts_with("version"))
     });
     if !foreign.is_empty() {
         return Err(StoreError::NotAStore { root: root.into() });

@@ -47,6 +47,7 @@ impl Scratch {
                 Err(Errno::EXIST) => continue,
                 made => made.at("cannot make the folder", &path)?,
             }
+            forget_access_lists(&path);
             let lock = open_folder(&path).at("cannot open", &path)?;
             lock.lock().at("cannot lock", &path)?;
             return Ok(Self { path, _lock: lock });
@@ -63,6 +64,14 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // What cannot be removed now is removed, or reported, when the store is opened the next time.
         remove_tree(&self.path).ok();
+    }
+}
+
+/// Access lists that the folder above hands down would become part of every tree that is taken in from here.
+fn forget_access_lists(path: &Path) {
+    for name in ["system.posix_acl_default", "system.posix_acl_access"] {
+        // Mostly there is none, and many file systems know none.
+        rustix::fs::removexattr(path, name).ok();
     }
 }
 

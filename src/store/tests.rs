@@ -465,6 +465,32 @@ fn what_a_killed_process_left_is_removed() {
 }
 
 #[test]
+fn access_lists_of_the_host_reach_no_tree() {
+    let (_top, store) = store();
+    // Version 2; tag, permissions and id of: owner, user 12345, group, mask, others.
+    let mut list = vec![2, 0, 0, 0];
+    for (tag, permissions, id) in
+        [(1_u16, 7_u16, u32::MAX), (2, 7, 12_345), (4, 5, u32::MAX), (16, 7, u32::MAX), (32, 5, u32::MAX)]
+    {
+        list.extend(tag.to_le_bytes());
+        list.extend(permissions.to_le_bytes());
+        list.extend(id.to_le_bytes());
+    }
+    let tmp = store.root().join("tmp");
+    let none = rustix::fs::XattrFlags::empty();
+    if rustix::fs::setxattr(&tmp, "system.posix_acl_default", &list, none).is_err() {
+        eprintln!("SKIPPED: this file system has no access lists");
+        return;
+    }
+    let scratch = store.scratch("acl").unwrap();
+    let out = scratch.path().join("out");
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("file"), "x").unwrap();
+    let tree = capture(&store, &out, &own(), date()).unwrap();
+    assert!(tree.entries().values().all(|entry| entry.xattrs.is_empty()), "{tree:?}");
+}
+
+#[test]
 fn a_store_of_another_kind_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("new/store");

@@ -14,6 +14,8 @@ use tempfile::TempDir;
 
 use super::base::{Base, builder_lock};
 
+const LETTERS: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
 /// No attack waits longer for anything.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -111,20 +113,33 @@ impl Bench {
             self.gander().args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        std::thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         Running { child, lines }
     }
 
-    /// What gander said, with the names of this run's folders taken out.
-    pub fn plain(&self, text: &str) -> String {
+    /// The error that gander reports, with what differs from run to run taken out.
+    pub fn error(&self, ran: &Ran) -> String {
+        let text = ran.stderr.find("error:").map_or("", |place| &ran.stderr[place..]);
         let mut text = text.replace(self.folder.path().to_str().unwrap(), "BENCH");
-        for (start, end, name) in [("/var/tmp/gander-attack-key-", "/", "KEYS/"), ("127.0.0.1:", "/", "MIRROR/")] {
-            while let Some(place) = text.find(start) {
-                let length = text[place + start.len()..].find(end).unwrap();
-                text.replace_range(place..place + start.len() + length + end.len(), name);
+        for (start, good, name) in [
+            ("sha256:", "0123456789abcdef", "sha256:DIGEST"),
+            ("error: key ", "0123456789ABCDEF", "error: key FINGERPRINT"),
+            ("127.0.0.1:", "0123456789", "MIRROR"),
+            ("rpm-tmp.", LETTERS, "rpm-tmp.NAME"),
+            ("/var/tmp/gander-attack-key-", "0123456789/key", "KEYFILE"),
+            ("store/tmp/run-", "0123456789-", "store/tmp/run-NUMBER-"),
+            ("store/logs/", "0123456789abcdef", "store/logs/KEY"),
+        ] {
+            let mut done = String::new();
+            while let Some((before, after)) = text.split_once(start) {
+                done = done + before + name;
+                text = after.trim_start_matches(|char| good.contains(char)).to_owned();
             }
+            text = done + &text;
         }
-        text
+        format!("{text}exit {}\n", ran.code.map_or("by a signal".into(), |code| code.to_string()))
     }
 
     /// Fails unless the store is clean: verified, nothing in the scratch folder, no process still at work in it.
@@ -133,7 +148,8 @@ impl Bench {
         let verified = self.run(["store", "verify"]);
         assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
         assert_eq!(names(&self.path("store/tmp")), [""; 0], "left in the store's tmp");
-        let left: Vec<_> = names(self.folder.path()).into_iter().filter(|name| name.starts_with('.')).collect();
+        let left: Vec<_> =
+            names(self.folder.path()).into_iter().filter(|name| name.starts_with('.')).collect();
         assert_eq!(left, [""; 0], "left beside recipe and output");
         assert_eq!(self.strays(), [""; 0], "still running");
     }

@@ -14,5 +14,4 @@ mod inputs;
 mod kills;
 mod mirror;
 mod programs;
-mod recipes;
 mod snapshot;

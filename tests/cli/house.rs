@@ -20,7 +20,9 @@ fn files(folder: &str) -> Vec<PathBuf> {
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
             let entry = entry.unwrap();
-            let made = [".git", "target", "out", "__pycache__"].iter().any(|made| entry.file_name() == *made);
+            let made = [".git", "target", "out", "again", "__pycache__"]
+                .iter()
+                .any(|made| entry.file_name() == *made);
             match entry.file_type().unwrap() {
                 _ if made => {}
                 kind if kind.is_dir() => open.push(entry.path()),
@@ -263,4 +265,25 @@ fn the_dependencies_stay_few() {
     println!("{count} dependencies");
     assert!(count > 20, "{tree}");
     assert!(count <= DEPENDENCIES, "{count} dependencies, at most {DEPENDENCIES} are agreed");
+}
+
+#[test]
+fn every_dependency_says_why_it_is_there() {
+    let manifest = fs::read_to_string(package_root().join("Cargo.toml")).unwrap();
+    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let used: BTreeSet<&str> = section.lines().filter_map(|line| Some(line.split_once(" =")?.0)).collect();
+    let page = fs::read_to_string(package_root().join("docs/dependencies.md")).unwrap();
+    let named: BTreeSet<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split(" | ").next())
+        .flat_map(|crates| crates.split(", "))
+        .map(|name| name.trim_matches('`'))
+        .collect();
+    assert_eq!(named, used, "docs/dependencies.md and Cargo.toml differ");
+
+    // One that no source mentions is to be dropped.
+    let text: String = sources("src").map(|(_, text)| code(&text)).collect();
+    let idle: Vec<_> =
+        used.iter().filter(|name| !text.contains(&format!("{}::", name.replace('-', "_")))).collect();
+    assert!(idle.is_empty(), "no source uses {idle:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::bench::Bench;
+use super::bench::{Bench, run};
 use super::snapshot::assert_snapshot;
 
 /// The command itself and all below it, each as the words after `gander`.
@@ -49,7 +49,12 @@ fn usage_errors_exit_with_2_and_name_what_was_meant() {
     bench.run(["--no-such-option"]).exits(2).says("--no-such-option");
     bench.run(["compos"]).exits(2).says("compose");
     bench.run::<&str>([]).exits(2).says("Usage:");
-    bench.run(["compose", "--quiet", "--verbose"]).exits(2).says("cannot be used with");
+    bench.run(["compose", "x.toml", "--quiet", "--verbose"]).exits(2).says("cannot be used with");
+    bench.run(["compose"]).exits(2).says("<RECIPE>");
+    bench.run(["compose", "x.toml", "--jobs", "0"]).exits(2).says("--jobs");
+    bench.run(["plan", "x.toml", "--format", "xml"]).exits(2).says("possible values: text, json, dot");
+    bench.run(["image", "pull", "example.org/image:tag"]).exits(2);
+    bench.run(["run", "no-image", "--", "true"]).exits(2).says("no-image");
 }
 
 #[test]
@@ -71,8 +76,17 @@ fn every_command_has_a_man_page_and_is_completed() {
             std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(text.contains(".SH SYNOPSIS"), "{}", path.display());
     }
-    let completions = bench.run(["completions", "bash"]).exits(0).stdout;
-    for name in commands(&bench).iter().filter_map(|command| command.first()) {
-        assert!(completions.contains(name.as_str()), "no completion for {name}");
+    let names: Vec<_> = commands(&bench).into_iter().filter_map(|mut command| command.pop()).collect();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = bench.run(["completions", shell]).exits(0).stdout;
+        for name in &names {
+            assert!(script.contains(name.as_str()), "no completion of {name} for {shell}");
+        }
+        // The shell itself has the last word, where it is there.
+        let path = bench.write(&format!("completions.{shell}"), &script);
+        let mut check = std::process::Command::new(shell);
+        if check.arg("-n").arg(path).stdin(std::process::Stdio::null()).output().is_ok() {
+            run(&mut check).exits(0);
+        }
     }
 }

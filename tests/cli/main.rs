@@ -13,4 +13,7 @@
 mod bench;
 mod house;
 mod interface;
+mod key;
+mod plan;
 mod snapshot;
+mod store;

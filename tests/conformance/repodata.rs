@@ -34,7 +34,7 @@ for key in md.keys():
 
 /// The interpreter that has createrepo_c's bindings: Debian's, or that of a virtual environment.
 fn python() -> PathBuf {
-    std::env::var_os("GANDER_PYTHON").map_or_else(|| "/usr/bin/python3".into(), PathBuf::from)
+    std::env::var_os("GANDER_PEER_PYTHON").map_or_else(|| "/usr/bin/python3".into(), PathBuf::from)
 }
 
 fn read(repository: &Path) -> BTreeMap<String, Value> {

@@ -42,7 +42,8 @@ impl Folder {
             let full = root.join(&path);
             let found = fs::symlink_metadata(&full).unwrap_or_else(|error| panic!("{full:?}: {error}"));
             let (kind, content) = if found.is_dir() {
-                open.extend(fs::read_dir(&full).unwrap().map(|entry| path.join(entry.unwrap().file_name())));
+                let above = if path == Path::new(".") { Path::new("") } else { &path };
+                open.extend(fs::read_dir(&full).unwrap().map(|entry| above.join(entry.unwrap().file_name())));
                 ("folder", String::new())
             } else if found.is_symlink() {
                 ("link", fs::read_link(&full).unwrap().display().to_string())

@@ -52,8 +52,8 @@ fn a_changed_spec_runs_what_it_feeds() {
         [
             "attach hostname-3.23+nmu1-1.gos1.src.rpm",
             "attach hostname-3.23+nmu1-1.gos1.x86_64.rpm",
-            "detached repomd.xml.asc",
-            "detached repomd.xml.asc",
+            "attach repomd.xml.asc",
+            "attach repomd.xml.asc",
             "repodata BaseOS/source",
             "repodata BaseOS/x86_64",
             "rpmbuild hostname.spec for x86_64",
@@ -68,11 +68,11 @@ fn a_changed_spec_runs_what_it_feeds() {
     assert_eq!(
         steps,
         [
+            "attach repomd.xml.asc",
+            "attach repomd.xml.asc",
             "attach zlib-1.2.13.dfsg-1.gos1.src.rpm",
             "attach zlib-1.2.13.dfsg-1.gos1.x86_64.rpm",
             "attach zlib-devel-1.2.13.dfsg-1.gos1.x86_64.rpm",
-            "detached repomd.xml.asc",
-            "detached repomd.xml.asc",
             "repodata BaseOS/source",
             "repodata BaseOS/x86_64",
             "rpmbuild zlib.spec for i686",
@@ -88,5 +88,16 @@ fn a_changed_spec_runs_what_it_feeds() {
             .unwrap();
     }
     assert_eq!(after(&place, &first.place), [""; 0]);
-    Folder::read(&first.place.output()).assert_same(&Folder::read(&place.output()));
+    let wanted = Folder::read(&first.place.output());
+    wanted.assert_same(&Folder::read(&place.output()));
+
+    // What became of the output is put right, also where only the bytes tell.
+    let file = place.source().join("repodata/repomd.xml.asc");
+    let time = fs::metadata(&file).unwrap().modified().unwrap();
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    fs::File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
+    assert_eq!(after(&place, &first.place), [""; 0]);
+    wanted.assert_same(&Folder::read(&place.output()));
 }

@@ -17,7 +17,7 @@ fn the_committed_lock_composes_without_a_key() {
     let before = Folder::read(&place.lock());
     let compose = |mirror| {
         let mut command = place.gander(mirror);
-        command.args(["--jobs", "1"]).args(place.compose()).arg("--locked");
+        command.args(place.compose()).args(["--locked", "--jobs", "1"]);
         run(command.env_remove("HOME").env_remove("XDG_CACHE_HOME"))
     };
     let began = std::time::Instant::now();

@@ -20,10 +20,13 @@ use super::world::{Place, first, have, run, say, scratch, skip};
 const JUDGE: &str = r#"
 import rpm, sys
 from multilib import multilib
+class Provide:
+    def __init__(self, name): self.name = name
+    def __str__(self): return self.name
 class Package:
     def __init__(self, header):
         self.name, self.arch = header["name"], header["arch"]
-        self.provides, self.files = header["providename"], header["filenames"]
+        self.provides, self.files = [Provide(name) for name in header["providename"]], header["filenames"]
 transaction = rpm.TransactionSet()
 transaction.setVSFlags(-1)
 method = multilib.DevelMultilibMethod(None)

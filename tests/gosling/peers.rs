@@ -211,6 +211,25 @@ fn dnf_refuses_what_was_tampered_with() {
 }
 
 #[test]
+fn dnf_lists_both_trees() {
+    if !have("dnf_lists_both_trees", &["dnf"]) {
+        return;
+    }
+    let place = &first().place;
+    for repository in [place.binary(), place.source()] {
+        let cache = tempfile::tempdir_in(scratch()).unwrap();
+        let mut command = dnf(cache.path());
+        command.arg(format!("--repofrompath=it,file://{}", repository.display())).arg("--repo=it");
+        command.arg("--setopt=it.repo_gpgcheck=1");
+        command.arg(format!("--setopt=it.gpgkey=file://{}/RPM-GPG-KEY-Gosling", repository.display()));
+        let said = run(command.args(["repoquery", "-q", "--qf", "%{location}"])).good();
+        let listed: BTreeSet<_> =
+            said.out.lines().filter(|line| !line.is_empty()).map(|line| repository.join(line)).collect();
+        assert_eq!(listed, Folder::read(&repository).ending(".rpm").collect(), "{}", said.all());
+    }
+}
+
+#[test]
 fn nothing_is_unresolved() {
     if have("nothing_is_unresolved", &["dnf"]) {
         assert_eq!(unresolved(&first().place.binary()), BTreeSet::new());

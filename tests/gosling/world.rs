@@ -10,7 +10,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Says something that libtest does not hold back.
+/// Says something at once, also where a test ends well.
+#[allow(clippy::explicit_write, reason = "libtest holds back what the macro writes")]
 pub fn say(text: impl std::fmt::Display) {
     writeln!(std::io::stderr(), "{text}").unwrap();
 }

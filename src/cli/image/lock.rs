@@ -150,6 +150,9 @@ impl From<debian::ArchiveError> for Failure {
             {
                 failure.hint("name a mirror that has the suite with --debian-mirror URL")
             }
+            Release(_) => failure.hint(
+                "the mirror's copy is damaged or was tampered with: name another one with --debian-mirror URL",
+            ),
             _ => failure,
         }
     }
@@ -158,7 +161,14 @@ impl From<debian::ArchiveError> for Failure {
 impl From<debian::PackagesError> for Failure {
     fn from(error: debian::PackagesError) -> Self {
         match &error {
-            debian::PackagesError::Fetch(source) => Self::from_error(fetch_kind(source), &error),
+            debian::PackagesError::Fetch(source) => {
+                let failure = Self::from_error(fetch_kind(source), &error);
+                let failure = failure.hint_full_disk("the disk that the store is on");
+                match source {
+                    FetchError::Offline(_) => failure.hint("run this once without --offline"),
+                    _ => failure,
+                }
+            }
             debian::PackagesError::Gone(_) => Self::from_error(Kind::Input, &error)
                 .hint("refresh the lock with: gander image lock REQUEST.toml")
                 .hint("or name a mirror that still has them with --debian-mirror URL"),

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::super::output::Format;
 use super::super::{Failure, Global};
 use super::named;
 use crate::oci::Image;
@@ -12,17 +13,9 @@ pub struct Args {
     /// The image: its digest in the store, the lock it was built from, or the folder of a layout.
     #[arg(value_name = "IMAGE")]
     image: String,
-    /// How to print it.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    /// How the result is written to stdout.
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    /// Lines for people.
-    Text,
-    /// One JSON object.
-    Json,
 }
 
 /// Runs the command.
