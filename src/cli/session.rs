@@ -120,6 +120,7 @@ impl From<ComposeError> for Failure {
             | E::NoBuilder
             | E::Select { .. }
             | E::Occupied(_)
+            | E::SamePlace { .. }
             | E::NoName(_)
             | E::Demonstration(_)
             | E::NotText(_)
@@ -141,6 +142,7 @@ impl From<ComposeError> for Failure {
             | E::Digest(_)
             | E::Package { .. }
             | E::BrokenPackages(_)
+            | E::Conflicts(_)
             | E::NotPinned(_)
             | E::WrongDigest { .. }
             | E::Universe(_)
@@ -199,6 +201,7 @@ impl From<ComposeError> for Failure {
             E::Package { .. } | E::BrokenPackages(_) => {
                 Some("get them anew from where they come from".into())
             }
+            E::Conflicts(_) => Some("keep one of each, or give the other one a release of its own".into()),
             E::Sources(_) => Some(
                 "add them to the folder of sources, or ask for them in the Debian list and lock it again"
                     .into(),

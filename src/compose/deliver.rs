@@ -33,7 +33,8 @@ fn is_empty(folder: &Path) -> bool {
 }
 
 /// Lays the tree out beside the place, then exchanges the two. A place that has the tree already is left
-/// alone. Gives whether anything was written.
+/// alone: names, sizes, modes, links and times are compared, and the bytes of all but packages. Gives whether
+/// anything was written.
 pub(super) fn deliver(store: &Store, tree: &Tree, place: &Path) -> Result<bool, ComposeError> {
     check_place(place)?;
     let name = place.file_name().ok_or_else(|| ComposeError::NoName(place.into()))?.to_string_lossy();
@@ -73,6 +74,8 @@ fn is_there(store: &Store, tree: &Tree, place: &Path) -> bool {
     entries.iter().all(|(path, entry)| same(entry, &path.below(place)))
         && count(place) == Some(entries.len())
         && entries.iter().all(|(path, entry)| match &entry.kind {
+            // A package that is another one shows in the metadata, and reading all of them takes long.
+            EntryKind::File { .. } if path.as_str().ends_with(".rpm") => true,
             EntryKind::File { digest, .. } => same_bytes(store, digest, &path.below(place)),
             _ => true,
         })

@@ -161,6 +161,9 @@ pub enum ComposeError {
     /// Package files are damaged or hostile. Retrying cannot help; fetching them anew may.
     #[error("{} packages cannot be used:{}", .0.len(), lines(.0))]
     BrokenPackages(Vec<String>),
+    /// A source offers different packages under one name. Retrying cannot help.
+    #[error("these packages have one name and different contents:{}", lines(.0))]
+    Conflicts(Vec<String>),
     /// Files in the recipe's folders are not what the lock pins, or are gone. Retrying cannot help.
     #[error("the recipe's folders do not have the packages that the lock pins:{}", lines(.0))]
     NotPinned(Vec<String>),
@@ -255,9 +258,6 @@ pub enum ComposeError {
         #[source]
         source: VerifyError,
     },
-    /// The output folder cannot be exchanged for another one. Retrying cannot help.
-    #[error("'{0}' cannot be the output: it has no name of its own by which it could be replaced")]
-    NoName(PathBuf),
     /// The compose cannot be laid out. A retry helps once there is room, or the store was repaired.
     #[error("the compose cannot be written to '{}'", place.display())]
     Deliver {
@@ -266,6 +266,18 @@ pub enum ComposeError {
         /// Why.
         source: StoreError,
     },
+    /// Two packages of a tree would have one file name: they differ in nothing but the epoch. Retrying cannot
+    /// help.
+    #[error("two packages of {tree} that differ in their epoch would both be '{path}'")]
+    SamePlace {
+        /// Variant and arch.
+        tree: String,
+        /// The path in the tree.
+        path: String,
+    },
+    /// The output folder cannot be exchanged for another one. Retrying cannot help.
+    #[error("'{0}' cannot be the output: it has no name of its own by which it could be replaced")]
+    NoName(PathBuf),
     /// The output folder holds something else. Retrying cannot help.
     #[error("'{0}' is there already and is no compose of gander's, so it is not replaced")]
     Occupied(PathBuf),

@@ -33,6 +33,8 @@ pub struct Harvest {
     pub packages: BTreeMap<Nevra, Harvested>,
     /// What selection sees of them.
     pub candidates: Vec<Candidate>,
+    /// Packages of one source with one name and different contents: both places of each.
+    conflicts: Vec<String>,
 }
 
 impl Harvest {
@@ -81,6 +83,9 @@ impl Harvest {
         }
         match broken.pop() {
             Some((path, source)) => Err(ComposeError::Package { path, source }),
+            None if !self.conflicts.is_empty() => {
+                Err(ComposeError::Conflicts(std::mem::take(&mut self.conflicts)))
+            }
             None => Ok(()),
         }
     }
@@ -102,9 +107,10 @@ impl Harvest {
             // ones, the first source's counts. A noarch subpackage comes out of the build for each target,
             // with that target's flags in its header: that of the first target counts, as in Koji.
             let again = nevra.arch == "noarch" && same_spec(&there.origin, &origin);
-            if again || there.identity.content == identity.content || there.source != source {
-                return Ok(());
+            if !again && there.identity.content != identity.content && there.source == source {
+                self.conflicts.push(format!("{nevra}: {} and {origin}", there.origin));
             }
+            return Ok(());
         }
         self.candidates.push(candidate);
         let build_time = i64::from(buildtime);

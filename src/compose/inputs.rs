@@ -234,6 +234,6 @@ mod tests {
         symlink("a", top.path().join("rpms/b")).unwrap();
         let found = list(top.path(), &RelPath::new("rpms").unwrap(), true).unwrap();
         // By both names, but not by the way around.
-        assert_eq!(found.keys().map(RelPath::as_str).collect::<Vec<_>>(), ["rpms/a/x.rpm", "rpms/b/x.rpm"]);
+        assert_eq!(found.iter().map(RelPath::as_str).collect::<Vec<_>>(), ["rpms/a/x.rpm", "rpms/b/x.rpm"]);
     }
 }

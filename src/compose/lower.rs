@@ -127,7 +127,10 @@ pub(super) fn lower(lock: &Lock) -> Result<Lowered, ComposeError> {
                     step: tree.to_string(),
                     path: nevra.to_string(),
                 })?;
-                lowered.trees.entry(tree.clone()).or_default().packages.insert(place, shipped.clone());
+                let packages = &mut lowered.trees.entry(tree.clone()).or_default().packages;
+                if packages.insert(place.clone(), shipped.clone()).is_some_and(|other| other != shipped) {
+                    return Err(ComposeError::SamePlace { tree: tree.to_string(), path: place.to_string() });
+                }
             }
             lowered.shipped.insert(nevra.clone(), shipped);
         }

@@ -4,7 +4,7 @@
 //! recipe + files ──[resolve]──▶ lock ──[lower]──▶ plan ──[execute]──▶ trees ──[deliver]──▶ folder
 //! ```
 //!
-//! [`resolve`](resolve()) decides and works in passes: read the recipe's files, build what is built here,
+//! [`update`] decides and works in passes: read the recipe's files, build what is built here,
 //! pin the headers that came out, select, sign. [`compose`](compose()) decides nothing: everything that it
 //! does follows from the lock; only the signatures of a later stage may still have to be made.
 

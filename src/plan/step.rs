@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Digest, Encoder, RelPath, SourceDate};
 
+/// Which jail steps run in. Whoever changes what a step sees there (environment, mounts, ids, limits) raises it,
+/// so that results of the old jail are not taken for those of the new one.
+const JAIL_REVISION: i64 = 1;
+
 /// A step's plan id: the digest of its description with inputs named symbolically.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StepId(pub Digest);
@@ -147,9 +151,10 @@ fn encode_input(encoder: &mut Encoder, input: Option<&Input>) {
 }
 
 impl Action {
-    /// The name that the store answers by: the same description, inputs by content.
+    /// The name that the store answers by: the same description, inputs by content, and what jail it runs in.
     pub fn key(&self) -> Digest {
         let mut encoder = self.step.encode("gander action 1");
+        encoder.integer(JAIL_REVISION);
         encoder.list(self.inputs.len());
         for (path, input) in &self.inputs {
             let (kind, digest) = match input {

@@ -20,7 +20,7 @@
 //! When its process ends, every other process that it started is killed. So they are when the deadline passes, and
 //! when gander itself dies of whatever cause.
 //!
-//! The embedded runner is the only backend so far; an OCI runtime will take the same [`request::Cell`].
+//! The embedded runner is the only backend so far; an OCI runtime will take the same `request::Cell`.
 
 mod error;
 mod host;

@@ -10,6 +10,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use gander::store::Store;
+
 /// Says something at once, also where a test ends well.
 #[allow(clippy::explicit_write, reason = "libtest holds back what the macro writes")]
 pub fn say(text: impl std::fmt::Display) {
@@ -254,11 +256,13 @@ pub fn first() -> &'static First {
 
 /// Serves the Debian packages of a store by their paths in the pool.
 fn serve(store: PathBuf) -> String {
+    let store = Store::open(&store).unwrap();
     let mut files = BTreeMap::new();
     for list in ["recipes/gosling/debian.lock", "recipes/images/builder.lock"] {
         for line in fs::read_to_string(package_root().join(list)).unwrap().lines() {
             if let [_, _, _, _, path, _, sum] = line.split('\t').collect::<Vec<_>>()[..] {
-                files.insert(format!("/{path}"), store.join("objects").join(&sum[..2]).join(&sum[2..]));
+                let digest = format!("sha256:{sum}").parse().unwrap();
+                files.insert(format!("/{path}"), store.object_path(&digest));
             }
         }
     }

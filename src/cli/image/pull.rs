@@ -7,6 +7,7 @@ use super::named::{self, Access};
 use crate::oci::{self, Reference};
 
 /// Take an image from a registry into the store, by its digest.
+#[allow(rustdoc::broken_intra_doc_links, reason = "in a help text, brackets hold what may be left out")]
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The image: HOST[:PORT]/REPOSITORY@sha256:….

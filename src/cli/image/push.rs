@@ -7,6 +7,7 @@ use super::named::{self, Access};
 use crate::oci::{self, Reference};
 
 /// Put an image into a registry and print where it is, by digest.
+#[allow(rustdoc::broken_intra_doc_links, reason = "in a help text, brackets hold what may be left out")]
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The image: its digest in the store, the lock it was built from, or the folder of a layout.
