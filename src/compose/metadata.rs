@@ -15,8 +15,8 @@ use super::error::ComposeError;
 use super::resolve::SOURCE;
 use crate::base::{Nevra, RelPath};
 use crate::format::productmd::{
-    Category, Compose, ComposeInfo, ComposeType, PathKind, Product, Release, ReleaseType, Rpm,
-    Rpms, SigKey, Variant, VariantType,
+    Category, Compose, ComposeInfo, ComposeType, PathKind, Product, Release, ReleaseType, Rpm, Rpms, SigKey,
+    Variant, VariantType,
 };
 use crate::lock::{Header, Lock, TreeRef};
 use crate::repo;
@@ -233,7 +233,7 @@ mod tests {
             gander: String::new(),
             recipe: Digest::of(""),
             recipe_text: Digest::of(""),
-            source_date: "1700000000".parse::<SourceDate>().unwrap(),
+            source_date: "2023-11-14T00:00:00Z".parse::<SourceDate>().unwrap(),
             packages: Digest::of(""),
             universe: Digest::of(""),
             universe_object: Some(Digest::of(&stored)),

@@ -115,7 +115,7 @@ fn nothing_is_written_that_would_read_otherwise() {
         |info| info.release.name = "G\n[tree]".into(),
         |info| info.release.name = "100 %".into(),
         |info| info.main_image = Some(" images".into()),
-        |info| _ = info.images.insert("xen".into(), BTreeMap::from([("a=b".into(), "c".into())])),
+        |info| drop(info.images.insert("xen".into(), BTreeMap::from([("a=b".into(), "c".into())]))),
         |info| info.checksums = info.checksums.clone().into_values().map(|sum| ("; a".into(), sum)).collect(),
         |info| _ = info.platforms.insert("a,b".into()),
         |info| info.main_variant = Some("Nobody".into()),
