@@ -115,6 +115,7 @@ impl From<ComposeError> for Failure {
             | E::Sources(_)
             | E::Comps { .. }
             | E::SourceDate
+            | E::Metadata(_)
             | E::NoDate
             | E::NoBuilder
             | E::Select { .. }

@@ -9,6 +9,7 @@ use crate::base::{Digest, Nevra, SourceDate};
 use crate::build::SpecError;
 use crate::debian::{LockError as DebianLockError, MirrorError, PackagesError};
 use crate::format::comps::CompsError;
+use crate::format::productmd::MetadataError;
 use crate::lock::LockError;
 use crate::oci::{AssembleError, ImageError, ReferenceError, RegistryError};
 use crate::openpgp::{KeyringError, VerifyError};
@@ -125,6 +126,9 @@ pub enum ComposeError {
     /// A bug in what makes trees.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// The compose's metadata cannot say what the recipe wants. Retrying cannot help.
+    #[error("the metadata of the compose cannot be written")]
+    Metadata(#[from] MetadataError),
     /// A digest is malformed. Retrying cannot help.
     #[error(transparent)]
     Digest(#[from] DigestError),

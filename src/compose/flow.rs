@@ -9,6 +9,7 @@ use super::execute::{Executed, Session, execute};
 use super::folder::{self, lock_folder};
 use super::inputs::RecipeFiles;
 use super::lower::{Demand, Lowered, NATIVE_PLATFORM, debian_list, lower};
+use super::metadata;
 use super::resolve::{Resolved, fetch_lists, resolve};
 use super::signatures;
 use crate::base::{Digest, RelPath, SourceDate};
@@ -203,6 +204,7 @@ pub fn compose(
             lock
         }
     };
+    metadata::check(&lock)?;
     stock(session, downloads, &files, &lock)?;
 
     let date = lock.header.source_date;
@@ -327,12 +329,6 @@ fn repomd(lowered: &Lowered, done: &Executed, name: &TreeRef) -> Result<Digest, 
     file.ok_or_else(|| ComposeError::NoOutput { step: name.to_string(), path: "repodata/repomd.xml".into() })
 }
 
-/// Where a tree lies in a compose, as Pungi lays composes out.
-fn tree_path(name: &TreeRef) -> Result<RelPath, ComposeError> {
-    let kind = if name.arch == super::resolve::SOURCE { "tree" } else { "os" };
-    Ok(RelPath::new(format!("compose/{}/{}/{kind}", name.variant, name.arch))?)
-}
-
 /// Puts packages, metadata, signatures and keys together.
 fn assemble(
     session: &Session<'_>,
@@ -360,7 +356,7 @@ fn assemble(
     let key = lock.header.metadata_key.as_ref();
     let key = key.and_then(|key| lock.header.keys.iter().find(|known| known.fingerprint == *key));
     for (name, tree) in &lowered.trees {
-        let path = tree_path(name)?;
+        let path = RelPath::new(format!("{}/{}", metadata::FOLDER, metadata::tree_path(name)?))?;
         let mut counts = BTreeMap::new();
         for (place, input) in &tree.packages {
             let digest = done
@@ -389,9 +385,12 @@ fn assemble(
         }
         summaries.push(TreeSummary { path, packages: counts, repomd });
     }
-    let release = &lock.header.release;
-    let id = format!("{}-{}-{}.0", release.short, release.version, date.compact_date());
+    let id = metadata::identity(&lock.header).id;
     files.insert(RelPath::new(COMPOSE_ID)?, (session.store.put_bytes(id.as_bytes())?, id.len() as u64));
+    for (name, bytes) in metadata::files(lock)? {
+        let path = RelPath::new(format!("{}/metadata/{name}", metadata::FOLDER))?;
+        files.insert(path, (session.store.put_bytes(&bytes)?, bytes.len() as u64));
+    }
     Ok((tree_of(files, date)?, summaries, done))
 }
 

@@ -16,6 +16,7 @@ mod folder;
 mod harvest;
 mod inputs;
 mod lower;
+mod metadata;
 mod native;
 mod resolve;
 mod signatures;

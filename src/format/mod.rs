@@ -1,5 +1,9 @@
-//! Codecs, bytes to types and back: comps, repodata, XML.
+//! Codecs, bytes to types and back: comps, repodata, XML, a compose's metadata, `.treeinfo`, `.discinfo`.
 
 pub mod comps;
+pub mod discinfo;
+pub mod productmd;
 pub mod repodata;
+pub mod treeinfo;
+pub mod volume_id;
 pub mod xml;

@@ -1,0 +1,336 @@
+//! `compose/metadata/` of a compose: `composeinfo.json` and `rpms.json`, from the lock alone.
+//!
+//! - The release is of type `ga`, the compose a production one; variants have no names but their ids.
+//! - A source package stands in `rpms.json` under each arch of its variant that has binaries of it; one without
+//!   any stands under every arch. A binary package names its source by a file name without an epoch; the epoch is
+//!   that of the source package where the universe has it, else the binary's own.
+//! - A package is of the category `debug` when its name says so.
+//! - `sigkey` is that of the first key that the lock wants; null for a package that is shipped as it is, even where
+//!   it came signed.
+//! - Without the universe in the lock nothing tells the source of a binary, so there is no `rpms.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::ComposeError;
+use super::resolve::SOURCE;
+use crate::base::{Nevra, RelPath};
+use crate::format::productmd::{
+    Category, Compose, ComposeInfo, ComposeType, PathKind, Product, Release, ReleaseType, Rpm, Rpms, SigKey,
+    Variant, VariantType,
+};
+use crate::lock::{Header, Lock, TreeRef};
+use crate::repo;
+use crate::select::{Universe, is_debug_name};
+
+/// The folder of a compose that other paths of its metadata are relative to.
+pub(super) const FOLDER: &str = "compose";
+
+/// The files of `compose/metadata/` by name.
+pub(super) fn files(lock: &Lock) -> Result<BTreeMap<&'static str, Vec<u8>>, ComposeError> {
+    let mut files = BTreeMap::from([("composeinfo.json", compose_info(lock)?.to_bytes()?)]);
+    if let Some(stored) = lock.header.universe_object.and_then(|digest| lock.objects.get(&digest)) {
+        files.insert("rpms.json", rpms(lock, &Universe::decode(stored)?)?.to_bytes()?);
+    }
+    Ok(files)
+}
+
+/// Whether there can be metadata of what a lock makes, found out before anything runs.
+pub(super) fn check(lock: &Lock) -> Result<(), ComposeError> {
+    Ok(compose_info(lock)?.check()?)
+}
+
+/// The compose that a lock makes.
+pub(super) fn identity(header: &Header) -> Compose {
+    Compose::new(&product(header), None, &header.source_date.compact_date(), ComposeType::Production, 0)
+}
+
+fn product(header: &Header) -> Product {
+    let release = header.release.clone();
+    Product { name: release.name, short: release.short, version: release.version, kind: ReleaseType::Ga }
+}
+
+/// Where a tree lies below `compose/`, as Pungi lays composes out.
+pub(super) fn tree_path(tree: &TreeRef) -> Result<RelPath, ComposeError> {
+    let kind = if tree.arch == SOURCE { "tree" } else { "os" };
+    Ok(RelPath::new(format!("{}/{}/{kind}", tree.variant, tree.arch))?)
+}
+
+/// The arches of each variant.
+fn arches(header: &Header) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut arches: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for tree in header.trees.iter().filter(|tree| tree.arch != SOURCE) {
+        arches.entry(&tree.variant).or_default().insert(&tree.arch);
+    }
+    arches
+}
+
+fn compose_info(lock: &Lock) -> Result<ComposeInfo, ComposeError> {
+    let filled: BTreeSet<&TreeRef> =
+        lock.packages.0.values().flat_map(|package| package.trees.keys()).collect();
+    let mut variants = BTreeMap::new();
+    for (id, arches) in arches(&lock.header) {
+        let mut paths: BTreeMap<PathKind, BTreeMap<String, RelPath>> = BTreeMap::new();
+        for arch in &arches {
+            let mut tree = |name: &str, kinds: [PathKind; 3]| -> Result<(), ComposeError> {
+                let known = |tree: &&crate::lock::Tree| tree.variant == id && tree.arch == name;
+                if !lock.header.trees.iter().any(|tree| known(&tree)) {
+                    return Ok(());
+                }
+                let tree = TreeRef { variant: id.into(), arch: name.into() };
+                let path = tree_path(&tree)?;
+                let packages = filled.contains(&tree).then(|| path.join("Packages")).transpose()?;
+                let places = [Some(path.clone()), Some(path), packages];
+                for (kind, path) in kinds.into_iter().zip(places) {
+                    if let Some(path) = path {
+                        paths.entry(kind).or_default().insert((*arch).into(), path);
+                    }
+                }
+                Ok(())
+            };
+            tree(arch, [PathKind::OsTree, PathKind::Repository, PathKind::Packages])?;
+            tree(SOURCE, [PathKind::SourceTree, PathKind::SourceRepository, PathKind::SourcePackages])?;
+        }
+        let variant = Variant {
+            id: id.into(),
+            uid: id.into(),
+            name: id.into(),
+            kind: VariantType::Variant,
+            arches: arches.into_iter().map(str::to_owned).collect(),
+            paths,
+            release: None,
+            variants: BTreeMap::new(),
+        };
+        variants.insert(id.into(), variant);
+    }
+    let release = Release { product: product(&lock.header), internal: false };
+    Ok(ComposeInfo { compose: identity(&lock.header), release, base_product: None, variants })
+}
+
+fn rpms(lock: &Lock, universe: &Universe) -> Result<Rpms, ComposeError> {
+    let candidates = universe.candidates();
+    let mut source_of: BTreeMap<&Nevra, &str> = BTreeMap::new();
+    let mut by_file: BTreeMap<String, &Nevra> = BTreeMap::new();
+    for candidate in candidates {
+        if let Some(source) = &candidate.source {
+            source_of.insert(&candidate.nevra, source);
+        } else if candidate.nevra.is_source() {
+            by_file.insert(candidate.nevra.file_name(), &candidate.nevra);
+        }
+    }
+    let arches = arches(&lock.header);
+    let mut rpms = Rpms { compose: identity(&lock.header), rpms: BTreeMap::new() };
+    let mut sources = Vec::new();
+    for (nevra, package) in &lock.packages.0 {
+        let sigkey = package.keys.first().and_then(|key| sigkey(key));
+        for tree in package.trees.keys() {
+            let unknown = || ComposeError::NoOutput { step: tree.to_string(), path: nevra.to_string() };
+            let place = repo::package_path(nevra).ok_or_else(unknown)?;
+            let path = tree_path(tree)?.join(place.as_str())?;
+            let rpm = |category| Rpm { category, path, sigkey: sigkey.clone() };
+            if nevra.is_source() {
+                sources.push((&tree.variant, nevra, rpm(Category::Source)));
+                continue;
+            }
+            let debug = is_debug_name(&nevra.name);
+            let file = *source_of.get(nevra).ok_or_else(unknown)?;
+            let source = match by_file.get(file) {
+                Some(source) => (*source).clone(),
+                None => source_nevra(file, nevra.evr.epoch).ok_or_else(unknown)?,
+            };
+            let rpm = rpm(if debug { Category::Debug } else { Category::Binary });
+            rpms.add(&tree.variant, &tree.arch, &source, nevra.clone(), rpm);
+        }
+    }
+    for (variant, nevra, rpm) in sources {
+        let all = arches.get(variant.as_str()).into_iter().flatten();
+        let below = rpms.rpms.get(variant);
+        let has = |arch: &str| {
+            below.and_then(|below| below.get(arch)).is_some_and(|below| below.contains_key(nevra))
+        };
+        let with: Vec<&str> = all.clone().copied().filter(|arch| has(arch)).collect();
+        let chosen = if with.is_empty() { all.copied().collect() } else { with };
+        for arch in chosen {
+            rpms.add(variant, arch, nevra, nevra.clone(), rpm.clone());
+        }
+    }
+    // A tree without packages is part of the compose all the same.
+    for (variant, arches) in arches {
+        for arch in arches {
+            let below = rpms.rpms.entry(variant.into()).or_default();
+            below.entry(arch.into()).or_default();
+        }
+    }
+    Ok(rpms)
+}
+
+/// The last digits of a key's id. The id ends a fingerprint of 40 digits, but begins one of 64 (version 6).
+fn sigkey(fingerprint: &str) -> Option<SigKey> {
+    SigKey::of_key(if fingerprint.len() == 64 { fingerprint.get(..16)? } else { fingerprint })
+}
+
+/// The full name that a source package's file name tells, with an epoch that it does not.
+fn source_nevra(file: &str, epoch: u32) -> Option<Nevra> {
+    let (rest, arch) = file.strip_suffix(".rpm")?.rsplit_once('.')?;
+    let (rest, release) = rest.rsplit_once('-')?;
+    let (name, version) = rest.rsplit_once('-')?;
+    format!("{name}-{epoch}:{version}-{release}.{arch}").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Digest, SourceDate};
+    use crate::lock::{self, Package, Packages, Signatures, Signed};
+    use crate::select::Candidate;
+
+    const FINGERPRINT: &str = "0123456789ABCDEF0123456789ABCDEF95A43F54";
+
+    fn package(trees: &[(&str, &str)], keys: &[&str]) -> Package {
+        let tree =
+            |(variant, arch): &(&str, &str)| TreeRef { variant: (*variant).into(), arch: (*arch).into() };
+        let digest = Digest::of("");
+        Package {
+            content: digest,
+            header: digest,
+            unsigned: digest,
+            size: 1,
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+            origins: Vec::new(),
+            trees: trees.iter().map(|at| (tree(at), BTreeSet::new())).collect(),
+        }
+    }
+
+    fn sample() -> Lock {
+        let nevra = |text: &str| text.parse::<Nevra>().unwrap();
+        let built = |text: &str, source: &str| {
+            let mut candidate = Candidate::new(nevra(text), Digest::of(text));
+            candidate.source = Some(source.into());
+            candidate
+        };
+        let universe = Universe::new(vec![
+            built("goose-1:2-3.x86_64", "goose-2-3.src.rpm"),
+            built("goose-debuginfo-1:2-3.x86_64", "goose-2-3.src.rpm"),
+            built("egg-5:1-1.noarch", "nest-1-1.src.rpm"),
+            Candidate::new(nevra("goose-0:2-3.src"), Digest::of("src")),
+            Candidate::new(nevra("lone-0:1-1.src"), Digest::of("lone")),
+        ]);
+        let stored = universe.unwrap().encode().unwrap();
+        let (both, sources) = ([("Base", "aarch64"), ("Base", "x86_64")], [("Base", "source")]);
+        let packages = [
+            ("goose-1:2-3.x86_64", package(&both[1..], &[FINGERPRINT])),
+            ("goose-debuginfo-1:2-3.x86_64", package(&both[1..], &[FINGERPRINT])),
+            ("egg-5:1-1.noarch", package(&both, &[])),
+            ("goose-0:2-3.src", package(&sources, &[FINGERPRINT])),
+            ("lone-0:1-1.src", package(&sources, &[])),
+        ];
+        let tree = |variant: &str, arch: &str| lock::Tree {
+            variant: variant.into(),
+            arch: arch.into(),
+            comps: None,
+        };
+        let header = Header {
+            schema: lock::SCHEMA,
+            gander: String::new(),
+            recipe: Digest::of(""),
+            recipe_text: Digest::of(""),
+            source_date: "2023-11-14T00:00:00Z".parse::<SourceDate>().unwrap(),
+            packages: Digest::of(""),
+            universe: Digest::of(""),
+            universe_object: Some(Digest::of(&stored)),
+            universe_stored: None,
+            debian: Vec::new(),
+            builder: None,
+            metadata_key: None,
+            release: lock::Release {
+                name: "Gosling Linux".into(),
+                short: "Gosling".into(),
+                version: "1".into(),
+            },
+            keys: Vec::new(),
+            trees: vec![
+                tree("Base", "aarch64"),
+                tree("Base", "source"),
+                tree("Base", "x86_64"),
+                tree("Void", "x86_64"),
+            ],
+            builds: Vec::new(),
+        };
+        Lock {
+            header,
+            packages: Packages(packages.into_iter().map(|(name, package)| (nevra(name), package)).collect()),
+            signatures: Signatures::default(),
+            signed: Signed::default(),
+            objects: BTreeMap::from([(Digest::of(&stored), stored)]),
+        }
+    }
+
+    #[test]
+    fn every_package_stands_below_its_source() {
+        let files = files(&sample()).unwrap();
+        let rpms = Rpms::parse(&files["rpms.json"]).unwrap();
+        assert_eq!(rpms.compose.id, "Gosling-1-20231114.0");
+        let mut lines = Vec::new();
+        for (variant, arches) in &rpms.rpms {
+            for (arch, sources) in arches {
+                lines.push(format!("{variant}/{arch}"));
+                for (source, packages) in sources {
+                    for (nevra, rpm) in packages {
+                        let key = rpm.sigkey.as_ref().map_or("-", SigKey::as_str);
+                        lines.push(format!("{source} {nevra} {} {key} {}", rpm.category.name(), rpm.path));
+                    }
+                }
+            }
+        }
+        assert_eq!(
+            lines,
+            [
+                "Base/aarch64",
+                "lone-0:1-1.src lone-0:1-1.src source - Base/source/tree/Packages/l/lone-1-1.src.rpm",
+                "nest-5:1-1.src egg-5:1-1.noarch binary - Base/aarch64/os/Packages/e/egg-1-1.noarch.rpm",
+                "Base/x86_64",
+                "goose-0:2-3.src goose-0:2-3.src source 95a43f54 Base/source/tree/Packages/g/goose-2-3.src.rpm",
+                "goose-0:2-3.src goose-1:2-3.x86_64 binary 95a43f54 Base/x86_64/os/Packages/g/goose-2-3.x86_64.rpm",
+                "goose-0:2-3.src goose-debuginfo-1:2-3.x86_64 debug 95a43f54 Base/x86_64/os/Packages/g/goose-debuginfo-2-3.x86_64.rpm",
+                "lone-0:1-1.src lone-0:1-1.src source - Base/source/tree/Packages/l/lone-1-1.src.rpm",
+                "nest-5:1-1.src egg-5:1-1.noarch binary - Base/x86_64/os/Packages/e/egg-1-1.noarch.rpm",
+                "Void/x86_64",
+            ]
+        );
+    }
+
+    #[test]
+    fn variants_say_where_their_trees_are() {
+        let files = files(&sample()).unwrap();
+        let info = ComposeInfo::parse(&files["composeinfo.json"]).unwrap();
+        let path = |variant: &str, kind: PathKind, arch: &str| {
+            info.variants[variant].paths.get(&kind)?.get(arch).map(RelPath::as_str)
+        };
+        assert_eq!(path("Base", PathKind::OsTree, "x86_64"), Some("Base/x86_64/os"));
+        assert_eq!(path("Base", PathKind::Packages, "aarch64"), Some("Base/aarch64/os/Packages"));
+        assert_eq!(path("Base", PathKind::SourcePackages, "aarch64"), Some("Base/source/tree/Packages"));
+        assert_eq!(path("Void", PathKind::Repository, "x86_64"), Some("Void/x86_64/os"));
+        assert_eq!(path("Void", PathKind::Packages, "x86_64"), None);
+        assert_eq!(path("Void", PathKind::SourceTree, "x86_64"), None);
+    }
+
+    #[test]
+    fn without_the_universe_there_is_no_list_of_packages() {
+        let mut lock = sample();
+        lock.header.universe_object = None;
+        assert_eq!(files(&lock).unwrap().into_keys().collect::<Vec<_>>(), ["composeinfo.json"]);
+    }
+
+    #[test]
+    fn what_productmd_would_refuse_is_found_before_anything_runs() {
+        let mut lock = sample();
+        assert!(check(&lock).is_ok());
+        lock.header.release.version = "1_beta".into();
+        assert!(matches!(check(&lock), Err(ComposeError::Metadata(_))));
+    }
+
+    #[test]
+    fn keys_of_version_6_have_their_id_in_front() {
+        assert_eq!(sigkey(FINGERPRINT).unwrap().as_str(), "95a43f54");
+        assert_eq!(sigkey(&format!("{FINGERPRINT}{}", "0".repeat(24))).unwrap().as_str(), "89abcdef");
+    }
+}
