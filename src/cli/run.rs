@@ -78,7 +78,8 @@ fn resolve(global: &Global, store: &Store, image: &str) -> Result<Root, Failure>
     if path.is_file() {
         return Ok(Root::Image(super::image::image_of(global, store, path)?));
     }
-    let message = format!("'{image}' is no image: neither a digest such as sha256:…, nor a lock, nor a folder");
+    let message =
+        format!("'{image}' is no image: neither a digest such as sha256:…, nor a lock, nor a folder");
     Err(Failure::new(Kind::Usage, message))
 }
 

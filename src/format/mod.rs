@@ -1,5 +1,6 @@
-//! Codecs, bytes to types and back: comps, repodata, XML.
+//! Codecs, bytes to types and back: comps, kickstart, repodata, XML.
 
 pub mod comps;
+pub mod kickstart;
 pub mod repodata;
 pub mod xml;

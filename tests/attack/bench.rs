@@ -111,14 +111,18 @@ impl Bench {
             self.gander().args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        std::thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         Running { child, lines }
     }
 
     /// What gander said, with the names of this run's folders taken out.
     pub fn plain(&self, text: &str) -> String {
         let mut text = text.replace(self.folder.path().to_str().unwrap(), "BENCH");
-        for (start, end, name) in [("/var/tmp/gander-attack-key-", "/", "KEYS/"), ("127.0.0.1:", "/", "MIRROR/")] {
+        for (start, end, name) in
+            [("/var/tmp/gander-attack-key-", "/", "KEYS/"), ("127.0.0.1:", "/", "MIRROR/")]
+        {
             while let Some(place) = text.find(start) {
                 let length = text[place + start.len()..].find(end).unwrap();
                 text.replace_range(place..place + start.len() + length + end.len(), name);
@@ -133,7 +137,8 @@ impl Bench {
         let verified = self.run(["store", "verify"]);
         assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
         assert_eq!(names(&self.path("store/tmp")), [""; 0], "left in the store's tmp");
-        let left: Vec<_> = names(self.folder.path()).into_iter().filter(|name| name.starts_with('.')).collect();
+        let left: Vec<_> =
+            names(self.folder.path()).into_iter().filter(|name| name.starts_with('.')).collect();
         assert_eq!(left, [""; 0], "left beside recipe and output");
         assert_eq!(self.strays(), [""; 0], "still running");
     }

@@ -43,7 +43,12 @@ fn assert_resumes(bench: &Bench, base: &Base, mirror: &str) {
 
 /// Kills a run in a new bench when something holds. Such a moment can be missed, since it is short, so this
 /// tries again.
-fn kill_at(base: &'static Base, seeded: bool, prepare: impl Fn(&Bench), moment: impl Fn(&Bench, &mut Running) -> bool) {
+fn kill_at(
+    base: &'static Base,
+    seeded: bool,
+    prepare: impl Fn(&Bench),
+    moment: impl Fn(&Bench, &mut Running) -> bool,
+) {
     let mirror = Mirror::start(pool(base));
     for _ in 0..20 {
         let bench = Bench::with_recipe(base);
@@ -99,7 +104,12 @@ fn during_the_downloads() {
 #[test]
 fn during_the_image() {
     let Some(base) = prepared("kill during the image step") else { return };
-    kill_at(base, false, |_| {}, |bench, running| running.wait_until(|| scratch_has(bench, "image", "build/root/usr")));
+    kill_at(
+        base,
+        false,
+        |_| {},
+        |bench, running| running.wait_until(|| scratch_has(bench, "image", "build/root/usr")),
+    );
     kill_at(base, false, |_| {}, |bench, running| running.wait_until(|| scratch_has(bench, "image", "out")));
 }
 
@@ -116,10 +126,18 @@ fn while_the_image_is_laid_out() {
 fn during_a_build() {
     let Some(base) = prepared("kill during a package build") else { return };
     kill_at(base, true, |_| {}, |_, running| running.wait_for("start rpmbuild"));
-    kill_at(base, true, |_| {}, |bench, running| {
-        running.wait_until(|| scratch_has(bench, "rpmbuild", "build/rpm/BUILDROOT"))
-    });
-    kill_at(base, true, |_| {}, |bench, running| running.wait_until(|| scratch_has(bench, "rpmbuild", "out")));
+    kill_at(
+        base,
+        true,
+        |_| {},
+        |bench, running| running.wait_until(|| scratch_has(bench, "rpmbuild", "build/rpm/BUILDROOT")),
+    );
+    kill_at(
+        base,
+        true,
+        |_| {},
+        |bench, running| running.wait_until(|| scratch_has(bench, "rpmbuild", "out")),
+    );
 }
 
 #[test]
@@ -132,7 +150,12 @@ fn during_the_insertion_of_signatures() {
 fn during_the_repository() {
     let Some(base) = prepared("kill during the repository step") else { return };
     kill_at(base, true, |_| {}, |_, running| running.wait_for("start repodata"));
-    kill_at(base, true, |_| {}, |bench, running| running.wait_until(|| scratch_has(bench, "repodata", "out/repodata")));
+    kill_at(
+        base,
+        true,
+        |_| {},
+        |bench, running| running.wait_until(|| scratch_has(bench, "repodata", "out/repodata")),
+    );
 }
 
 #[test]
@@ -169,9 +192,13 @@ fn all_moments_in_one_store() {
     let Some(base) = prepared("kill again and again") else { return };
     let bench = Bench::with_recipe(base);
     let mirror = Mirror::start(pool(base));
-    for (kind, below) in
-        [("image", "build/root"), ("image", "root/usr"), ("rpmbuild", "out"), ("attach", "in"), ("repodata", "in")]
-    {
+    for (kind, below) in [
+        ("image", "build/root"),
+        ("image", "root/usr"),
+        ("rpmbuild", "out"),
+        ("attach", "in"),
+        ("repodata", "in"),
+    ] {
         let mut running = bench.start([&[&*mirror.option()], &COMPOSE[..]].concat());
         if running.wait_until(|| scratch_has(&bench, kind, below)) {
             running.kill();
