@@ -21,6 +21,7 @@ mod commands;
 mod packages;
 mod purpose;
 mod read;
+mod rules;
 mod syntax;
 #[cfg(test)]
 mod tests;

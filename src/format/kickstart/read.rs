@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::arguments::{Arguments, closest, complain, parse};
-use super::commands::{directive, judge, rivals};
+use super::commands::directive;
+use super::rules::{judge, rivals};
 use super::syntax::{self, Standing, Syntax};
 use super::text::{first_line, is_blank_or_comment, is_space, strip, words};
 use super::{
@@ -352,7 +353,7 @@ impl<'a, 'b> Reader<'a, 'b> {
     ) -> Result<Arguments, String> {
         let mut given = parse(rest, syntax)?;
         // Those whose own arguments may come in several runs.
-        let several = matches!(name, "raid" | "volgroup" | "btrfs");
+        let several = matches!(name, "raid" | "volgroup" | "btrfs" | "stratispool");
         if let Some(word) = given.left_over.iter().find(|word| !several || word.starts_with('-')) {
             return Err(complain(word, "this", syntax));
         }

@@ -243,7 +243,7 @@ pub(super) const COMMANDS: &[Entry] = &[
          luks-version= pbkdf= pbkdf-memory=# pbkdf-time=# pbkdf-iterations=#",
     ),
     entry("mediacheck", ALL, ""),
-    entry("method", "+drr", SOURCE),
+    raw("method", "rdrr"),
     entry("module", "++dr", "name=! stream= disable"),
     entry("mount", ALL, "<device> <mntpoint> reformat=* mkfsoptions= mountoptions="),
     raw("multipath", "drrr"),

@@ -133,9 +133,8 @@ mod tests {
             ("a\\", true, Err(WordsError::Escape)),
             ("# 'x", true, Ok(vec![])),
         ] {
-            let words = words(line, comments);
-            let words = words.as_ref().map(|words| words.iter().map(String::as_str).collect::<Vec<_>>());
-            assert_eq!(words, expected.as_ref().map(Clone::clone), "{line:?}");
+            let expected = expected.map(|words| words.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(words(line, comments), expected, "{line:?}");
         }
     }
 
