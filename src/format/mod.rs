@@ -1,7 +1,9 @@
-//! Codecs, bytes to types and back: comps, repodata, XML, a compose's metadata, `.treeinfo`, `.discinfo`.
+//! Codecs, bytes to types and back: comps, kickstart, repodata, XML, a compose's metadata, `.treeinfo`,
+//! `.discinfo`.
 
 pub mod comps;
 pub mod discinfo;
+pub mod kickstart;
 pub mod productmd;
 pub mod repodata;
 pub mod treeinfo;

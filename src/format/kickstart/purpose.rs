@@ -1,0 +1,120 @@
+//! What a kickstart is used for, and what of it has a meaning then.
+
+use super::{Kickstart, Problem, ScriptKind};
+
+/// What a kickstart is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// A live image: the system is installed by the composer and configured as the commands say.
+    Live,
+    /// A DVD: its repository holds the packages, and nothing is installed.
+    Dvd,
+    /// A selection of packages without any medium.
+    Gather,
+}
+
+/// What becomes of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Use {
+    /// It is done.
+    Done,
+    /// It tells an installer what to do, which is not there: passing it over changes nothing in the product.
+    Idle,
+    /// It asks for what the product would not have: to be refused.
+    Refused,
+}
+
+impl Purpose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "a live image",
+            Self::Dvd => "a DVD",
+            Self::Gather => "a selection of packages",
+        }
+    }
+
+    /// What becomes of a command for this purpose.
+    pub fn of_command(self, name: &str) -> Use {
+        match name {
+            "repo" | "url" => Use::Done,
+            // Questions and the end of an installation, and the disks it would write to.
+            "text" | "cmdline" | "graphical" | "reboot" | "shutdown" | "poweroff" | "halt" | "eula"
+            | "logging" | "mediacheck" | "zerombr" | "clearpart" | "ignoredisk" | "autostep" | "cdrom"
+            | "install" | "rdp" | "vnc" | "sshpw" | "device" | "deviceprobe" | "dmraid" | "multipath" => {
+                Use::Idle
+            }
+            "part" | "partition" => Use::Done,
+            "reqpart" | "autopart" => Use::Idle,
+            "lang" | "keyboard" | "timezone" | "rootpw" | "user" | "group" | "sshkey" | "services"
+            | "selinux" | "firewall" | "network" | "bootloader" | "firstboot" | "skipx" | "xconfig"
+            | "auth" | "authconfig" | "authselect"
+                if self == Self::Live =>
+            {
+                Use::Done
+            }
+            _ => Use::Refused,
+        }
+    }
+
+    /// What becomes of a script for this purpose.
+    pub fn of_script(self, kind: ScriptKind) -> Use {
+        match (self, kind) {
+            (Self::Live, ScriptKind::Post) => Use::Done,
+            (_, ScriptKind::OnError | ScriptKind::Traceback) => Use::Idle,
+            _ => Use::Refused,
+        }
+    }
+}
+
+impl Kickstart {
+    /// What this purpose cannot give, with its lines, for the caller to refuse.
+    pub fn unsupported(&self, purpose: Purpose) -> Vec<Problem> {
+        self.not_done(purpose, Use::Refused)
+    }
+
+    /// What is passed over for this purpose, with its lines, for the caller to mention.
+    pub fn idle(&self, purpose: Purpose) -> Vec<Problem> {
+        self.not_done(purpose, Use::Idle)
+    }
+
+    fn not_done(&self, purpose: Purpose, wanted: Use) -> Vec<Problem> {
+        let verb = if wanted == Use::Idle { "does nothing" } else { "is not supported" };
+        let problem = |place: &super::Place, what: &str| Problem {
+            place: place.clone(),
+            message: format!("{what} {verb} for {}", purpose.name()),
+        };
+        let commands = self
+            .commands
+            .iter()
+            .filter(|command| purpose.of_command(&command.name) == wanted)
+            .map(|command| problem(&command.place, &format!("the command {}", command.name)));
+        let scripts = self
+            .scripts
+            .iter()
+            .filter(|script| purpose.of_script(script.kind) == wanted)
+            .map(|script| problem(&script.place, &format!("the section {}", script.kind.section())));
+        let refused = wanted == Use::Refused;
+        let certificates = self
+            .certificates
+            .iter()
+            .filter(|_| refused)
+            .map(|certificate| problem(&certificate.place, "the section %certificate"));
+        let kept = self
+            .sections
+            .iter()
+            .filter(|section| refused == (section.name != "%anaconda"))
+            .map(|section| problem(&section.place, &format!("the section {}", section.name)));
+        let live = purpose == Purpose::Live;
+        let lists = self
+            .lists
+            .iter()
+            .filter(|_| refused && live)
+            .map(|listed| problem(&listed.place, &format!("the section {}", listed.kind.section())));
+        let mut all: Vec<_> = commands.chain(scripts).chain(certificates).chain(kept).chain(lists).collect();
+        let order = |problem: &Problem| {
+            (self.files.iter().position(|file| *file == problem.place.file), problem.place.line)
+        };
+        all.sort_by_key(order);
+        all
+    }
+}
