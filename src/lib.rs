@@ -19,9 +19,11 @@ pub mod debian;
 pub mod oci;
 pub mod runner;
 
+pub mod root;
 pub mod build;
 pub mod sign;
 pub mod repo;
+pub mod media;
 pub mod compose;
 
 pub mod cli;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gander::base::{Digest, RelPath, SourceDate};
-use gander::plan::{Action, Executor, ResolvedInput, Step, StepIo};
+use gander::plan::{Action, Executor, ResolvedInput, Rights, Step, StepIo};
 use gander::runner::{self, CapabilitySet, LayOut, RunError, RunOptions, Runner};
 use gander::store::{IdMap, Store};
 
@@ -234,11 +234,13 @@ fn action(kind: &str, executor: Executor, root: Option<Digest>) -> Action {
         params: BTreeMap::from([("colour".into(), "grey".into())]),
         inputs: BTreeMap::new(),
         root: None,
+        base: None,
+        rights: Rights::Plain,
         platform: "x86_64".into(),
         source_date: SourceDate::from_seconds(1_700_000_000).unwrap(),
         executor,
     };
-    Action { step, inputs: BTreeMap::new(), root }
+    Action { step, inputs: BTreeMap::new(), root: root.map(ResolvedInput::File), base: None }
 }
 
 fn with_inputs(world: &World, mut action: Action) -> Action {

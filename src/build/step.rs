@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::relpath::RelPathError;
 use crate::base::{RelPath, SourceDate};
-use crate::plan::{Executor, Input, Step};
+use crate::plan::{Executor, Input, Rights, Step};
 
 /// The kind of the step.
 pub const KIND: &str = "rpmbuild";
@@ -85,6 +85,8 @@ pub fn step(build: &Build<'_>) -> Result<Step, RelPathError> {
         params: BTreeMap::new(),
         inputs,
         root: Some(build.root.clone()),
+        base: None,
+        rights: Rights::Plain,
         platform: build.platform.into(),
         source_date: build.source_date,
         executor: Executor::Program(argv),

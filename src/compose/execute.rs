@@ -101,18 +101,23 @@ impl Executed {
             }
             _ => ComposeError::NoOutput { step: step.label.clone(), path: "its tree".into() },
         };
+        let resolved = |input: &Input| {
+            let digest = self.file(input).ok_or_else(|| absent(input))?;
+            Ok::<_, ComposeError>(match input {
+                Input::Output { path: None, .. } => ResolvedInput::Tree(digest),
+                _ => ResolvedInput::File(digest),
+            })
+        };
         let mut inputs = BTreeMap::new();
         for (path, input) in &step.inputs {
-            let digest = self.file(input).ok_or_else(|| absent(input))?;
-            let whole = matches!(input, Input::Output { path: None, .. });
-            let resolved = if whole { ResolvedInput::Tree(digest) } else { ResolvedInput::File(digest) };
-            inputs.insert(path.clone(), resolved);
+            inputs.insert(path.clone(), resolved(input)?);
         }
-        let root = match &step.root {
-            Some(root) => Some(self.file(root).ok_or_else(|| absent(root))?),
+        let root = step.root.as_ref().map(resolved).transpose()?;
+        let base = match &step.base {
+            Some(base) => Some(self.file(base).ok_or_else(|| absent(base))?),
             None => None,
         };
-        Ok(Action { step: step.clone(), inputs, root })
+        Ok(Action { step: step.clone(), inputs, root, base })
     }
 }
 

@@ -23,7 +23,7 @@ use super::layer::{self, LayerError};
 use crate::base::digest::HashingWriter;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::debian;
-use crate::plan::{Action, Executor, Input, ResolvedInput, Step, StepIo};
+use crate::plan::{Action, Executor, Input, ResolvedInput, Rights, Step, StepIo};
 use crate::store::Tree;
 
 /// The kind of the step.
@@ -97,6 +97,8 @@ pub fn image_step(
         params: BTreeMap::from([("arch".into(), platform.into())]),
         inputs,
         root: None,
+        base: None,
+        rights: Rights::Plain,
         platform: platform.into(),
         source_date,
         executor: Executor::Native(REVISION),
@@ -114,7 +116,7 @@ pub fn image_action(
         Input::Object(digest) => Some((path.clone(), ResolvedInput::File(*digest))),
         Input::Output { .. } => None,
     });
-    Ok(Action { inputs: inputs.collect(), root: None, step })
+    Ok(Action { inputs: inputs.collect(), root: None, base: None, step })
 }
 
 /// The arch, as RPM calls it, of the image of a lock: that of most of its packages.

@@ -9,4 +9,4 @@ mod graph;
 mod step;
 
 pub use graph::{Plan, PlanError};
-pub use step::{Action, Executor, Input, ResolvedInput, Step, StepId, StepIo};
+pub use step::{Action, Executor, Input, ResolvedInput, Rights, Step, StepId, StepIo};

@@ -10,7 +10,7 @@ use crate::base::{Digest, Encoder, RelPath, SourceDate};
 
 /// Which jail steps run in. Whoever changes what a step sees there (environment, mounts, ids, limits) raises it,
 /// so that results of the old jail are not taken for those of the new one.
-const JAIL_REVISION: i64 = 1;
+const JAIL_REVISION: i64 = 2;
 
 /// A step's plan id: the digest of its description with inputs named symbolically.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,6 +59,32 @@ pub enum Executor {
     Native(u32),
 }
 
+/// What a step may do in its jail beyond what every step may. None of it reaches outside of the jail's own user
+/// namespace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rights {
+    /// Nothing more.
+    #[default]
+    Plain,
+    /// Read everything, whoever owns it: for making an image of a root.
+    ReadAll,
+    /// Make a root file system in `/out`: install packages there, change owners, enter it. While the step runs,
+    /// `/out` has a `proc`, `dev`, `sys`, `run`, `tmp` and `var/tmp` of the jail's, which are empty folders in
+    /// the output tree.
+    MakeRoot,
+}
+
+impl Rights {
+    /// Its name in a plan.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::ReadAll => "read-all",
+            Self::MakeRoot => "make-root",
+        }
+    }
+}
+
 /// One unit of hermetic work. It sees only its inputs (read-only below `/in`, each under its name), its
 /// root, an empty scratch folder `/build` and the folder `/out`, which becomes its output tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,8 +97,13 @@ pub struct Step {
     pub params: BTreeMap<String, String>,
     /// Inputs by the path below `/in` where they appear.
     pub inputs: BTreeMap<RelPath, Input>,
-    /// The OCI image manifest that its root file system is made of; none for an empty root.
+    /// What its root file system is: an OCI image by its manifest (a file), or a tree that another step made
+    /// (its whole output); none for an empty root.
     pub root: Option<Input>,
+    /// The tree that `/out` holds at the start, the whole output of another step; none for an empty `/out`.
+    pub base: Option<Input>,
+    /// What it may do beyond what every step may.
+    pub rights: Rights,
     /// The arch that programs in it run on, such as `x86_64`.
     pub platform: String,
     /// The only time it knows.
@@ -97,8 +128,19 @@ pub struct Action {
     pub step: Step,
     /// Inputs by their path below `/in`.
     pub inputs: BTreeMap<RelPath, ResolvedInput>,
-    /// The digest of the root's image manifest.
-    pub root: Option<Digest>,
+    /// Its root: an image's manifest, or a tree.
+    pub root: Option<ResolvedInput>,
+    /// The tree that `/out` holds at the start.
+    pub base: Option<Digest>,
+}
+
+impl ResolvedInput {
+    fn parts(&self) -> (&'static str, &Digest) {
+        match self {
+            Self::File(digest) => ("file", digest),
+            Self::Tree(digest) => ("tree", digest),
+        }
+    }
 }
 
 impl Step {
@@ -110,13 +152,14 @@ impl Step {
             encode_input(encoder.bytes(path), Some(input));
         }
         encode_input(&mut encoder, self.root.as_ref());
+        encode_input(&mut encoder, self.base.as_ref());
         StepId(encoder.finish())
     }
 
     fn encode(&self, domain: &str) -> Encoder {
         let mut encoder = Encoder::new(domain);
         encoder.bytes(&self.kind).pairs(self.params.iter()).bytes(&self.platform);
-        encoder.integer(self.source_date.seconds());
+        encoder.integer(self.source_date.seconds()).bytes(self.rights.name());
         match &self.executor {
             Executor::Program(argv) => {
                 encoder.bytes("program").list(argv.len());
@@ -133,7 +176,7 @@ impl Step {
 
     /// The steps that this one needs.
     pub fn needs(&self) -> impl Iterator<Item = StepId> {
-        self.inputs.values().chain(&self.root).filter_map(|input| match input {
+        self.inputs.values().chain(&self.root).chain(&self.base).filter_map(|input| match input {
             Input::Object(_) => None,
             Input::Output { step, .. } => Some(*step),
         })
@@ -157,13 +200,14 @@ impl Action {
         encoder.integer(JAIL_REVISION);
         encoder.list(self.inputs.len());
         for (path, input) in &self.inputs {
-            let (kind, digest) = match input {
-                ResolvedInput::File(digest) => ("file", digest),
-                ResolvedInput::Tree(digest) => ("tree", digest),
-            };
+            let (kind, digest) = input.parts();
             encoder.bytes(path).bytes(kind).bytes(digest.as_bytes());
         }
-        encoder.optional(self.root.as_ref().map(Digest::as_bytes));
+        match &self.root {
+            None => encoder.bytes("none"),
+            Some(root) => encoder.bytes(root.parts().0).bytes(root.parts().1.as_bytes()),
+        };
+        encoder.optional(self.base.as_ref().map(Digest::as_bytes));
         encoder.finish()
     }
 }
@@ -195,6 +239,8 @@ pub(crate) mod tests {
             params: BTreeMap::from([("a".into(), "1".into())]),
             inputs: BTreeMap::from([(RelPath::new("x").unwrap(), Input::Object(Digest::of("x")))]),
             root: None,
+            base: None,
+            rights: Rights::Plain,
             platform: "x86_64".into(),
             source_date: SourceDate::from_seconds(1_793_491_200).unwrap(),
             executor: Executor::Native(1),
@@ -211,6 +257,8 @@ pub(crate) mod tests {
             Step { params: BTreeMap::new(), ..base.clone() },
             Step { inputs: BTreeMap::new(), ..base.clone() },
             Step { root: Some(Input::Object(Digest::of("r"))), ..base.clone() },
+            Step { base: Some(Input::Object(Digest::of("r"))), ..base.clone() },
+            Step { rights: Rights::ReadAll, ..base.clone() },
             Step { platform: "aarch64".into(), ..base.clone() },
             Step { source_date: SourceDate::from_seconds(1_793_491_201).unwrap(), ..base.clone() },
             Step { executor: Executor::Native(2), ..base.clone() },
@@ -233,6 +281,7 @@ pub(crate) mod tests {
             step,
             inputs: BTreeMap::from([(RelPath::new("x").unwrap(), ResolvedInput::File(Digest::of(content)))]),
             root: None,
+            base: None,
         };
         assert_ne!(made("a").id(), made("b").id());
         assert_eq!(action(made("a"), "same").key(), action(made("b"), "same").key());

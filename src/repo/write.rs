@@ -22,7 +22,7 @@ use crate::base::digest::HashingWriter;
 use crate::base::{Digest, Hasher, Nevra, RelPath, SourceDate};
 use crate::format::comps::{Comps, CompsError};
 use crate::format::repodata::{Data, List, Record, Repomd};
-use crate::plan::{Executor, Input, Step, StepIo};
+use crate::plan::{Executor, Input, Rights, Step, StepIo};
 use crate::rpm::{Package, PackageError};
 
 /// The step's kind.
@@ -101,6 +101,8 @@ pub fn step(
         params: BTreeMap::new(),
         inputs,
         root: None,
+        base: None,
+        rights: Rights::Plain,
         platform: "noarch".into(),
         source_date,
         executor: Executor::Native(REVISION),

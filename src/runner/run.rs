@@ -17,7 +17,7 @@ use super::request::{Bind, Cell, Errand, Request, Task, Work};
 use super::roots;
 use super::stage::Stage;
 use crate::base::{Digest, RelPath, SourceDate};
-use crate::plan::{Action, Executor};
+use crate::plan::{Action, Executor, ResolvedInput};
 use crate::store::{IdMap, Scratch, Store, StoreError, Tree};
 
 /// How long a step may take unless told otherwise.
@@ -143,7 +143,8 @@ impl Runner {
             Executor::Native(_) => false,
         };
         let root = match (&step.executor, &action.root) {
-            (Executor::Program(_), Some(image)) => Some(self.image_root(image)?),
+            (Executor::Program(_), Some(ResolvedInput::File(image))) => Some(self.image_root(image)?),
+            (Executor::Program(_), Some(ResolvedInput::Tree(_))) => todo!("a tree as root"),
             (Executor::Native(_), None) => None,
             (Executor::Program(_), None) => return Err(RunError::NoRoot { label }),
             (Executor::Native(_), Some(_)) => None,

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::{RelPath, SourceDate};
 use crate::openpgp::{PacketError, armor_detached, inspect};
-use crate::plan::{Executor, Input, Step, StepIo};
+use crate::plan::{Executor, Input, Rights, Step, StepIo};
 use crate::rpm::signature::{SignatureError, insert, splice};
 use crate::rpm::{Headers, PackageError};
 
@@ -93,6 +93,8 @@ fn build(
         params: BTreeMap::from([("form".into(), form.into()), ("name".into(), file.to_string())]),
         inputs: inputs.collect(),
         root: None,
+        base: None,
+        rights: Rights::Plain,
         platform: platform.into(),
         source_date,
         executor: Executor::Native(REVISION),

@@ -1,0 +1,1 @@
+//! Install trees, DVDs and live images: what boots, and the ISO around it.
