@@ -15,6 +15,7 @@ mod flow;
 mod folder;
 mod harvest;
 mod inputs;
+mod kickstarts;
 mod lower;
 mod metadata;
 mod native;

@@ -14,8 +14,8 @@ use super::signatures;
 use crate::base::{Digest, Nevra, RelPath, SourceDate};
 use crate::format::comps::Comps;
 use crate::lock::{
-    Build, Builder, Header, Key, Lock, Origin, Package, Packages, Release, SCHEMA, Signed, Source, Tree,
-    TreeRef,
+    Build, Builder, Header, Key, Lock, MediaPackages, Origin, Package, Packages, Release, SCHEMA, Signed,
+    Source, Tree, TreeRef,
 };
 use crate::oci;
 use crate::openpgp::Certificate;
@@ -119,6 +119,7 @@ pub(super) fn resolve(
         packages,
         signatures: old.map(|old| old.signatures.clone()).unwrap_or_default(),
         signed: Signed::default(),
+        media: MediaPackages::default(),
         objects,
     };
     Ok(Resolved { lock, done, absent })
@@ -245,6 +246,9 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         universe: Digest::of(""),
         universe_object: None,
         universe_stored: None,
+        media_packages: None,
+        media: Vec::new(),
+        kickstarts: Vec::new(),
         debian,
         builder,
         metadata_key: None,
