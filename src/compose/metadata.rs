@@ -177,7 +177,7 @@ fn source_nevra(file: &str, epoch: u32) -> Option<Nevra> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::base::{Digest, SourceDate};
     use crate::lock::{self, MediaPackages, Package, Packages, Signatures, Signed};
@@ -200,7 +200,7 @@ mod tests {
         }
     }
 
-    fn sample() -> Lock {
+    pub(in crate::compose) fn sample() -> Lock {
         let nevra = |text: &str| text.parse::<Nevra>().unwrap();
         let built = |text: &str, source: &str| {
             let mut candidate = Candidate::new(nevra(text), Digest::of(text));
