@@ -116,8 +116,12 @@ impl From<ComposeError> for Failure {
             | E::Comps { .. }
             | E::Kickstart(_)
             | E::Unsupported(_)
+            | E::Configuration(_)
+            | E::MediumText(_)
+            | E::TreeInfo(_)
             | E::VolumeId { .. }
             | E::CannotStart { .. }
+            | E::OtherArch { .. }
             | E::SourceDate
             | E::Metadata(_)
             | E::NoDate

@@ -103,6 +103,17 @@ pub(super) fn check_groups(files: &RecipeFiles) -> Result<(), ComposeError> {
     Ok(())
 }
 
+/// Finds media whose programs the builder cannot run.
+pub(super) fn check_arches(files: &RecipeFiles, platform: &str) -> Result<(), ComposeError> {
+    for medium in &files.recipe.media {
+        if let Some(arch) = medium.arches.iter().find(|arch| *arch != platform) {
+            let medium = medium_ref(medium, arch).to_string();
+            return Err(ComposeError::OtherArch { medium, platform: platform.into() });
+        }
+    }
+    Ok(())
+}
+
 /// The packages of a tree as a universe of their own.
 fn offered(universe: &Universe, selected: &Selected, tree: &TreeRef) -> Result<Universe, ComposeError> {
     let of_tree =
