@@ -37,5 +37,5 @@ mod within;
 
 pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
 pub use jail::{Native, enter};
-pub use run::{Command, LayOut, Outcome, Root, RunOptions, Runner};
+pub use run::{Command, LayOut, Next, Outcome, Root, RunOptions, Runner, Watched};
 pub use rustix::thread::CapabilitySet;

@@ -1,5 +1,7 @@
 //! Running an action, or a person's command.
 
+mod watch;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::{self, File};
@@ -19,6 +21,8 @@ use super::stage::Stage;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::plan::{Action, Executor, ResolvedInput};
 use crate::store::{IdMap, Scratch, Store, StoreError, Tree};
+
+pub use watch::{Next, Watched};
 
 /// How long a step may take unless told otherwise.
 const DEADLINE: Duration = Duration::from_secs(3600);
@@ -263,6 +267,7 @@ impl Runner {
                 match self.errand(label, Errand::Capture { store, folder: output.to_owned(), clamp })? {
                     Done::Captured(tree) => self.store.tree(&tree).map_err(failed),
                     Done::Ended(ended) => Err(lost(label, ended)),
+                    Done::Enough | Done::Deadline => Err(lost(label, Ended::Exited(1))),
                 }
             }
             (plain, _) => plain.map_err(failed),
