@@ -16,7 +16,6 @@ mod execute;
 mod flow;
 mod folder;
 mod harvest;
-#[cfg_attr(not(test), expect(dead_code, reason = "the flow makes no media yet"))]
 mod images;
 mod inputs;
 mod kickstarts;
