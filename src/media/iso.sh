@@ -43,7 +43,7 @@ files_of() {
 # each has a weight of its own, for among equal ones xorriso goes by inode numbers.
 LC_ALL=C awk -F '\t' '{
     rank = 1
-    if ($1 ~ /^(EFI|boot|images|isolinux)\// || $1 ~ /\.(img|ins)$/) rank = 0
+    if ($1 ~ /^(EFI|boot|images|isolinux)\//) rank = 0
     if ($1 ~ /\.rpm$/) rank = 2
     print rank "\t" $0
 }' /build/unsorted | LC_ALL=C sort -t "$tab" -k 1,1n -k 2,2 | cut -f 2- >/build/sorted

@@ -11,11 +11,13 @@
 //! stops it.
 //!
 //! Both menus speak to the screen and to the first serial line (115200 baud), and do without that line where there is
-//! none. The kernel's consoles are the kickstart's matter: with a serial line on its command line, messages would
+//! none; under UEFI serial lines are the firmware's matter. The kernel's consoles are the kickstart's matter: with a serial line on its command line, messages would
 //! go there instead of to the screen. `bootloader --append="console=tty0 console=ttyS0,115200"` does that for
 //! images that are started in virtual machines.
 //!
-//! Volume ids on the kernel's command line have `\x20` for a space. GRUB passes that on as it is, since 2.04.
+//! The medium is found by its volume id, so there are no menus for ids with characters that udev, GRUB and the
+//! scripts of dracut hand on in different ways: a space is `\x20` for udev, GRUB makes `\\x20` of that, and dracut
+//! 059 `x20`.
 
 use crate::format::volume_id::VolumeId;
 
@@ -37,6 +39,16 @@ pub struct Menu<'a> {
     pub check: bool,
     /// Seconds until the default entry starts.
     pub timeout: u32,
+}
+
+/// There is no menu. Retrying cannot help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MenuError {
+    /// The volume id has characters that an initrd cannot find a medium by. Retrying cannot help.
+    #[error(
+        "no initrd finds a medium by the volume id '{0}': use letters, digits, '-', '_', '.' and '+' only, such as '{1}'"
+    )]
+    VolumeId(VolumeId, String),
 }
 
 /// How the initrd finds the installer stage.
@@ -69,7 +81,8 @@ struct Entry {
 const BASIC_GRAPHICS: &str = "nomodeset";
 
 /// The menu of a live image.
-pub fn live_menu(menu: &Menu<'_>) -> Menus {
+pub fn live_menu(menu: &Menu<'_>) -> Result<Menus, MenuError> {
+    check_id(menu.volume_id)?;
     let root = live_words(menu.volume_id, "");
     let title = plain(menu.title);
     let mut entries = vec![entry("linux", format!("Start {title}"), words(&root, &[], menu.append))];
@@ -82,17 +95,18 @@ pub fn live_menu(menu: &Menu<'_>) -> Menus {
         format!("Start {title} in basic graphics mode"),
         words(&root, &[BASIC_GRAPHICS], menu.append),
     );
-    render(menu, &entries, 0, &[basic, leave()])
+    Ok(render(menu, &entries, 0, &[basic, leave()]))
 }
 
 /// The menu of an installation medium.
-pub fn install_menu(menu: &Menu<'_>, stage: Stage) -> Menus {
+pub fn install_menu(menu: &Menu<'_>, stage: Stage) -> Result<Menus, MenuError> {
+    check_id(menu.volume_id)?;
     let (root, rescue) = match stage {
         Stage::Live => (
             live_words(menu.volume_id, " rd.live.dir=images rd.live.squashimg=install.img"),
             "systemd.unit=rescue.target",
         ),
-        Stage::Anaconda => (format!("inst.stage2=hd:LABEL={}", menu.volume_id.escaped()), "inst.rescue"),
+        Stage::Anaconda => (format!("inst.stage2=hd:LABEL={}", menu.volume_id), "inst.rescue"),
     };
     let title = plain(menu.title);
     let mut entries = vec![entry("linux", format!("Install {title}"), words(&root, &[], menu.append))];
@@ -107,11 +121,19 @@ pub fn install_menu(menu: &Menu<'_>, stage: Stage) -> Menus {
     );
     let rescue = entry("rescue", format!("Rescue a {title} system"), words(&root, &[rescue], menu.append));
     let default = entries.len() - 1;
-    render(menu, &entries, default, &[basic, rescue, leave()])
+    Ok(render(menu, &entries, default, &[basic, rescue, leave()]))
+}
+
+fn check_id(id: &VolumeId) -> Result<(), MenuError> {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "-_.+".contains(char);
+    if id.as_str().chars().all(plain) {
+        return Ok(());
+    }
+    let better = id.as_str().chars().map(|char| if plain(char) { char } else { '-' }).collect();
+    Err(MenuError::VolumeId(id.clone(), better))
 }
 
 fn live_words(volume_id: &VolumeId, more: &str) -> String {
-    let volume_id = volume_id.escaped();
     format!("root=live:CDLABEL={volume_id} rd.live.image{more} rd.live.overlay.overlayfs=1")
 }
 
@@ -159,9 +181,11 @@ fn grub(menu: &Menu<'_>, entries: &[Entry], default: usize, troubleshooting: &[E
         "set default={default}\n\
          set timeout={timeout}\n\
          \n\
-         if serial --unit=0 --speed=115200; then\n\
-         \tterminal_input --append serial\n\
-         \tterminal_output --append serial\n\
+         if [ \"$grub_platform\" = pc ]; then\n\
+         \tif serial --unit=0 --speed=115200; then\n\
+         \t\tterminal_input --append serial\n\
+         \t\tterminal_output --append serial\n\
+         \tfi\n\
          fi\n\
          insmod all_video\n\
          set gfxpayload=keep\n\
@@ -299,7 +323,7 @@ mod tests {
         let consoles = "console=tty0 console=ttyS0,115200";
         for (menus, wanted) in [
             (
-                live_menu(&menu),
+                live_menu(&menu).unwrap(),
                 vec![
                     ("Start Gosling Linux 1", format!("{live} {consoles}")),
                     (
@@ -310,7 +334,7 @@ mod tests {
                 ],
             ),
             (
-                install_menu(&menu, Stage::Live),
+                install_menu(&menu, Stage::Live).unwrap(),
                 vec![
                     ("Install Gosling Linux 1", format!("{stage} {consoles}")),
                     (
@@ -328,7 +352,7 @@ mod tests {
                 ],
             ),
             (
-                install_menu(&menu, Stage::Anaconda),
+                install_menu(&menu, Stage::Anaconda).unwrap(),
                 vec![
                     ("Install Gosling Linux 1", format!("{anaconda} {consoles}")),
                     (
@@ -355,6 +379,7 @@ mod tests {
         for (check, live, install) in [(true, 0, 1), (false, 0, 0)] {
             let menu = menu(&id, "", check);
             for (menus, default) in [(live_menu(&menu), live), (install_menu(&menu, Stage::Live), install)] {
+                let menus = menus.unwrap();
                 assert!(menus.grub.starts_with(&format!("set default={default}\nset timeout=10\n")));
                 let (before, after) = menus.isolinux.split_once("  menu default\n").unwrap();
                 assert_eq!(before.matches("\nlabel ").count(), default + 1);
@@ -367,29 +392,34 @@ mod tests {
     }
 
     #[test]
+    fn ids_are_ones_that_a_medium_is_found_by() {
+        let id = VolumeId::new("Gosling 1 x86_64").unwrap();
+        let menu = menu(&id, "", true);
+        let wanted = "no initrd finds a medium by the volume id 'Gosling 1 x86_64': use letters, digits, '-', '_', \
+                      '.' and '+' only, such as 'Gosling-1-x86_64'";
+        assert_eq!(live_menu(&menu).unwrap_err().to_string(), wanted);
+        assert_eq!(install_menu(&menu, Stage::Anaconda).unwrap_err().to_string(), wanted);
+    }
+
+    #[test]
     fn nothing_breaks_out_of_the_quotes() {
-        let id = VolumeId::new("Gos $1/{x} 1").unwrap();
+        let id = VolumeId::new("Gos-1").unwrap();
         let title = "Bob's \"Linux\"\nlabel x $(y) \\";
         let menu = Menu { title, append: "a='b;c}\nd=\u{7}e", ..menu(&id, "", true) };
-        let Menus { grub, isolinux } = live_menu(&menu);
-        assert!(grub.contains("search --no-floppy --set=root -l 'Gos $1/{x} 1'\n"));
+        let Menus { grub, isolinux } = live_menu(&menu).unwrap();
         assert!(grub.contains("menuentry 'Start Bobs Linuxlabel x (y)' --class"));
-        let words = "'root=live:CDLABEL=Gos\\x20$1\\x2f{x}\\x201' rd.live.image rd.live.overlay.overlayfs=1 \
-                     'a='\"'\"'b;c}' d=e\n";
-        assert!(grub.contains(&format!("\tlinux /images/pxeboot/vmlinuz {words}")), "{grub}");
-        let words = "root=live:CDLABEL=Gos\\x20$1\\x2f{x}\\x201 rd.live.image rd.live.overlay.overlayfs=1 \
-                     a='b;c} d=e\n";
-        assert!(
-            isolinux.contains(&format!("  append initrd=/images/pxeboot/initrd.img {words}")),
-            "{isolinux}"
-        );
+        let words = "root=live:CDLABEL=Gos-1 rd.live.image rd.live.overlay.overlayfs=1";
+        let quoted = "'a='\"'\"'b;c}' d=e\n";
+        assert!(grub.contains(&format!("\tlinux /images/pxeboot/vmlinuz {words} {quoted}")), "{grub}");
+        let line = format!("  append initrd=/images/pxeboot/initrd.img {words} a='b;c}} d=e\n");
+        assert!(isolinux.contains(&line), "{isolinux}");
     }
 
     #[test]
     fn whole_texts() {
         let id = VolumeId::new("Gosling-1-x86_64").unwrap();
         let menu = menu(&id, "console=tty0 console=ttyS0,115200", true);
-        let (live, install) = (live_menu(&menu), install_menu(&menu, Stage::Live));
+        let (live, install) = (live_menu(&menu).unwrap(), install_menu(&menu, Stage::Live).unwrap());
         for (text, wanted) in [
             (live.grub, include_str!("samples/live-grub.cfg")),
             (live.isolinux, include_str!("samples/live-isolinux.cfg")),

@@ -34,7 +34,7 @@ mod texts;
 mod treeinfo;
 
 pub use image::{Compression, Initrd, Iso, Loader, Squashfs, initrd, iso, loader, squashfs};
-pub use menu::{DEFAULT_TIMEOUT, Menu, Menus, Stage, install_menu, live_menu};
+pub use menu::{DEFAULT_TIMEOUT, Menu, MenuError, Menus, Stage, install_menu, live_menu};
 pub use texts::{TextError, discinfo, media_repo};
 pub use treeinfo::{KIND as TREEINFO, Medium, TreeInfoStepError, execute as execute_treeinfo, treeinfo};
 

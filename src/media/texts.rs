@@ -28,3 +28,23 @@ pub fn discinfo(title: &str, arch: &str, date: SourceDate) -> Result<Vec<u8>, Te
 pub fn media_repo(title: &str, arch: &str, date: SourceDate) -> Result<Vec<u8>, TextError> {
     info(title, arch, date)?.media_repo().map_err(|error| TextError::DiscInfo(title.into(), error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_files_name_the_medium_by_its_date() {
+        let date = SourceDate::from_seconds(1_793_491_200).unwrap();
+        let text = |bytes: Result<Vec<u8>, TextError>| String::from_utf8(bytes.unwrap()).unwrap();
+        assert_eq!(
+            text(discinfo("Gosling Linux 1", "x86_64", date)),
+            "1793491200.0\nGosling Linux 1\nx86_64\nALL"
+        );
+        assert_eq!(
+            text(media_repo("Gosling Linux 1", "x86_64", date)),
+            "[InstallMedia]\nname=Gosling Linux 1\nmediaid=1793491200.0\nmetadata_expire=-1\ngpgcheck=0\ncost=500\n"
+        );
+        assert!(discinfo(" Gosling", "x86_64", date).is_err());
+    }
+}

@@ -2,6 +2,8 @@
 # collected, each with its place in the kickstart, and end the step before the first %post.
 place=
 problems=no
+# The users that could not be made: one message is enough for each.
+unmade=' '
 
 # at PLACE: where in the kickstart the next commands stand.
 at() {
@@ -140,6 +142,14 @@ time_servers() {
     put /etc/chrony.conf </build/chrony
 }
 
+# Whether this user could not be made.
+is_unmade() {
+    case $unmade in
+    *" $1 "*) return 0 ;;
+    esac
+    return 1
+}
+
 # field FILE NAME COLUMN: a field of a line of passwd and its like.
 field() {
     awk -F: -v name="$2" -v column="$3" '$1 == name { print $column; exit }' "$(inside "$1")"
@@ -147,6 +157,7 @@ field() {
 
 # password USER HASH: what is in the second field of shadow.
 password() {
+    ! is_unmade "$1" || return 0
     if [ ! -f "$(inside /etc/shadow)" ] || [ -z "$(field /etc/shadow "$1" 1)" ]; then
         problem "the user $1 is not in the image's /etc/shadow"
         return
@@ -159,6 +170,7 @@ password() {
 
 # lock USER: the password, if there is one, is kept behind a mark that nothing matches.
 lock() {
+    ! is_unmade "$1" || return 0
     hash=$(field /etc/shadow "$1" 2)
     case $hash in
     '!'* | '*') ;;
@@ -215,11 +227,12 @@ user() {
         fi
     fi
     call useradd -m ${uid:+-u "$uid"} ${primary:+-g "$primary"} ${home:+-d "$home"} ${shell:+-s "$shell"} \
-        ${gecos:+-c "$gecos"} ${groups:+-G "$groups"} -- "$name" || true
+        ${gecos:+-c "$gecos"} ${groups:+-G "$groups"} -- "$name" || unmade="$unmade$name "
 }
 
 # ssh_key USER KEY
 ssh_key() {
+    ! is_unmade "$1" || return 0
     home=$(field /etc/passwd "$1" 6)
     if [ -z "$home" ]; then
         problem "there is no user $1"
