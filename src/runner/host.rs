@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use super::descriptors;
 use super::error::{Cause, Ended, RunError};
 use super::ids::{self, Ids, Writer};
 use super::probe;
@@ -107,7 +108,7 @@ impl Job<'_> {
     ) -> Option<Result<Done, RunError>> {
         let talk = || -> io::Result<()> {
             send(socket, request)?;
-            if request.interactive { send_stdin(socket) } else { Ok(()) }
+            if request.interactive { descriptors::send(socket, io::stdin().as_fd()) } else { Ok(()) }
         };
         match talk() {
             Ok(()) => {}
@@ -244,20 +245,6 @@ fn start_helper(tool: &str, pid: u32, extents: &[Extent]) -> Result<Child, RunEr
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().map_err(host(format!("start {tool}")))
-}
-
-/// Hands over this process's stdin.
-fn send_stdin(socket: &UnixStream) -> io::Result<()> {
-    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-    let stdin = io::stdin();
-    let fds = [stdin.as_fd()];
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
-        return Err(io::Error::other("no room for a descriptor"));
-    }
-    sendmsg(socket, &[io::IoSlice::new(&[0])], &mut control, SendFlags::empty())?;
-    Ok(())
 }
 
 fn tail(mut log: &File) -> io::Result<String> {

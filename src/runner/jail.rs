@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{DumpableBehavior, PidfdFlags, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid, UnshareFlags};
 
+use super::descriptors;
 use super::mounts;
 use super::request::{Cell, Go, Report, Request, Stage, Task, Work, receive, send};
 use super::sys;
@@ -79,7 +80,7 @@ fn report(socket: &UnixStream, stuck: &Stuck) -> io::Result<ExitCode> {
 
 fn outer(socket: &UnixStream, native: Native<'_>) -> io::Result<ExitCode> {
     let request: Request = receive(socket)?;
-    let terminal = if request.interactive { Some(receive_fd(socket)?) } else { None };
+    let terminal = if request.interactive { Some(descriptors::receive(socket)?) } else { None };
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     die_with_parent()?;
     if request.interactive {
@@ -336,20 +337,6 @@ fn confine(cell: &Cell) -> Result<(), Stuck> {
         Ok(rustix::thread::set_capabilities(None, sets)?)
     };
     confine().at(Stage::Confine, "give up the rights that the step does not need")
-}
-
-/// Receives one descriptor: the stdin of a person's command.
-fn receive_fd(socket: &UnixStream) -> io::Result<OwnedFd> {
-    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-    let mut byte = [0];
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    recvmsg(socket, &mut [io::IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
-    let mut fds = control.drain().filter_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-        _ => None,
-    });
-    fds.next().ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
 }
 
 #[cfg(test)]

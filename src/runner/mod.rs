@@ -22,6 +22,7 @@
 //!
 //! The embedded runner is the only backend so far; an OCI runtime will take the same `request::Cell`.
 
+mod descriptors;
 mod error;
 mod host;
 pub mod ids;
@@ -32,6 +33,7 @@ mod request;
 mod roots;
 mod run;
 mod stage;
+mod supervise;
 mod sys;
 mod within;
 
