@@ -59,9 +59,14 @@ impl Job<'_> {
         }
     }
 
+    /// What the jail is told.
+    pub fn request(&self, task: Task, interactive: bool) -> Request {
+        Request { interactive, single: self.ids.writer == Writer::Single, task }
+    }
+
     /// Does an errand within the map.
     pub fn errand(&self, errand: Errand) -> Result<Done, RunError> {
-        self.perform(&Request { interactive: false, task: Task::Errand(errand) })
+        self.perform(&self.request(Task::Errand(errand), false))
     }
 
     fn perform(&self, request: &Request) -> Result<Done, RunError> {
@@ -136,6 +141,10 @@ impl Job<'_> {
         Some(match report {
             Ok(Report::Exited(code)) => Ok(Done::Ended(Ended::Exited(code))),
             Ok(Report::Signalled(signal)) => Ok(Done::Ended(Ended::Signalled(signal))),
+            Ok(Report::Inexact(what)) => {
+                let (log, tail) = self.tail();
+                Err(RunError::Inexact { label: label(), what, log, tail })
+            }
             Ok(Report::Captured(tree)) => Ok(Done::Captured(tree)),
             Ok(Report::Native { causes, errno }) => {
                 let mut causes = causes.into_iter();
@@ -166,6 +175,12 @@ impl Job<'_> {
     fn write_map(&self, pid: u32) -> Result<(), RunError> {
         let Ids { users, groups, writer } = self.ids;
         match writer {
+            Writer::Single => {
+                // Without a right over groups, only who can drop none may map his own.
+                write_file(&format!("/proc/{pid}/setgroups"), "deny").map_err(refused)?;
+                write_direct(pid, "gid", groups)?;
+                write_direct(pid, "uid", users)
+            }
             Writer::Direct => {
                 write_direct(pid, "gid", groups)?;
                 write_direct(pid, "uid", users)
@@ -219,21 +234,21 @@ fn gone(error: &io::Error) -> bool {
 }
 
 fn write_direct(pid: u32, kind: &str, extents: &[Extent]) -> Result<(), RunError> {
-    let path = format!("/proc/{pid}/{kind}_map");
-    let write = || -> io::Result<()> {
-        let file = File::options().write(true).open(&path)?;
-        let text = ids::map_text(extents);
-        // The kernel takes a map in one write or not at all.
-        match rustix::io::write(&file, text.as_bytes())? {
-            written if written == text.len() => Ok(()),
-            _ => Err(io::ErrorKind::WriteZero.into()),
-        }
-    };
-    write().map_err(|source| RunError::Forbidden {
-        doing: "write the map of a user namespace".into(),
-        reasons: probe::forbidden(&source),
-        source,
-    })
+    write_file(&format!("/proc/{pid}/{kind}_map"), &ids::map_text(extents)).map_err(refused)
+}
+
+/// The kernel takes such a file in one write or not at all.
+fn write_file(path: &str, text: &str) -> io::Result<()> {
+    let file = File::options().write(true).open(path)?;
+    match rustix::io::write(&file, text.as_bytes())? {
+        written if written == text.len() => Ok(()),
+        _ => Err(io::ErrorKind::WriteZero.into()),
+    }
+}
+
+fn refused(source: io::Error) -> RunError {
+    let doing = "write the map of a user namespace".into();
+    RunError::Forbidden { doing, reasons: probe::forbidden(&source), source }
 }
 
 fn start_helper(tool: &str, pid: u32, extents: &[Extent]) -> Result<Child, RunError> {

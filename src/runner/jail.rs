@@ -19,6 +19,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid, UnshareFlags};
 use super::descriptors;
 use super::mounts;
 use super::request::{Cell, Go, Report, Request, Stage, Task, Work, receive, send};
+use super::supervise::Watch;
 use super::sys;
 use super::within;
 use crate::plan::StepIo;
@@ -89,15 +90,20 @@ fn outer(socket: &UnixStream, native: Native<'_>) -> io::Result<ExitCode> {
         // Only gander itself is to get the terminal's signals; its end ends the rest.
         let _leader = rustix::process::setsid();
     }
+    let single = request.single;
+    if single {
+        // Inside nobody can. An ordinary user cannot here either, and the supervisor hides his groups.
+        rustix::thread::set_thread_groups(&[]).ok();
+    }
     if let Err(error) = sys::unshare(UnshareFlags::NEWUSER) {
         return report(socket, &stuck(Stage::Namespaces, "make a user namespace", error.into()));
     }
     send(socket, &Report::Entered)?;
     let Go = receive(socket)?;
     let done = match request.task {
-        Task::Cell(cell) => cell_outer(socket, cell, terminal, native),
+        Task::Cell(cell) => cell_outer(socket, cell, single, terminal, native),
         Task::Errand(errand) => {
-            become_root().at(Stage::Namespaces, "become root of the map").and_then(|()| {
+            become_root(single).at(Stage::Namespaces, "become root of the map").and_then(|()| {
                 within::run(&errand)
                     .map_or_else(|error| send(socket, &failure(&*error)), |report| send(socket, &report))
                     .at(Stage::Execute, "answer")
@@ -119,9 +125,11 @@ fn die_with_parent() -> io::Result<()> {
 }
 
 /// Takes the ids that are 0 inside. The kernel forgets the death signal when ids change.
-fn become_root() -> io::Result<()> {
+fn become_root(single: bool) -> io::Result<()> {
     let (user, group) = (Uid::ROOT, Gid::ROOT);
-    rustix::thread::set_thread_groups(&[])?;
+    if !single {
+        rustix::thread::set_thread_groups(&[])?;
+    }
     rustix::thread::set_thread_res_gid(group, group, group)?;
     rustix::thread::set_thread_res_uid(user, user, user)?;
     die_with_parent()
@@ -130,6 +138,7 @@ fn become_root() -> io::Result<()> {
 fn cell_outer(
     socket: &UnixStream,
     cell: Cell,
+    single: bool,
     terminal: Option<OwnedFd>,
     native: Native<'_>,
 ) -> Result<(), Stuck> {
@@ -145,14 +154,15 @@ fn cell_outer(
         None => std::fs::File::open("/dev/null").at(Stage::Mounts, "open /dev/null")?.into(),
     };
     let sources = mounts::open(&cell)?;
-    become_root().at(Stage::Namespaces, "become root of the jail")?;
+    let watch = watch(&cell)?;
+    become_root(single).at(Stage::Namespaces, "become root of the jail")?;
     rustix::system::sethostname(b"gander").at(Stage::Namespaces, "name the jail's host")?;
     let (watched, held) =
         rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Stage::Namespaces, "make a pipe")?;
     match sys::fork().at(Stage::Namespaces, "start process 1 of the jail")? {
         sys::Fork::Child => {
             drop(held);
-            let result = init(socket, &cell, sources, &stdin, watched, native);
+            let result = init(socket, &cell, sources, &stdin, watched, watch, native);
             if let Err(stuck) = result {
                 let _unheard = report(socket, &stuck);
             }
@@ -211,6 +221,7 @@ fn init(
     sources: mounts::Sources,
     stdin: &OwnedFd,
     watched: OwnedFd,
+    watch: Option<Watch>,
     native: Native<'_>,
 ) -> Result<(), Stuck> {
     die_with_parent().at(Stage::Namespaces, "tie the jail to its parent")?;
@@ -228,26 +239,50 @@ fn init(
     mounts::enter(sources, &cell.work)?;
     match sys::fork().at(Stage::Execute, "start the step's process")? {
         sys::Fork::Child => {
-            let Err(stuck) = step(socket, cell, stdin.as_fd(), native);
+            let Err(stuck) = step(socket, cell, stdin.as_fd(), watch.as_ref(), native);
             let _unheard = report(socket, &stuck);
             std::process::exit(1)
         }
-        sys::Fork::Parent(step) => loop {
-            let (pid, status) = match rustix::process::wait(WaitOptions::empty()) {
-                Ok(Some(ended)) => ended,
-                Ok(None) | Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(stuck(Stage::Execute, "wait for the step", error.into())),
-            };
-            if pid == step {
-                let report = match (status.exit_status(), status.terminating_signal()) {
-                    (Some(code), _) => Report::Exited(code),
-                    (None, Some(signal)) => Report::Signalled(signal),
-                    (None, None) => continue,
-                };
-                return send(socket, &report).at(Stage::Execute, "report the step's end");
+        sys::Fork::Parent(step) => {
+            let watching = watch.map(|watch| watch.start(sys::kill_others)).transpose();
+            let watching = watching.at(Stage::Execute, "start the supervisor")?;
+            let at = |error: rustix::io::Errno| stuck(Stage::Execute, "wait for the step", error.into());
+            let mut ended = reap(step).map_err(at)?;
+            if let Some(watching) = watching {
+                // Nobody is to change anything while it is written down who owns what.
+                sys::kill_others();
+                while rustix::process::wait(WaitOptions::empty()) != Err(rustix::io::Errno::CHILD) {}
+                let finished = watching.finish().at(Stage::Execute, "write down who owns what")?;
+                ended = finished.map_or(ended, Report::Inexact);
             }
-        },
+            send(socket, &ended).at(Stage::Execute, "report the step's end")
+        }
     }
+}
+
+/// Waits until the step's process has ended, and for all that were left to process 1 meanwhile.
+fn reap(step: rustix::process::Pid) -> rustix::io::Result<Report> {
+    loop {
+        let (pid, status) = match rustix::process::wait(WaitOptions::empty()) {
+            Ok(Some(ended)) => ended,
+            Ok(None) | Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error),
+        };
+        match (status.exit_status(), status.terminating_signal()) {
+            _ if pid != step => {}
+            (Some(code), _) => return Ok(Report::Exited(code)),
+            (None, Some(signal)) => return Ok(Report::Signalled(signal)),
+            (None, None) => {}
+        }
+    }
+}
+
+/// What watches a step that has one id. Done with the ids of the outside.
+fn watch(cell: &Cell) -> Result<Option<Watch>, Stuck> {
+    let Some(path) = &cell.owners else { return Ok(None) };
+    let may_chown = CapabilitySet::from_bits_retain(cell.capabilities).contains(CapabilitySet::CHOWN);
+    let watch = Watch::new(path, may_chown, cell.cpu).at(Stage::Mounts, "read who owns what")?;
+    Ok(matches!(cell.work, Work::Program { .. }).then_some(watch))
 }
 
 /// Process 2: confined, then the program or gander's own code.
@@ -255,10 +290,16 @@ fn step(
     socket: &UnixStream,
     cell: &Cell,
     stdin: BorrowedFd<'_>,
+    watch: Option<&Watch>,
     native: Native<'_>,
 ) -> Result<std::convert::Infallible, Stuck> {
     rustix::stdio::dup2_stdin(stdin).at(Stage::Confine, "set stdin")?;
     confine(cell)?;
+    if let Some(watch) = watch {
+        watch
+            .submit()
+            .at(Stage::Confine, "put the step under a supervisor (is it under another one already?)")?;
+    }
     match &cell.work {
         Work::Program { argv, environment, folder } => {
             let (program, arguments) = argv.split_first().ok_or_else(|| {

@@ -27,6 +27,8 @@ const LIMIT: u32 = 16 << 20;
 pub(super) struct Request {
     /// Whether a person's terminal is behind it: it stays in the terminal's session.
     pub interactive: bool,
+    /// Whether the map has one id.
+    pub single: bool,
     /// What to do.
     pub task: Task,
 }
@@ -61,6 +63,9 @@ pub(super) struct Cell {
     pub cpu: Option<usize>,
     /// Bits of the capabilities that it keeps.
     pub capabilities: u64,
+    /// Where the owners of files are written that the only id cannot hold; for a map of many ids nowhere. After
+    /// the step it tells those of its output.
+    pub owners: Option<PathBuf>,
     /// Whether programs are to believe that this is a 32-bit machine.
     pub bits32: bool,
     /// What is done in it.
@@ -101,6 +106,8 @@ pub(super) enum Report {
     Exited(i32),
     /// A signal ended it.
     Signalled(i32),
+    /// It did what one id cannot do as many can, in words that follow "it".
+    Inexact(String),
 }
 
 /// How far the jail got.

@@ -10,22 +10,28 @@ mod record;
 mod view;
 mod who;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::net::UnixStream;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Resource, Rlimit};
+use rustix::thread::CpuSet;
 
 use self::answers::{Verdict, unheard};
+use self::filter::Level;
 use self::notify::Listener;
 use self::who::{Table, Who};
+use super::descriptors;
 
-pub(super) use self::filter::Level;
-pub(super) use self::record::{Apply, Owners, Record, flatten};
+pub(super) use self::record::{Owners, Record, flatten};
 
 /// Answers the calls of a step.
 struct Supervisor {
@@ -38,67 +44,124 @@ struct Supervisor {
     capable: bool,
 }
 
+/// What is to watch a step.
+pub(super) struct Watch {
+    /// Where it is written who owns what.
+    file: File,
+    record: Record,
+    capable: bool,
+    cpu: Option<usize>,
+    /// How many files the step may have open.
+    limit: Rlimit,
+    /// Between process 1 and the step.
+    ours: UnixStream,
+    theirs: UnixStream,
+}
+
 /// A supervisor at work.
-#[derive(Debug)]
 pub(super) struct Running {
+    file: File,
     thread: JoinHandle<Result<Record, String>>,
     stop: Arc<AtomicBool>,
 }
 
-/// How closely a step is to be watched.
-pub(super) fn level(capable: bool, record: &Record) -> Level {
-    if capable || !record.is_empty() { Level::Full } else { Level::Bare }
+/// Whether steps can be watched on this kind of machine.
+pub(super) const fn is_possible() -> bool {
+    filter::ARCHITECTURE != 0
 }
 
-/// Puts this process, which is to become the step, under supervision.
-pub(super) fn submit(level: Level, supervisor: &UnixStream) -> io::Result<()> {
-    if filter::ARCHITECTURE == 0 {
-        return Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
+impl Watch {
+    /// For a step whose owners are in this file; `capable`: it may change them and become other users.
+    pub fn new(owners: &Path, capable: bool, cpu: Option<usize>) -> io::Result<Self> {
+        let limit = more_open_files();
+        let mut file = File::options().read(true).write(true).open(owners)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let record = Record::of(&serde_json::from_slice(&bytes)?)?;
+        let (ours, theirs) = UnixStream::pair()?;
+        Ok(Self { file, record, capable, cpu, limit, ours, theirs })
     }
-    let listener = notify::install(&filter::program(level))?;
-    super::descriptors::send(supervisor, listener.as_fd())
+
+    fn level(&self) -> Level {
+        if self.capable || !self.record.is_empty() { Level::Full } else { Level::Bare }
+    }
+
+    /// Puts this process, which is to become the step, under supervision.
+    pub fn submit(&self) -> io::Result<()> {
+        rustix::process::setrlimit(OPEN_FILES, self.limit.clone())?;
+        let listener = notify::install(&filter::program(self.level()))?;
+        descriptors::send(&self.theirs, listener.as_fd())
+    }
+
+    /// Starts answering, in a thread of this process, whose mask becomes 0. `end` is called when the step must
+    /// end at once.
+    pub fn start(self, end: impl Fn() + Send + 'static) -> io::Result<Running> {
+        let Self { file, record, capable, cpu, ours, theirs, .. } = self;
+        // Only the step is to have that end.
+        drop(theirs);
+        let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let proc = || rustix::fs::open("/proc", folder, Mode::empty());
+        let (proc, table) = (proc()?, Table::new(proc()?, Who::root(capable)));
+        rustix::process::umask(Mode::empty());
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let work = move || {
+            let work = AssertUnwindSafe(|| {
+                near(cpu);
+                // Without one the step has ended already.
+                let Ok(listener) = descriptors::receive(&ours) else { return Ok(record) };
+                let listener = Listener::new(listener);
+                let mut supervisor = Supervisor { listener, proc, record, table, capable };
+                let done = supervisor.work(&stopped);
+                if done.is_err() {
+                    // While the listener is there whoever asked waits, and does nothing more.
+                    end();
+                }
+                done.map(|()| supervisor.record)
+            });
+            std::panic::catch_unwind(work).unwrap_or_else(|_| {
+                end();
+                Err("met a bug of gander's supervisor".into())
+            })
+        };
+        let thread = std::thread::Builder::new().name("supervisor".into()).spawn(work)?;
+        Ok(Running { file, thread, stop })
+    }
 }
 
-/// Starts answering, in a thread of this process, whose mask becomes 0. `end` is called when the step must end.
-pub(super) fn start(
-    step: UnixStream,
-    record: Record,
-    capable: bool,
-    end: impl Fn() + Send + 'static,
-) -> io::Result<Running> {
-    let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let proc = || rustix::fs::open("/proc", folder, Mode::empty());
-    let (proc, table) = (proc()?, Table::new(proc()?, Who::root(capable)));
-    rustix::process::umask(Mode::empty());
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopped = Arc::clone(&stop);
-    let work = move || {
-        let work = AssertUnwindSafe(|| {
-            // Without one the step has ended already.
-            let Ok(listener) = super::descriptors::receive(&step) else { return Ok(record) };
-            let listener = Listener::new(listener);
-            let mut supervisor = Supervisor { listener, proc, record, table, capable };
-            let done = supervisor.work(&stopped);
-            if done.is_err() {
-                // While the listener is there whoever asked waits, and does nothing more.
-                end();
-            }
-            done.map(|()| supervisor.record)
-        });
-        std::panic::catch_unwind(work).unwrap_or_else(|_| {
-            end();
-            Err("met a bug of gander's supervisor (its log says more)".into())
-        })
-    };
-    let thread = std::thread::Builder::new().name("supervisor".into()).spawn(work)?;
-    Ok(Running { thread, stop })
+const OPEN_FILES: Resource = Resource::Nofile;
+
+/// The record holds files open: as many as the system lets this process have. Returns what the limit was.
+fn more_open_files() -> Rlimit {
+    let limit = rustix::process::getrlimit(OPEN_FILES);
+    // With the old limit fewer files can change hands.
+    rustix::process::setrlimit(OPEN_FILES, Rlimit { current: limit.maximum, ..limit.clone() }).ok();
+    limit
+}
+
+/// Runs on the step's own CPU: while it answers the step waits.
+fn near(cpu: Option<usize>) {
+    if let Some(cpu) = cpu.filter(|cpu| *cpu < CpuSet::MAX_CPU) {
+        let mut one = CpuSet::new();
+        one.set(cpu);
+        // Elsewhere it would be slower, nothing else.
+        rustix::thread::sched_setaffinity(None, &one).ok();
+    }
 }
 
 impl Running {
-    /// The record as it is in the end; or what could not be done exactly. To be called when no process is left.
-    pub fn finish(self) -> Result<Record, String> {
+    /// Writes down who owns what in the end; or tells what could not be done exactly. To be called when no other
+    /// process is left.
+    pub fn finish(self) -> io::Result<Option<String>> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap_or_else(|_| Err("met a bug of gander's supervisor".into()))
+        let done = self.thread.join().unwrap_or_else(|_| Err("met a bug of gander's supervisor".into()));
+        let record = match done {
+            Ok(record) => record,
+            Err(what) => return Ok(Some(what)),
+        };
+        self.file.set_len(0)?;
+        self.file.write_all_at(&record.to_bytes()?, 0)?;
+        Ok(None)
     }
 }
 

@@ -6,14 +6,14 @@
 //! apart, since clocks of file systems are coarse.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Statx, StatxFlags};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{EntryKind, Tree, TreeError};
+use crate::store::{Entry, EntryKind, Tree, TreeError};
 
 /// A user and a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,8 +55,6 @@ struct Known {
     folder: bool,
     /// Keeps its number from being given to another file.
     held: Option<OwnedFd>,
-    /// Where it is to be taken hold of.
-    at: Option<String>,
 }
 
 /// All that does not belong to root.
@@ -78,9 +76,6 @@ const SWEEP: usize = 1024;
 struct Line {
     key: Key,
     owner: Owner,
-    folder: bool,
-    /// Where the step sees it, if it can change it.
-    at: Option<String>,
 }
 
 impl Record {
@@ -109,7 +104,7 @@ impl Record {
             self.sweep();
         }
         self.held += 1;
-        self.insert(key, Known { owner, folder, held: Some(file), at: None });
+        self.insert(key, Known { owner, folder, held: Some(file) });
     }
 
     fn insert(&mut self, key: Key, known: Known) {
@@ -138,52 +133,32 @@ impl Record {
         self.sweep_at = self.held.saturating_mul(2);
     }
 
-    /// Takes over what was handed to it.
-    pub fn read(mut from: impl Read) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes)?;
+    /// Of trees that were laid out as root's. What the step may change is held.
+    pub fn of(owners: &Owners) -> io::Result<Self> {
         let mut record = Self::default();
-        if bytes.is_empty() {
-            return Ok(record);
-        }
-        for Line { key, owner, folder, at } in serde_json::from_slice::<Vec<Line>>(&bytes)? {
-            let held = match at {
-                None => None,
-                Some(path) => {
-                    let held = hold(CWD, &path)?;
-                    if look_at(&held)?.0 != key {
-                        return Err(io::Error::other(format!("'{path}' is not the file that was laid out")));
-                    }
-                    Some(held)
-                }
-            };
-            record.held += usize::from(held.is_some());
-            record.insert(key, Known { owner, folder, held, at: None });
+        for Laid { path, owner, changes } in &owners.0 {
+            let file = hold(CWD, path)?;
+            let (key, stat) = look_at(&file)?;
+            let folder = FileType::from_raw_mode(stat.stx_mode.into()) == FileType::Directory;
+            record.held += usize::from(*changes);
+            record.insert(key, Known { owner: *owner, folder, held: changes.then_some(file) });
         }
         Ok(record)
     }
 
     /// What it knows, to be handed over.
     pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
-        let line = |(key, known): (&Key, &Known)| Line {
-            key: *key,
-            owner: known.owner,
-            folder: known.folder,
-            at: known.at.clone(),
-        };
+        let line = |(key, known): (&Key, &Known)| Line { key: *key, owner: known.owner };
         Ok(serde_json::to_vec(&self.files.iter().map(line).collect::<Vec<_>>())?)
     }
 
-    /// Notes the owners of a tree that was laid out at `top` as root's. Where the step may change it, `shown` is
-    /// where the step sees it.
-    pub fn prime(&mut self, owners: &Owners, top: &Path, shown: Option<&str>) -> io::Result<()> {
-        for (path, owner) in &owners.0 {
-            let stat = look(&path.below(top))?;
-            let folder = FileType::from_raw_mode(stat.stx_mode.into()) == FileType::Directory;
-            let at = shown.map(|shown| format!("{shown}/{path}"));
-            self.insert(Key::of(&stat), Known { owner: *owner, folder, held: None, at });
+    /// Takes over what was handed to it, for [`Record::apply`].
+    pub fn parse(bytes: &[u8]) -> io::Result<Self> {
+        let mut record = Self::default();
+        for Line { key, owner } in serde_json::from_slice::<Vec<Line>>(bytes)? {
+            record.insert(key, Known { owner, folder: false, held: None });
         }
-        Ok(())
+        Ok(record)
     }
 
     /// The tree that was taken in from here, with its owners.
@@ -217,26 +192,41 @@ fn look(path: &Path) -> io::Result<Statx> {
     Ok(rustix::fs::statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, WANTED)?)
 }
 
-/// The owners of a tree that are not root.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(in crate::runner) struct Owners(BTreeMap<crate::base::RelPath, Owner>);
+/// A file that was laid out as root's, and to whom it belongs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Laid {
+    path: PathBuf,
+    owner: Owner,
+    /// Whether the step may change it.
+    changes: bool,
+}
 
-/// The same tree as root's throughout, and what that took away. Access lists stay: laying one out that
-/// names other ids fails, as it should.
-pub(in crate::runner) fn flatten(tree: Tree) -> Result<(Tree, Owners), TreeError> {
-    let mut owners = BTreeMap::new();
-    let mut entries = tree.into_entries();
-    for (path, entry) in &mut entries {
-        let owner = Owner { user: entry.uid, group: entry.gid };
-        if owner != Owner::ROOT {
-            (entry.uid, entry.gid) = (0, 0);
-            // A further name of a file tells nothing new.
-            if !matches!(entry.kind, EntryKind::HardLink { .. }) {
-                owners.insert(path.clone(), owner);
+/// All files of a step that were laid out as root's and are not.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::runner) struct Owners(Vec<Laid>);
+
+impl Owners {
+    /// Notes the owners of a tree that was laid out at `top`.
+    pub fn add(&mut self, tree: &Tree, top: &Path, changes: bool) {
+        // A further name of a file tells nothing new.
+        let own = |entry: &Entry| !matches!(entry.kind, EntryKind::HardLink { .. });
+        for (path, entry) in tree.entries().iter().filter(|(_, entry)| own(entry)) {
+            let owner = Owner { user: entry.uid, group: entry.gid };
+            if owner != Owner::ROOT {
+                self.0.push(Laid { path: path.below(top), owner, changes });
             }
         }
     }
-    Ok((Tree::new(entries)?, Owners(owners)))
+}
+
+/// The same tree as root's throughout. Access lists stay: laying one out that names other ids fails, as it
+/// should.
+pub(in crate::runner) fn flatten(tree: Tree) -> Result<Tree, TreeError> {
+    let mut entries = tree.into_entries();
+    for entry in entries.values_mut() {
+        (entry.uid, entry.gid) = (0, 0);
+    }
+    Tree::new(entries)
 }
 
 /// Opens what is at a path, to be held.
@@ -258,7 +248,6 @@ mod tests {
 
     use super::*;
     use crate::base::RelPath;
-    use crate::store::Entry;
 
     const GOOSE: Owner = Owner { user: 5, group: 6 };
 
@@ -316,10 +305,8 @@ mod tests {
         let mut record = Record::default();
         record.set(key, GOOSE, true, open);
         let bytes = record.to_bytes().unwrap();
-        let read = Record::read(&bytes[..]).unwrap();
-        assert_eq!((read.get(&key), read.hands_down_groups()), (Some(GOOSE), true));
-        assert!(Record::read(&b""[..]).unwrap().is_empty());
-        assert!(Record::read(&b"[1]"[..]).is_err());
+        assert_eq!(Record::parse(&bytes).unwrap().get(&key), Some(GOOSE));
+        assert!(Record::parse(b"[1]").is_err());
     }
 
     #[test]
@@ -335,9 +322,8 @@ mod tests {
             (path("r"), entry(0, 0, EntryKind::Directory)),
         ]);
         let tree = Tree::new(entries).unwrap();
-        let (flat, owners) = flatten(tree.clone()).unwrap();
+        let flat = flatten(tree.clone()).unwrap();
         assert!(flat.entries().values().all(|entry| (entry.uid, entry.gid) == (0, 0)));
-        assert_eq!(owners.0.len(), 3);
         let folder = tempfile::tempdir().unwrap();
         let top = folder.path();
         std::fs::create_dir(top.join("d")).unwrap();
@@ -345,12 +331,14 @@ mod tests {
         std::fs::write(top.join("d/f"), "x").unwrap();
         std::fs::hard_link(top.join("d/f"), top.join("d/g")).unwrap();
         std::os::unix::fs::symlink("x", top.join("d/l")).unwrap();
-        let mut record = Record::default();
-        record.prime(&owners, top, None).unwrap();
-        assert!(record.hands_down_groups());
-        assert_eq!(record.apply(flat, top).unwrap(), tree);
-        let mut record = Record::default();
-        record.prime(&owners, top, Some(top.to_str().unwrap())).unwrap();
-        assert_eq!(Record::read(&record.to_bytes().unwrap()[..]).unwrap().held, 3);
+        for changes in [false, true] {
+            let mut owners = Owners::default();
+            owners.add(&tree, top, changes);
+            assert_eq!(owners.0.len(), 3);
+            let record = Record::of(&owners).unwrap();
+            assert!(record.hands_down_groups());
+            assert_eq!(record.held, if changes { 3 } else { 0 });
+            assert_eq!(record.apply(flat.clone(), top).unwrap(), tree);
+        }
     }
 }
