@@ -236,7 +236,7 @@ fn init(
     // The step must not read gander's environment from /proc/1.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .at(Stage::Confine, "hide process 1")?;
-    mounts::enter(sources, &cell.work)?;
+    mounts::enter(sources, cell)?;
     match sys::fork().at(Stage::Execute, "start the step's process")? {
         sys::Fork::Child => {
             let Err(stuck) = step(socket, cell, stdin.as_fd(), watch.as_ref(), native);
@@ -250,8 +250,12 @@ fn init(
             let mut ended = reap(step).map_err(at)?;
             if let Some(watching) = watching {
                 // Nobody is to change anything while it is written down who owns what.
-                sys::kill_others();
-                while rustix::process::wait(WaitOptions::empty()) != Err(rustix::io::Errno::CHILD) {}
+                loop {
+                    sys::kill_others();
+                    if matches!(rustix::process::wait(WaitOptions::empty()), Err(rustix::io::Errno::CHILD)) {
+                        break;
+                    }
+                }
                 let finished = watching.finish().at(Stage::Execute, "write down who owns what")?;
                 ended = finished.map_or(ended, Report::Inexact);
             }

@@ -48,8 +48,10 @@ pub(super) enum Errand {
     Remove { folder: PathBuf },
     /// Lay out an image.
     LayOut { store: PathBuf, image: Digest, dest: PathBuf },
-    /// Take in a folder as a tree.
-    Capture { store: PathBuf, folder: PathBuf, clamp: SourceDate },
+    /// Lay out a tree; with the mount points of a jail, if it is to be a step's root; `flat`: all as root's.
+    Tree { store: PathBuf, tree: Digest, dest: PathBuf, as_root: bool, flat: bool },
+    /// Take in a folder as a tree, with the owners that are written there.
+    Capture { store: PathBuf, folder: PathBuf, clamp: SourceDate, owners: Option<PathBuf> },
 }
 
 /// The jail of a step.
@@ -63,6 +65,8 @@ pub(super) struct Cell {
     pub cpu: Option<usize>,
     /// Bits of the capabilities that it keeps.
     pub capabilities: u64,
+    /// Whether a root file system is made in `/out`, which then has mounts of its own.
+    pub makes_root: bool,
     /// Where the owners of files are written that the only id cannot hold; for a map of many ids nowhere. After
     /// the step it tells those of its output.
     pub owners: Option<PathBuf>,

@@ -12,7 +12,7 @@ use super::calls::{self, At, Call, Which};
 use super::filter::ARCHITECTURE;
 use super::make::{Kind, New};
 use super::notify::{self, Notification};
-use super::record::{Owner, look_at};
+use super::record::{ACCESS_LISTS, Owner, look_at, other_id};
 use super::view::{self, From, View, shown};
 use super::who::{IDS, KEEP, Who};
 
@@ -301,7 +301,7 @@ impl Supervisor {
     fn attribute(&self, asked: &Asked<'_>, at: At, name: usize) -> Judged {
         let call = asked.call;
         let text = notify::read_string(call.thread, call.long(name)).map_err(|_| Halt::Pass)?;
-        if matches!(text.to_bytes(), b"system.posix_acl_access" | b"system.posix_acl_default") {
+        if ACCESS_LISTS.iter().any(|name| name.as_bytes() == text.to_bytes()) {
             let length = usize::try_from(call.long(name + 2).min(VALUE)).map_err(|_| Halt::Pass)?;
             let mut value = vec![0; length];
             let read = notify::read_memory(call.thread, call.long(name + 1), &mut value);
@@ -472,40 +472,7 @@ impl Asked<'_> {
     }
 }
 
-/// The first id of an access list that is not root's.
-fn other_id(value: &[u8]) -> Option<u32> {
-    const USER: u16 = 2;
-    const GROUP: u16 = 8;
-    value.get(4..)?.chunks_exact(8).find_map(|entry| {
-        let tag = u16::from_le_bytes(*entry.first_chunk()?);
-        let id = u32::from_le_bytes(*entry.get(4..)?.first_chunk()?);
-        (matches!(tag, USER | GROUP) && id != 0).then_some(id)
-    })
-}
-
 /// Whether the answer reached nobody, because the call went away.
 pub(super) fn unheard(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINPROGRESS))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn access_lists_of_others_are_noticed() {
-        let entry = |tag: u16, id: u32| {
-            let mut bytes = tag.to_le_bytes().to_vec();
-            bytes.extend(7_u16.to_le_bytes());
-            bytes.extend(id.to_le_bytes());
-            bytes
-        };
-        let list = |entries: &[Vec<u8>]| [&[2, 0, 0, 0], entries.concat().as_slice()].concat();
-        let none = u32::MAX;
-        assert_eq!(other_id(&list(&[entry(1, none), entry(4, none), entry(32, none)])), None);
-        assert_eq!(other_id(&list(&[entry(1, none), entry(2, 0), entry(8, 12)])), Some(12));
-        assert_eq!(other_id(&list(&[entry(1, none), entry(2, 5), entry(16, none)])), Some(5));
-        assert_eq!(other_id(&[]), None);
-        assert_eq!(other_id(&[2, 0, 0, 0, 2, 0]), None);
-    }
 }

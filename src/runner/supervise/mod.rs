@@ -31,7 +31,8 @@ use self::notify::Listener;
 use self::who::{Table, Who};
 use super::descriptors;
 
-pub(super) use self::record::{Owners, Record, flatten};
+use self::record::Record;
+pub(super) use self::record::{Owners, flatten, other_list, owned};
 
 /// Answers the calls of a step.
 struct Supervisor {
@@ -77,7 +78,7 @@ impl Watch {
         let mut file = File::options().read(true).write(true).open(owners)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let record = Record::of(&serde_json::from_slice(&bytes)?)?;
+        let record = Record::of(&Owners::parse(&bytes)?)?;
         let (ours, theirs) = UnixStream::pair()?;
         Ok(Self { file, record, capable, cpu, limit, ours, theirs })
     }

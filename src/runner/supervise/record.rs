@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Statx, StatxFlags};
 use serde::{Deserialize, Serialize};
 
+use crate::base::RelPath;
 use crate::store::{Entry, EntryKind, Tree, TreeError};
 
 /// A user and a group.
@@ -162,7 +163,7 @@ impl Record {
     }
 
     /// The tree that was taken in from here, with its owners.
-    pub fn apply(&self, tree: Tree, top: &Path) -> Result<Tree, Apply> {
+    pub fn apply(&self, tree: Tree, top: &Path) -> io::Result<Tree> {
         if self.is_empty() {
             return Ok(tree);
         }
@@ -173,19 +174,8 @@ impl Record {
                 (entry.uid, entry.gid) = (user, group);
             }
         }
-        Ok(Tree::new(entries)?)
+        Tree::new(entries).map_err(io::Error::other)
     }
-}
-
-/// Why owners cannot be given to a tree.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::runner) enum Apply {
-    /// A file cannot be looked at.
-    #[error("a file of the output cannot be looked at")]
-    Look(#[from] io::Error),
-    /// It would be no tree: a bug.
-    #[error("the owners do not fit the output")]
-    Tree(#[from] TreeError),
 }
 
 fn look(path: &Path) -> io::Result<Statx> {
@@ -219,6 +209,44 @@ impl Owners {
     }
 }
 
+impl Owners {
+    /// As [`Owners::parse`] reads it.
+    pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
+    /// Reads what was written.
+    pub fn parse(bytes: &[u8]) -> io::Result<Self> {
+        Ok(serde_json::from_slice(bytes)?)
+    }
+}
+
+/// A path of a tree whose access list names another id than root's, and that id.
+pub(in crate::runner) fn other_list(tree: &Tree) -> Option<(&RelPath, u32)> {
+    let lists =
+        |entry: &Entry| ACCESS_LISTS.iter().find_map(|name| other_id(entry.xattrs.get(*name)?.as_slice()));
+    tree.entries().iter().find_map(|(path, entry)| Some((path, lists(entry)?)))
+}
+
+/// The attributes that are access lists.
+pub(super) const ACCESS_LISTS: [&str; 2] = ["system.posix_acl_access", "system.posix_acl_default"];
+
+/// The first id of an access list that is not root's.
+pub(super) fn other_id(value: &[u8]) -> Option<u32> {
+    const USER: u16 = 2;
+    const GROUP: u16 = 8;
+    value.get(4..)?.chunks_exact(8).find_map(|entry| {
+        let tag = u16::from_le_bytes(*entry.first_chunk()?);
+        let id = u32::from_le_bytes(*entry.get(4..)?.first_chunk()?);
+        (matches!(tag, USER | GROUP) && id != 0).then_some(id)
+    })
+}
+
+/// The tree that was taken in from `top`, with the owners that are written in a file.
+pub(in crate::runner) fn owned(tree: Tree, top: &Path, owners: &Path) -> io::Result<Tree> {
+    Record::parse(&std::fs::read(owners)?)?.apply(tree, top)
+}
+
 /// The same tree as root's throughout. Access lists stay: laying one out that names other ids fails, as it
 /// should.
 pub(in crate::runner) fn flatten(tree: Tree) -> Result<Tree, TreeError> {
@@ -247,7 +275,6 @@ mod tests {
     use std::fs::File;
 
     use super::*;
-    use crate::base::RelPath;
 
     const GOOSE: Owner = Owner { user: 5, group: 6 };
 
@@ -340,5 +367,22 @@ mod tests {
             assert_eq!(record.held, if changes { 3 } else { 0 });
             assert_eq!(record.apply(flat.clone(), top).unwrap(), tree);
         }
+    }
+
+    #[test]
+    fn access_lists_of_others_are_noticed() {
+        let entry = |tag: u16, id: u32| {
+            let mut bytes = tag.to_le_bytes().to_vec();
+            bytes.extend(7_u16.to_le_bytes());
+            bytes.extend(id.to_le_bytes());
+            bytes
+        };
+        let list = |entries: &[Vec<u8>]| [&[2, 0, 0, 0], entries.concat().as_slice()].concat();
+        let none = u32::MAX;
+        assert_eq!(other_id(&list(&[entry(1, none), entry(4, none), entry(32, none)])), None);
+        assert_eq!(other_id(&list(&[entry(1, none), entry(2, 0), entry(8, 12)])), Some(12));
+        assert_eq!(other_id(&list(&[entry(1, none), entry(2, 5), entry(16, none)])), Some(5));
+        assert_eq!(other_id(&[]), None);
+        assert_eq!(other_id(&[2, 0, 0, 0, 2, 0]), None);
     }
 }
