@@ -237,14 +237,16 @@ fn init(
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .at(Stage::Confine, "hide process 1")?;
     mounts::enter(sources, cell)?;
+    let watch = watch.map(|watch| mounts::detached_proc().map(|proc| (watch, proc))).transpose()?;
     match sys::fork().at(Stage::Execute, "start the step's process")? {
         sys::Fork::Child => {
-            let Err(stuck) = step(socket, cell, stdin.as_fd(), watch.as_ref(), native);
+            let Err(stuck) =
+                step(socket, cell, stdin.as_fd(), watch.as_ref().map(|(watch, _)| watch), native);
             let _unheard = report(socket, &stuck);
             std::process::exit(1)
         }
         sys::Fork::Parent(step) => {
-            let watching = watch.map(|watch| watch.start(sys::kill_others)).transpose();
+            let watching = watch.map(|(watch, proc)| watch.start(proc, sys::kill_others)).transpose();
             let watching = watching.at(Stage::Execute, "start the supervisor")?;
             let at = |error: rustix::io::Errno| stuck(Stage::Execute, "wait for the step", error.into());
             let mut ended = reap(step).map_err(at)?;
@@ -284,9 +286,8 @@ fn reap(step: rustix::process::Pid) -> rustix::io::Result<Report> {
 /// What watches a step that has one id. Done with the ids of the outside.
 fn watch(cell: &Cell) -> Result<Option<Watch>, Stuck> {
     let Some(path) = &cell.owners else { return Ok(None) };
-    let may_chown = CapabilitySet::from_bits_retain(cell.capabilities).contains(CapabilitySet::CHOWN);
-    let watch = Watch::new(path, may_chown, cell.cpu).at(Stage::Mounts, "read who owns what")?;
-    Ok(matches!(cell.work, Work::Program { .. }).then_some(watch))
+    let capabilities = CapabilitySet::from_bits_retain(cell.capabilities);
+    Watch::new(path, capabilities, cell.cpu).at(Stage::Mounts, "read who owns what").map(Some)
 }
 
 /// Process 2: confined, then the program or gander's own code.
@@ -320,6 +321,11 @@ fn step(
         }
         Work::Native { kind, params, source_date } => {
             rustix::process::chdir("/build").at(Stage::Execute, "enter /build")?;
+            if watch.is_some() {
+                // Its supervisor looks into it. It has nothing of the outside that a step could see.
+                let seen = rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable);
+                seen.at(Stage::Confine, "let the supervisor see the step")?;
+            }
             let io = StepIo {
                 params: params.clone(),
                 source_date: *source_date,

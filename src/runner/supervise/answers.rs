@@ -38,7 +38,7 @@ pub(super) enum Halt {
     Refuse(String),
 }
 
-type Judged<T = Verdict> = Result<T, Halt>;
+pub(super) type Judged<T = Verdict> = Result<T, Halt>;
 
 pub(super) const fn fails(error: Errno) -> Verdict {
     Verdict::Answer(Err(error.raw_os_error()))
@@ -105,7 +105,11 @@ impl Supervisor {
                 }
             }),
             Call::Attribute(at, name) => self.attribute(&asked, at, name),
-            Call::Change(at) => self.change(&asked, at, "changes"),
+            Call::Alter(at) => self.alter(&asked, at),
+            Call::Cut(at) => self.cut(&asked, at),
+            Call::Remove(at) => self.rename(&asked, at, None),
+            Call::Name(old, new) => self.rename(&asked, old, Some(new)),
+            Call::Access(at, permission) => self.access(&asked, at, permission),
             Call::Set(which) => self.set(&asked, which),
             Call::Get(which) => self.get(&asked, which),
             Call::Control => self.control(&asked),
@@ -135,7 +139,7 @@ impl Supervisor {
         if (user == KEEP && group == KEEP) || (plain(user) && plain(group) && self.record.is_empty()) {
             return Ok(Verdict::Pass);
         }
-        let bound = self.who(asked)?.is_bound();
+        let who = self.who(asked)?;
         let file = match asked.find(at)? {
             Ok(file) => file,
             Err(Errno::LOOP | Errno::XDEV) => {
@@ -143,8 +147,8 @@ impl Supervisor {
             }
             Err(error) => return Ok(fails(error)),
         };
-        if bound {
-            return Err(asked.refuse(at, "changes the owner of", "after it became another user"));
+        if !self.may_reach_at(asked, &who, at, &file)? {
+            return Ok(fails(Errno::ACCESS));
         }
         let (key, stat) = look_at(&file).map_err(|_| Halt::Pass)?;
         if [user, group].iter().any(|id| *id != KEEP && *id >= IDS) {
@@ -153,9 +157,10 @@ impl Supervisor {
         let now = self.record.get(&key).unwrap_or(Owner::ROOT);
         let or = |id, now| if id == KEEP { now } else { id };
         let new = Owner { user: or(user, now.user), group: or(group, now.group) };
-        if !self.capable
-            && (now.user != 0 || new.user != now.user || (new.group != now.group && new.group != 0))
-        {
+        let own = who.user.file == now.user;
+        let may = (user == KEEP || own && new.user == now.user)
+            && (group == KEEP || own && (new.group == now.group || who.is_in(new.group)));
+        if !may && (!self.powers.owners || who.is_bound()) {
             return Ok(fails(Errno::PERM));
         }
         if !self.listener.waits(asked.call.id) {
@@ -170,10 +175,13 @@ impl Supervisor {
     }
 
     fn stat(&self, asked: &Asked<'_>, at: At, buffer: usize, mask: Option<usize>) -> Judged {
-        if self.record.is_empty() {
+        if self.record.is_empty() && self.table.is_plain() {
             return Ok(Verdict::Pass);
         }
         let file = asked.find(at)?.map_err(|_| Halt::Pass)?;
+        if !self.is_idle() && !self.may_reach_at(asked, &self.who(asked)?, at, &file)? {
+            return Ok(fails(Errno::ACCESS));
+        }
         let (key, _) = look_at(&file).map_err(|_| Halt::Pass)?;
         let Some(Owner { user, group }) = self.record.get(&key) else { return Ok(Verdict::Pass) };
         let told = match mask {
@@ -207,13 +215,10 @@ impl Supervisor {
         let has = |flag: i32| flags & flag == flag;
         let writes = flags & libc::O_ACCMODE != libc::O_RDONLY || has(libc::O_TRUNC);
         let creates = has(libc::O_CREAT) || has(libc::O_TMPFILE);
-        if self.table.is_plain() && !(creates && self.record.hands_down_groups()) {
+        if self.is_idle() && !(creates && self.record.hands_down_groups()) {
             return Ok(Verdict::Pass);
         }
         let who = self.who(asked)?;
-        if !creates && !(who.is_bound() && writes) {
-            return Ok(Verdict::Pass);
-        }
         let (from, path) = asked.path(at)?;
         let new = has(libc::O_CREAT) && has(libc::O_EXCL);
         let follow = !new && !has(libc::O_NOFOLLOW);
@@ -227,7 +232,13 @@ impl Supervisor {
                     owner.group
                 ))),
             },
-            Ok(file) if who.is_bound() => self.may_write(asked, &who, &file),
+            Ok(file) => {
+                let read = if flags & libc::O_ACCMODE == libc::O_WRONLY { 0 } else { 0o4 };
+                let write = if writes { 0o2 } else { 0 };
+                let path_only = has(libc::O_PATH) || new;
+                let wanted = if path_only { 0 } else { read | write };
+                self.permission(asked, &who, at, &file, wanted)
+            }
             Err(Errno::NOENT) if has(libc::O_CREAT) => {
                 let place =
                     if follow { asked.view.place_of_new(from, &path) } else { asked.view.place(from, &path) };
@@ -242,25 +253,13 @@ impl Supervisor {
         }
     }
 
-    /// Whether somebody whom permissions bind may write to a file that is there.
-    fn may_write(&self, asked: &Asked<'_>, who: &Who, file: &OwnedFd) -> Judged {
-        let (key, stat) = look_at(file).map_err(|_| Halt::Pass)?;
-        let mode = u32::from(stat.stx_mode);
-        if FileType::from_raw_mode(mode) == FileType::Directory {
-            return Ok(Verdict::Pass);
-        }
-        let owner = self.record.get(&key).unwrap_or(Owner::ROOT);
-        let allowed = self.may_reach(asked, who, file)? && who.may(owner, mode, 0o2);
-        Ok(if allowed { Verdict::Pass } else { fails(Errno::ACCESS) })
-    }
-
     fn make_named(
         &mut self,
         asked: &Asked<'_>,
         at: At,
         kind: impl FnOnce(&Asked<'_>) -> Judged<Kind>,
     ) -> Judged {
-        if self.table.is_plain() && !self.record.hands_down_groups() {
+        if self.is_idle() && !self.record.hands_down_groups() {
             return Ok(Verdict::Pass);
         }
         let who = self.who(asked)?;
@@ -272,12 +271,8 @@ impl Supervisor {
 
     fn make(&mut self, asked: &Asked<'_>, who: &Who, place: view::Place, kind: &Kind) -> Judged {
         let owner = self.owner_in(who, &place.folder)?;
-        if who.is_bound() {
-            let (key, stat) = look_at(&place.folder).map_err(|_| Halt::Pass)?;
-            let above = self.record.get(&key).unwrap_or(Owner::ROOT);
-            if !self.may_reach(asked, who, &place.folder)? || !who.may(above, stat.stx_mode.into(), 0o3) {
-                return Ok(fails(Errno::ACCESS));
-            }
+        if !self.may(asked, who, &place.folder, 0o3)? {
+            return Ok(fails(Errno::ACCESS));
         }
         if owner == Owner::ROOT || !self.listener.waits(asked.call.id) {
             return Ok(Verdict::Pass);
@@ -311,15 +306,7 @@ impl Supervisor {
                 return Err(asked.refuse(at, "gives", &why));
             }
         }
-        self.change(asked, at, "sets an attribute of")
-    }
-
-    /// What only an owner or root may do: refused to whoever has become another user.
-    fn change(&self, asked: &Asked<'_>, at: At, what: &str) -> Judged {
-        if self.table.is_plain() || !self.who(asked)?.is_bound() {
-            return Ok(Verdict::Pass);
-        }
-        Err(asked.refuse(at, what, "after it became another user"))
+        if text.to_bytes().starts_with(b"user.") { self.cut(asked, at) } else { self.alter(asked, at) }
     }
 
     fn set(&mut self, asked: &Asked<'_>, which: Which) -> Judged {
@@ -409,7 +396,7 @@ impl Asked<'_> {
     }
 
     /// Where a path starts, and the path.
-    fn path(&self, at: At) -> Judged<(From, CString)> {
+    pub(super) fn path(&self, at: At) -> Judged<(From, CString)> {
         let (from, path) = match at {
             At::Path(path) | At::Link(path) => (From::Here, path),
             At::Below { folder, path, .. } => (From::argument(self.call.word(folder)), path),
@@ -434,7 +421,7 @@ impl Asked<'_> {
     }
 
     /// What the call is about.
-    fn find(&self, at: At) -> Judged<Result<OwnedFd, Errno>> {
+    pub(super) fn find(&self, at: At) -> Judged<Result<OwnedFd, Errno>> {
         if let At::Fd(fd) = at {
             return Ok(self.view.descriptor(self.call.word(fd).cast_signed()));
         }
@@ -445,6 +432,12 @@ impl Asked<'_> {
         }
         let follow = !matches!(at, At::Link(_)) && flags & libc::AT_SYMLINK_NOFOLLOW == 0;
         Ok(self.view.find(from, &path, follow))
+    }
+
+    /// The same; a link at the end is meant itself.
+    pub(super) fn find_link(&self, at: At) -> Judged<Result<OwnedFd, Errno>> {
+        let (from, path) = self.path(at)?;
+        Ok(self.view.find(from, &path, false))
     }
 
     /// Writes where an argument points.

@@ -2,6 +2,8 @@
 
 use libc::c_long;
 
+use super::filter::Level;
+
 /// How a call names the file that it is about. Numbers are positions of arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum At {
@@ -54,8 +56,16 @@ pub(super) enum Call {
     MakeNode(At, usize),
     /// Sets an extended attribute; the name's position, then the value's and its size's.
     Attribute(At, usize),
-    /// Changes something that an owner or root may change.
-    Change(At),
+    /// Changes what a file is: its owner may.
+    Alter(At),
+    /// Changes what is in a file.
+    Cut(At),
+    /// Removes a name.
+    Remove(At),
+    /// Gives a file another name, or one more: the old and the new one.
+    Name(At, At),
+    /// Asks for permission, or for what needs one; where it is said for what, or the permission itself.
+    Access(At, Permission),
     /// Sets ids of the process.
     Set(Which),
     /// Tells ids of the process.
@@ -64,6 +74,17 @@ pub(super) enum Call {
     Control,
     /// Is answered as if this kernel did not know it.
     Absent,
+}
+
+/// What one may do with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Permission {
+    /// What this argument says, as the real user.
+    Argument(usize),
+    /// Run it, or look for names in it.
+    Execute,
+    /// See where it leads or what it is: only the folders above count.
+    Reach,
 }
 
 /// When a call comes to the supervisor.
@@ -94,20 +115,20 @@ impl Call {
         }
     }
 
-    /// When it matters. `bare`: nothing in the step belongs to others than root, and nobody can change that.
-    pub(super) const fn when(self, bare: bool) -> Option<When> {
+    /// When it matters.
+    pub(super) const fn when(self, level: Level) -> Option<When> {
         const WRITES: u32 =
             (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | (libc::O_TMPFILE & !libc::O_DIRECTORY)) as u32;
         match self {
             Self::Absent | Self::Attribute(..) | Self::Get(Which::Groups) | Self::Set(Which::Groups) => {
                 Some(When::Always)
             }
-            Self::Own(..) | Self::Set(_) if bare => match self.ids() {
+            Self::Own(..) | Self::Set(_) if matches!(level, Level::Bare) => match self.ids() {
                 Some((first, count)) => Some(When::OtherIds { first, count }),
                 None => Some(When::Always),
             },
-            _ if bare => None,
-            Self::Open(_, flags) => Some(When::Bits(flags, WRITES)),
+            _ if matches!(level, Level::Bare) => None,
+            Self::Open(_, flags) if matches!(level, Level::Full) => Some(When::Bits(flags, WRITES)),
             Self::Control => Some(When::Is(0, libc::PR_SET_KEEPCAPS as u32)),
             _ => Some(When::Always),
         }
@@ -137,17 +158,24 @@ const COMMON: &[(c_long, Call)] = &[
     (libc::SYS_setxattr, Call::Attribute(At::Path(0), 1)),
     (libc::SYS_lsetxattr, Call::Attribute(At::Link(0), 1)),
     (libc::SYS_fsetxattr, Call::Attribute(At::Fd(0), 1)),
-    (libc::SYS_removexattr, Call::Change(At::Path(0))),
-    (libc::SYS_lremovexattr, Call::Change(At::Link(0))),
-    (libc::SYS_fremovexattr, Call::Change(At::Fd(0))),
-    (libc::SYS_unlinkat, Call::Change(below(0, 1))),
-    (libc::SYS_renameat2, Call::Change(below(0, 1))),
-    (libc::SYS_linkat, Call::Change(below(0, 1))),
-    (libc::SYS_fchmod, Call::Change(At::Fd(0))),
-    (libc::SYS_fchmodat, Call::Change(below(0, 1))),
-    (FCHMODAT2, Call::Change(flagged(0, 1, 3))),
-    (libc::SYS_utimensat, Call::Change(flagged(0, 1, 3))),
-    (libc::SYS_truncate, Call::Change(At::Path(0))),
+    (libc::SYS_removexattr, Call::Alter(At::Path(0))),
+    (libc::SYS_lremovexattr, Call::Alter(At::Link(0))),
+    (libc::SYS_fremovexattr, Call::Alter(At::Fd(0))),
+    (libc::SYS_unlinkat, Call::Remove(below(0, 1))),
+    (libc::SYS_renameat2, Call::Name(below(0, 1), below(2, 3))),
+    (libc::SYS_linkat, Call::Name(At::Fd(0), below(2, 3))),
+    (libc::SYS_fchmod, Call::Alter(At::Fd(0))),
+    (libc::SYS_fchmodat, Call::Alter(below(0, 1))),
+    (FCHMODAT2, Call::Alter(flagged(0, 1, 3))),
+    (libc::SYS_utimensat, Call::Alter(flagged(0, 1, 3))),
+    (libc::SYS_truncate, Call::Cut(At::Path(0))),
+    (libc::SYS_faccessat, Call::Access(below(0, 1), Permission::Argument(2))),
+    (libc::SYS_faccessat2, Call::Access(flagged(0, 1, 3), Permission::Argument(2))),
+    (libc::SYS_chdir, Call::Access(At::Path(0), Permission::Execute)),
+    (libc::SYS_chroot, Call::Access(At::Path(0), Permission::Execute)),
+    (libc::SYS_execve, Call::Access(At::Path(0), Permission::Execute)),
+    (libc::SYS_execveat, Call::Access(flagged(0, 1, 4), Permission::Execute)),
+    (libc::SYS_readlinkat, Call::Access(below(0, 1), Permission::Reach)),
     (libc::SYS_setuid, Call::Set(Which::User)),
     (libc::SYS_setgid, Call::Set(Which::Group)),
     (libc::SYS_setreuid, Call::Set(Which::RealAndEffectiveUser)),
@@ -190,19 +218,21 @@ const OLD: &[(c_long, Call)] = &[
     (libc::SYS_mkdir, Call::MakeFolder(At::Link(0), 1)),
     (libc::SYS_symlink, Call::MakeLink(At::Link(1))),
     (libc::SYS_mknod, Call::MakeNode(At::Link(0), 1)),
-    (libc::SYS_unlink, Call::Change(At::Link(0))),
-    (libc::SYS_rmdir, Call::Change(At::Link(0))),
-    (libc::SYS_rename, Call::Change(At::Link(0))),
-    (libc::SYS_renameat, Call::Change(below(0, 1))),
-    (libc::SYS_link, Call::Change(At::Link(0))),
-    (libc::SYS_chmod, Call::Change(At::Path(0))),
-    (libc::SYS_utime, Call::Change(At::Path(0))),
-    (libc::SYS_utimes, Call::Change(At::Path(0))),
-    (libc::SYS_futimesat, Call::Change(below(0, 1))),
+    (libc::SYS_access, Call::Access(At::Path(0), Permission::Argument(1))),
+    (libc::SYS_readlink, Call::Access(At::Link(0), Permission::Reach)),
+    (libc::SYS_unlink, Call::Remove(At::Link(0))),
+    (libc::SYS_rmdir, Call::Remove(At::Link(0))),
+    (libc::SYS_rename, Call::Name(At::Link(0), At::Link(1))),
+    (libc::SYS_renameat, Call::Name(below(0, 1), below(2, 3))),
+    (libc::SYS_link, Call::Name(At::Fd(0), At::Link(1))),
+    (libc::SYS_chmod, Call::Alter(At::Path(0))),
+    (libc::SYS_utime, Call::Alter(At::Path(0))),
+    (libc::SYS_utimes, Call::Alter(At::Path(0))),
+    (libc::SYS_futimesat, Call::Alter(below(0, 1))),
 ];
 
 #[cfg(target_arch = "aarch64")]
-const OLD: &[(c_long, Call)] = &[(libc::SYS_renameat, Call::Change(below(0, 1)))];
+const OLD: &[(c_long, Call)] = &[(libc::SYS_renameat, Call::Name(below(0, 1), below(2, 3)))];
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const OLD: &[(c_long, Call)] = &[];
@@ -235,9 +265,9 @@ mod tests {
 
     #[test]
     fn bare_steps_ask_only_for_other_ids() {
-        assert_eq!(Call::Own(At::Fd(0), 1).when(true), Some(When::OtherIds { first: 1, count: 2 }));
-        assert_eq!(Call::Stat(At::Fd(0), 1).when(true), None);
-        assert_eq!(Call::Stat(At::Fd(0), 1).when(false), Some(When::Always));
-        assert!(matches!(Call::Open(At::Path(0), 1).when(false), Some(When::Bits(1, _))));
+        assert_eq!(Call::Own(At::Fd(0), 1).when(Level::Bare), Some(When::OtherIds { first: 1, count: 2 }));
+        assert_eq!(Call::Stat(At::Fd(0), 1).when(Level::Bare), None);
+        assert_eq!(Call::Stat(At::Fd(0), 1).when(Level::Full), Some(When::Always));
+        assert!(matches!(Call::Open(At::Path(0), 1).when(Level::Full), Some(When::Bits(1, _))));
     }
 }

@@ -18,6 +18,8 @@ pub(in crate::runner) enum Level {
     Bare,
     /// All that depends on owners.
     Full,
+    /// All that, and every file that is opened: the step may not even read what belongs to others.
+    Guarded,
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -111,7 +113,7 @@ pub(super) fn program(level: Level) -> Vec<sock_filter> {
         program.extend([jump(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, X32, 0, 1), answer(NOTIFY)]);
     }
     for (number, call) in calls::all() {
-        if let Some(when) = call.when(bare) {
+        if let Some(when) = call.when(level) {
             program.extend(block(number, body(call, when)));
         }
     }

@@ -4,15 +4,15 @@
 //! program, and noted in the record before anybody can see it; the program gets it open.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Supervisor;
-use super::answers::{Asked, Halt};
+use super::answers::Halt;
 use super::record::{Key, Owner, hold, look_at};
-use super::view::{Place, name_of};
+use super::view::Place;
 use super::who::Who;
 
 /// What is to be made.
@@ -72,33 +72,4 @@ impl Supervisor {
         };
         Ok(Owner { user: who.user.file, group })
     }
-
-    /// Whether somebody may search every folder above a file.
-    pub(super) fn may_reach(&self, asked: &Asked<'_>, who: &Who, file: &OwnedFd) -> Result<bool, Halt> {
-        let path = name_of(self.proc.as_fd(), file).map_err(|_| Halt::Pass)?;
-        let root = name_of_root(asked);
-        for (at, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
-            if at < root {
-                continue;
-            }
-            let above = path.get(..at.max(1)).unwrap_or_default();
-            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let Ok(above) = rustix::fs::openat(CWD, above, flags, Mode::empty()) else {
-                return Err(Halt::Pass);
-            };
-            let (key, stat) = look_at(&above).map_err(|_| Halt::Pass)?;
-            let owner = self.record.get(&key).unwrap_or(Owner::ROOT);
-            if !who.may(owner, stat.stx_mode.into(), 0o1) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-}
-
-/// How long the path of the process's root is.
-fn name_of_root(asked: &Asked<'_>) -> usize {
-    let link = format!("{}/root", asked.view.thread);
-    let root = rustix::fs::readlinkat(asked.view.proc, link, Vec::new()).map(CString::into_bytes);
-    root.map_or(0, |root| if root == b"/" { 0 } else { root.len() })
 }

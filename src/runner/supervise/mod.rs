@@ -6,6 +6,7 @@ mod calls;
 mod filter;
 mod make;
 mod notify;
+mod permissions;
 mod record;
 mod view;
 mod who;
@@ -21,13 +22,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit};
-use rustix::thread::CpuSet;
+use rustix::thread::{CapabilitySet, CpuSet};
 
 use self::answers::{Verdict, unheard};
 use self::filter::Level;
 use self::notify::Listener;
+use self::permissions::Powers;
 use self::who::{Table, Who};
 use super::descriptors;
 
@@ -41,8 +43,7 @@ struct Supervisor {
     proc: OwnedFd,
     record: Record,
     table: Table,
-    /// Whether the step may change owners and become other users.
-    capable: bool,
+    powers: Powers,
 }
 
 /// What is to watch a step.
@@ -50,7 +51,7 @@ pub(super) struct Watch {
     /// Where it is written who owns what.
     file: File,
     record: Record,
-    capable: bool,
+    powers: Powers,
     cpu: Option<usize>,
     /// How many files the step may have open.
     limit: Rlimit,
@@ -72,19 +73,29 @@ pub(super) const fn is_possible() -> bool {
 }
 
 impl Watch {
-    /// For a step whose owners are in this file; `capable`: it may change them and become other users.
-    pub fn new(owners: &Path, capable: bool, cpu: Option<usize>) -> io::Result<Self> {
+    /// For a step whose owners are in this file.
+    pub fn new(owners: &Path, capabilities: CapabilitySet, cpu: Option<usize>) -> io::Result<Self> {
+        let powers = Powers {
+            owners: capabilities.contains(CapabilitySet::CHOWN),
+            files: capabilities.contains(CapabilitySet::DAC_OVERRIDE),
+            read: capabilities.contains(CapabilitySet::DAC_READ_SEARCH),
+        };
         let limit = more_open_files();
         let mut file = File::options().read(true).write(true).open(owners)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let record = Record::of(&Owners::parse(&bytes)?)?;
         let (ours, theirs) = UnixStream::pair()?;
-        Ok(Self { file, record, capable, cpu, limit, ours, theirs })
+        Ok(Self { file, record, powers, cpu, limit, ours, theirs })
     }
 
     fn level(&self) -> Level {
-        if self.capable || !self.record.is_empty() { Level::Full } else { Level::Bare }
+        match (self.powers, self.record.is_empty()) {
+            (Powers { owners: true, .. } | Powers { read: true, .. }, false) => Level::Full,
+            (Powers { owners: true, .. }, true) => Level::Full,
+            (_, true) => Level::Bare,
+            (_, false) => Level::Guarded,
+        }
     }
 
     /// Puts this process, which is to become the step, under supervision.
@@ -94,15 +105,13 @@ impl Watch {
         descriptors::send(&self.theirs, listener.as_fd())
     }
 
-    /// Starts answering, in a thread of this process, whose mask becomes 0. `end` is called when the step must
+    /// Starts answering, in a thread of this process, whose mask becomes 0. `proc` has all processes; `end` is called when the step must
     /// end at once.
-    pub fn start(self, end: impl Fn() + Send + 'static) -> io::Result<Running> {
-        let Self { file, record, capable, cpu, ours, theirs, .. } = self;
+    pub fn start(self, proc: OwnedFd, end: impl Fn() + Send + 'static) -> io::Result<Running> {
+        let Self { file, record, powers, cpu, ours, theirs, .. } = self;
         // Only the step is to have that end.
         drop(theirs);
-        let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let proc = || rustix::fs::open("/proc", folder, Mode::empty());
-        let (proc, table) = (proc()?, Table::new(proc()?, Who::root(capable)));
+        let table = Table::new(proc.try_clone()?, Who::root(powers.owners));
         rustix::process::umask(Mode::empty());
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -112,7 +121,7 @@ impl Watch {
                 // Without one the step has ended already.
                 let Ok(listener) = descriptors::receive(&ours) else { return Ok(record) };
                 let listener = Listener::new(listener);
-                let mut supervisor = Supervisor { listener, proc, record, table, capable };
+                let mut supervisor = Supervisor { listener, proc, record, table, powers };
                 let done = supervisor.work(&stopped);
                 if done.is_err() {
                     // While the listener is there whoever asked waits, and does nothing more.

@@ -56,11 +56,6 @@ impl Who {
         Self { capable, ..Self::default() }
     }
 
-    /// Whether what it makes belongs to root.
-    pub const fn makes_for_root(&self) -> bool {
-        self.user.file == 0 && self.group.file == 0
-    }
-
     /// Whether it is somebody whom permissions bind in a jail with many ids, but not in this one.
     pub const fn is_bound(&self) -> bool {
         self.user.file != 0 || self.user.effective != 0
@@ -70,12 +65,24 @@ impl Who {
     pub fn may(&self, owner: Owner, mode: u32, what: u32) -> bool {
         let bits = if owner.user == self.user.file {
             mode >> 6
-        } else if owner.group == self.group.file || self.groups.contains(&owner.group) {
+        } else if self.is_in(owner.group) {
             mode >> 3
         } else {
             mode
         };
         bits & what == what
+    }
+
+    /// Whether it is a member of a group.
+    pub fn is_in(&self, group: u32) -> bool {
+        group == self.group.file || self.groups.contains(&group)
+    }
+
+    /// The same, as far as `access` asks: the real ids count.
+    pub fn really(mut self) -> Self {
+        (self.user.file, self.group.file) = (self.user.real, self.group.real);
+        (self.user.effective, self.group.effective) = (self.user.real, self.group.real);
+        self
     }
 
     const fn is_plain(&self) -> bool {
@@ -307,7 +314,7 @@ mod tests {
         assert_eq!(who.set_groups(vec![9, 8]), Ok(0));
         assert_eq!(who.groups, [8, 9]);
         assert_eq!(ids(who.group), [7; 4]);
-        assert!(!who.is_bound() && !who.makes_for_root());
+        assert!(!who.is_bound());
         assert_eq!(who.set(Which::AllUsers, [KEEP, 5, KEEP]), Ok(0));
         assert_eq!(ids(who.user), [0, 5, 0, 5]);
         assert_eq!(who.set(Which::User, [IDS, 0, 0]), Err(libc::EINVAL));
@@ -361,7 +368,7 @@ mod tests {
         let mut who = Who::root(true);
         assert_eq!(who.set(Which::FileUser, [5, 0, 0]), Ok(0));
         assert_eq!(who.set(Which::FileUser, [0, 0, 0]), Ok(5));
-        assert!(who.makes_for_root());
+        assert!(!who.is_bound());
     }
 
     #[test]
