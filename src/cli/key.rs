@@ -167,6 +167,6 @@ impl From<SignError> for Failure {
 fn sign_kind(error: &SignError) -> Kind {
     match error {
         SignError::Library(_) => Kind::Bug,
-        SignError::NotAccepted(_) => Kind::Input,
+        SignError::NotAccepted(_) | SignError::Text(_) => Kind::Input,
     }
 }

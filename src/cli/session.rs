@@ -114,6 +114,10 @@ impl From<ComposeError> for Failure {
             | E::Spec(_)
             | E::Sources(_)
             | E::Comps { .. }
+            | E::Kickstart(_)
+            | E::Unsupported(_)
+            | E::VolumeId { .. }
+            | E::CannotStart { .. }
             | E::SourceDate
             | E::Metadata(_)
             | E::NoDate
@@ -128,7 +132,9 @@ impl From<ComposeError> for Failure {
             | E::Stale(_)
             | E::NoCertificate { .. } => Kind::Usage,
             E::NotReproduced(_) | E::BadSignature { .. } => Kind::Verdict,
-            E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } => Kind::Bug,
+            E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } | E::Medium { .. } | E::Checksum(_) => {
+                Kind::Bug
+            }
             E::Io { doing: "written", .. } => Kind::Surroundings,
             E::Deliver { source: StoreError::Missing { .. } | StoreError::Damaged { .. }, .. } => Kind::Input,
             E::Deliver { .. } => Kind::Surroundings,

@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 
 use crate::base::digest::DigestError;
 use crate::base::relpath::RelPathError;
-use crate::base::{Digest, Nevra, SourceDate};
+use crate::base::{Digest, Nevra, RelPath, SourceDate};
 use crate::build::SpecError;
 use crate::debian::{LockError as DebianLockError, MirrorError, PackagesError};
+use crate::format::checksum::ChecksumError;
 use crate::format::comps::CompsError;
+use crate::format::iso9660::IsoError;
+use crate::format::kickstart::KickstartError;
 use crate::format::productmd::MetadataError;
+use crate::format::volume_id::VolumeIdError;
 use crate::lock::LockError;
 use crate::oci::{AssembleError, ImageError, ReferenceError, RegistryError};
 use crate::openpgp::{KeyringError, VerifyError};
@@ -72,6 +76,41 @@ pub enum ComposeError {
         #[source]
         source: CompsError,
     },
+    /// A kickstart is malformed. Retrying cannot help.
+    #[error(transparent)]
+    Kickstart(#[from] KickstartError),
+    /// A kickstart asks for what cannot be done. Retrying cannot help.
+    #[error("kickstarts ask for what gander cannot do:{}", lines(.0))]
+    Unsupported(Vec<String>),
+    /// A medium has no volume id. Retrying cannot help.
+    #[error("the medium {medium} has no volume id")]
+    VolumeId {
+        /// The medium.
+        medium: String,
+        /// Why.
+        #[source]
+        source: VolumeIdError,
+    },
+    /// A medium lacks what it cannot start without. Retrying cannot help.
+    #[error("the medium {medium} cannot start: {lacks}")]
+    CannotStart {
+        /// The medium.
+        medium: String,
+        /// What it lacks, as a sentence.
+        lacks: String,
+    },
+    /// A medium that was made is no image. Retrying cannot help.
+    #[error("the medium '{path}' cannot be described")]
+    Medium {
+        /// Its path in the compose.
+        path: RelPath,
+        /// Why.
+        #[source]
+        source: IsoError,
+    },
+    /// A medium cannot be listed with its checksum. Retrying cannot help.
+    #[error(transparent)]
+    Checksum(#[from] ChecksumError),
     /// The lock is malformed. Retrying cannot help.
     #[error("the lock '{path}' cannot be used")]
     Lock {

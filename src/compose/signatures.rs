@@ -10,12 +10,12 @@ use super::inputs::RecipeFiles;
 use super::lower::{Demand, Lowered};
 use crate::base::{Digest, Nevra, SourceDate};
 use crate::lock::{Lock, LockError, SignatureKind, Signatures};
-use crate::openpgp::{Certificate, inspect, verify_detached, verify_header};
+use crate::openpgp::{Certificate, inspect, verify_detached, verify_header, verify_text};
 use crate::recipe::{OutsidePath, Recipe, Sign};
 use crate::sign::{self, KeyError, LocalSigner, Signer};
 use crate::store::Store;
 
-/// No file that gets a detached signature is larger.
+/// No file that is signed as a whole is larger.
 const LARGEST: u64 = 64 << 20;
 
 /// Opens the recipe's signing key. A demonstration key is refused where it has no business.
@@ -94,9 +94,12 @@ pub(super) fn make(
         if demand.fingerprint != fingerprint {
             return Err(ComposeError::OtherKey { wanted: demand.fingerprint.clone(), found: fingerprint });
         }
-        let packet = signer
-            .sign_detached(&data(demand)?, created)
-            .map_err(|source| ComposeError::Sign { what: demand.what.clone(), source })?;
+        let data = data(demand)?;
+        let packet = match demand.kind {
+            SignatureKind::RpmHeader | SignatureKind::Detached => signer.sign_detached(&data, created),
+            SignatureKind::Clearsign => signer.sign_cleartext(&data, created),
+        };
+        let packet = packet.map_err(|source| ComposeError::Sign { what: demand.what.clone(), source })?;
         table.add(demand.kind, demand.digest, &fingerprint, packet);
     }
     if !demands.is_empty() {
@@ -129,7 +132,7 @@ fn pinned(what: &str, bytes: &[u8], wanted: Digest) -> Result<(), ComposeError> 
     if found == wanted { Ok(()) } else { Err(ComposeError::WrongDigest { what: what.into(), found, wanted }) }
 }
 
-/// The file that a detached signature covers.
+/// The file that a signature covers.
 pub(super) fn file_bytes(store: &Store, digest: &Digest) -> Result<Vec<u8>, ComposeError> {
     Ok(store.read_object(digest, LARGEST)?)
 }
@@ -169,7 +172,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Checks one detached signature of the lock.
+/// Checks one signature of a file, detached or clearsigned, that the lock has.
 pub(super) fn check_detached(
     lock: &Lock,
     demand: &Demand,
@@ -177,9 +180,14 @@ pub(super) fn check_detached(
     data: &[u8],
 ) -> Result<(), ComposeError> {
     let certificates = certificates(lock)?;
-    verify_detached(certificate(&certificates, &demand.fingerprint)?, packet, data, None)
-        .map(drop)
-        .map_err(|source| ComposeError::BadSignature { what: demand.what.clone(), source })
+    let certificate = certificate(&certificates, &demand.fingerprint)?;
+    let verified = match demand.kind {
+        SignatureKind::RpmHeader | SignatureKind::Detached => {
+            verify_detached(certificate, packet, data, None)
+        }
+        SignatureKind::Clearsign => verify_text(certificate, packet, data, None),
+    };
+    verified.map(drop).map_err(|source| ComposeError::BadSignature { what: demand.what.clone(), source })
 }
 
 /// The certificate of a key that the lock demands signatures by. A signature that nothing can check must

@@ -1,8 +1,10 @@
 //! Codecs, bytes to types and back: comps, kickstart, repodata, XML, a compose's metadata, `.treeinfo`,
-//! `.discinfo`.
+//! `.discinfo`, `CHECKSUM`; the beginning of an ISO image.
 
+pub mod checksum;
 pub mod comps;
 pub mod discinfo;
+pub mod iso9660;
 pub mod kickstart;
 pub mod productmd;
 pub mod repodata;

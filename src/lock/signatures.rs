@@ -5,8 +5,8 @@
 //! KIND  DIGEST  FINGERPRINT  PACKET
 //! ```
 //!
-//! `KIND` is `rpm-header` (`DIGEST` is the sha256 of the main header) or `detached` (of the file);
-//! `PACKET` is the OpenPGP signature packet in base64. Records are only ever added.
+//! `KIND` is `rpm-header` (`DIGEST` is the sha256 of the main header), `detached` (of the file) or `clearsign` (of
+//! the file before it was signed); `PACKET` is the OpenPGP signature packet in base64. Records are only ever added.
 //!
 //! ```text
 //! gander-signed 1
@@ -32,6 +32,8 @@ pub enum SignatureKind {
     RpmHeader,
     /// A whole file; the signature stands beside it.
     Detached,
+    /// A text that people can read; the signature stands around it.
+    Clearsign,
 }
 
 impl fmt::Display for SignatureKind {
@@ -39,6 +41,7 @@ impl fmt::Display for SignatureKind {
         f.write_str(match self {
             Self::RpmHeader => "rpm-header",
             Self::Detached => "detached",
+            Self::Clearsign => "clearsign",
         })
     }
 }
@@ -50,6 +53,7 @@ impl FromStr for SignatureKind {
         match text {
             "rpm-header" => Ok(Self::RpmHeader),
             "detached" => Ok(Self::Detached),
+            "clearsign" => Ok(Self::Clearsign),
             _ => Err(format!("'{text}' is no kind of signature that this gander knows")),
         }
     }
@@ -170,6 +174,7 @@ mod tests {
         let mut signatures = Signatures::default();
         signatures.add(SignatureKind::RpmHeader, Digest::of("a"), "AB12", b"packet".to_vec());
         signatures.add(SignatureKind::Detached, Digest::of("a"), "AB12", b"other".to_vec());
+        signatures.add(SignatureKind::Clearsign, Digest::of("a"), "AB12", b"third".to_vec());
         assert_eq!(Signatures::parse(&signatures.to_string()).unwrap(), signatures);
         let signed = Signed(BTreeMap::from([("a-0:1-1.src".parse().unwrap(), (Digest::of("x"), 9))]));
         assert_eq!(Signed::parse(&signed.to_string()).unwrap(), signed);

@@ -7,13 +7,15 @@
 //! [`verify::POLICY_DATE`], not by the day on which somebody looks.
 
 pub mod certificate;
+pub mod cleartext;
 pub mod digest;
 pub mod packet;
 pub mod verify;
 
 pub use certificate::{Certificate, Fingerprint, FingerprintError, KeyringError};
+pub use cleartext::{CleartextError, clearsign};
 pub use digest::Hashing;
 pub use packet::{PacketError, SignatureInfo, armor_detached, dearmor, inspect};
 pub use verify::{
-    Verified, VerifyError, verify_cleartext, verify_cleartext_at, verify_detached, verify_header,
+    Verified, VerifyError, verify_cleartext, verify_cleartext_at, verify_detached, verify_header, verify_text,
 };

@@ -20,6 +20,7 @@ use sequoia_openpgp::policy::{HashAlgoSecurity, Policy as _, StandardPolicy};
 use sequoia_openpgp::types::{HashAlgorithm, RevocationStatus, SignatureType};
 
 use super::certificate::{Certificate, Fingerprint, seconds};
+use super::cleartext::{self, CleartextError};
 use super::packet::{self, PacketError, SignatureInfo};
 
 /// The day whose judgement of algorithms counts (2026-01-01), in seconds since 1970. Raising it can
@@ -46,6 +47,9 @@ pub enum VerifyError {
     /// The text is no cleartext-signed message, or holds more than its signed part.
     #[error("the text is no cleartext-signed message: {0}")]
     NoCleartext(&'static str),
+    /// The text is none that a cleartext-signed message can hold.
+    #[error(transparent)]
+    NoText(#[from] CleartextError),
     /// Made by a key that is not in the certificate(s).
     #[error("the signature was made by the key {issuer}, which is not among the trusted ones")]
     UnknownKey {
@@ -171,72 +175,38 @@ pub fn verify_cleartext_at(
     message: &[u8],
     at: Option<i64>,
 ) -> Result<(Vec<u8>, Verified), VerifyError> {
-    let (lines, signature) = split_cleartext(message)?;
-    let signatures = packet::parse(signature)?;
-    let results = signatures.iter().map(|signature| {
-        if !matches!(signature.typ(), SignatureType::Binary | SignatureType::Text) {
-            return Err(VerifyError::Unsupported(format!("its type is {}", signature.typ())));
-        }
-        let mut context = context(signature)?;
-        // RFC 9580, section 7.2: lines end in CR LF, the last line's end is not part of the text.
-        for (place, line) in lines.iter().enumerate() {
-            if place > 0 {
-                context.update(b"\r\n");
-            }
-            context.update(line);
-        }
-        judge(certificates, signature, context, at)
-    });
-    let verified = best(results)?;
+    let (lines, signature) = cleartext::split(message)?;
+    let verified = verify_lines(certificates, signature, &lines, at)?;
     let text = lines.iter().flat_map(|line| line.iter().chain(b"\n")).copied().collect();
     Ok((text, verified))
 }
 
-/// Lines of the signed text (without dash escapes and trailing white space) and the armored signature.
-fn split_cleartext(message: &[u8]) -> Result<(Vec<&[u8]>, &[u8]), VerifyError> {
-    let bad = VerifyError::NoCleartext;
-    let mut rest = message;
-    let mut line = || -> Option<(&[u8], &[u8])> {
-        let before = rest;
-        let end = rest.iter().position(|byte| *byte == b'\n')?;
-        let (line, after) = (rest.get(..end)?, rest.get(end + 1..)?);
-        rest = after;
-        Some((line.strip_suffix(b"\r").unwrap_or(line), before))
-    };
-    if line().map(|(line, _)| line.trim_ascii_end()) != Some(b"-----BEGIN PGP SIGNED MESSAGE-----") {
-        return Err(bad("it does not begin with the line that such a message begins with"));
-    }
-    loop {
-        match line() {
-            Some((line, _)) if line.trim_ascii_end().is_empty() => break,
-            // The only header that may stand here; others could be taken for signed text.
-            Some((line, _)) if line.starts_with(b"Hash: ") => {}
-            _ => return Err(bad("only 'Hash' headers may stand in front of its text")),
+/// Verifies the signature (armored or not) of a cleartext-signed message over its text, as it was before
+/// the message was made.
+pub fn verify_text(
+    certificates: &(impl AsRef<[Certificate]> + ?Sized),
+    signature: &[u8],
+    text: &[u8],
+    at: Option<i64>,
+) -> Result<Verified, VerifyError> {
+    verify_lines(certificates.as_ref(), signature, &cleartext::lines(text)?, at)
+}
+
+fn verify_lines(
+    certificates: &[Certificate],
+    signature: &[u8],
+    lines: &[&[u8]],
+    at: Option<i64>,
+) -> Result<Verified, VerifyError> {
+    let signatures = packet::parse(signature)?;
+    best(signatures.iter().map(|signature| {
+        if !matches!(signature.typ(), SignatureType::Binary | SignatureType::Text) {
+            return Err(VerifyError::Unsupported(format!("its type is {}", signature.typ())));
         }
-    }
-    let mut lines = Vec::new();
-    let signature = loop {
-        let (line, before) = line().ok_or(bad("it ends before its signature"))?;
-        if line.trim_ascii_end() == b"-----BEGIN PGP SIGNATURE-----" {
-            break before;
-        }
-        let text = match line.strip_prefix(b"- ") {
-            Some(text) => text,
-            None if line.starts_with(b"-") => return Err(bad("a line of its text begins with a bare dash")),
-            None => line,
-        };
-        let length =
-            text.iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\r')).map_or(0, |last| last + 1);
-        lines.push(text.get(..length).unwrap_or_default());
-    };
-    const END: &[u8] = b"-----END PGP SIGNATURE-----";
-    let end = signature.windows(END.len()).position(|window| window == END).map(|place| place + END.len());
-    let (block, after) =
-        end.and_then(|end| signature.split_at_checked(end)).ok_or(bad("its signature does not end"))?;
-    if !after.trim_ascii().is_empty() {
-        return Err(bad("something follows its signature"));
-    }
-    Ok((lines, block))
+        let mut context = context(signature)?;
+        cleartext::canonical(lines, |piece| context.update(piece));
+        judge(certificates, signature, context, at)
+    }))
 }
 
 fn context(signature: &Signature) -> Result<Context, VerifyError> {

@@ -236,8 +236,9 @@ fn init(
     // The step must not read gander's environment from /proc/1.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .at(Stage::Confine, "hide process 1")?;
-    mounts::enter(sources, cell)?;
+    // While that of the host can be seen: else the kernel allows no new one.
     let watch = watch.map(|watch| mounts::detached_proc().map(|proc| (watch, proc))).transpose()?;
+    mounts::enter(sources, cell)?;
     match sys::fork().at(Stage::Execute, "start the step's process")? {
         sys::Fork::Child => {
             let Err(stuck) =
@@ -321,11 +322,6 @@ fn step(
         }
         Work::Native { kind, params, source_date } => {
             rustix::process::chdir("/build").at(Stage::Execute, "enter /build")?;
-            if watch.is_some() {
-                // Its supervisor looks into it. It has nothing of the outside that a step could see.
-                let seen = rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable);
-                seen.at(Stage::Confine, "let the supervisor see the step")?;
-            }
             let io = StepIo {
                 params: params.clone(),
                 source_date: *source_date,

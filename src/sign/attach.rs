@@ -2,16 +2,18 @@
 //!
 //! | parameter | meaning |
 //! |---|---|
-//! | `form` | `rpm-header` or `detached` |
+//! | `form` | `rpm-header`, `detached` or `clearsign` |
 //! | `name` | the output file's name |
 //!
 //! | input | meaning |
 //! |---|---|
 //! | `package.rpm` | with `rpm-header`: the unsigned package |
+//! | `text` | with `clearsign`: the text that is signed |
 //! | `signature` | the OpenPGP packet, in binary |
 //!
 //! With `rpm-header` the output is the signed package, as [`crate::rpm::signature`] makes it; with
-//! `detached` it is the packet in armor, which stands beside the signed file as `FILE.asc`.
+//! `detached` it is the packet in armor, which stands beside the signed file as `FILE.asc`; with
+//! `clearsign` it is the text with its signature, as [`crate::openpgp::cleartext`] makes it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -19,7 +21,7 @@ use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::base::{RelPath, SourceDate};
-use crate::openpgp::{PacketError, armor_detached, inspect};
+use crate::openpgp::{CleartextError, PacketError, armor_detached, clearsign, inspect};
 use crate::plan::{Executor, Input, Rights, Step, StepIo};
 use crate::rpm::signature::{SignatureError, insert, splice};
 use crate::rpm::{Headers, PackageError};
@@ -30,9 +32,12 @@ pub const KIND: &str = "attach";
 pub const REVISION: u32 = 1;
 
 const PACKAGE: &str = "package.rpm";
+const TEXT: &str = "text";
 const SIGNATURE: &str = "signature";
 /// Larger than any signature packet.
 const LIMIT: u64 = 1 << 20;
+/// Larger than any text that people are to read.
+const LONGEST_TEXT: u64 = 64 << 20;
 const BUFFER: usize = 1 << 17;
 
 /// Why a signature was not attached.
@@ -60,6 +65,17 @@ pub enum AttachError {
     /// The signature is no packet. Retrying cannot help.
     #[error(transparent)]
     Packet(#[from] PacketError),
+    /// The text does not fit into a message with its signature. Retrying cannot help.
+    #[error(transparent)]
+    Text(#[from] CleartextError),
+    /// There is more of it than is ever signed. Retrying cannot help.
+    #[error("the file '{path}' is larger than {limit} bytes")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The largest size.
+        limit: u64,
+    },
 }
 
 /// The step that makes the signed package `file` from an unsigned one and a packet.
@@ -76,6 +92,17 @@ pub fn step(
 /// The step that makes the armored detached signature `file` (such as `repomd.xml.asc`) from a packet.
 pub fn detached_step(signature: Input, file: &RelPath, platform: &str, source_date: SourceDate) -> Step {
     build("detached", vec![(SIGNATURE, signature)], file, platform, source_date)
+}
+
+/// The step that makes the clearsigned `file` (such as `CHECKSUM`) from a text and a packet.
+pub fn clearsign_step(
+    text: Input,
+    signature: Input,
+    file: &RelPath,
+    platform: &str,
+    source_date: SourceDate,
+) -> Step {
+    build("clearsign", vec![(TEXT, text), (SIGNATURE, signature)], file, platform, source_date)
 }
 
 fn build(
@@ -109,14 +136,16 @@ pub fn execute(io: &StepIo) -> Result<(), AttachError> {
     if let Some(folder) = output.parent() {
         fs::create_dir_all(folder).map_err(|source| written(folder, source))?;
     }
-    let path = io.inputs.join(SIGNATURE);
-    let mut packet = Vec::new();
-    open(&path)?.take(LIMIT).read_to_end(&mut packet).map_err(|source| unread(&path, source))?;
+    let packet = read(&io.inputs.join(SIGNATURE), LIMIT)?;
     match io.params.get("form").map(String::as_str) {
         Some("rpm-header") => attach(&io.inputs.join(PACKAGE), &packet, &output),
         Some("detached") => {
             inspect(&packet)?;
             fs::write(&output, armor_detached(&packet)).map_err(|source| written(&output, source))
+        }
+        Some("clearsign") => {
+            let text = read(&io.inputs.join(TEXT), LONGEST_TEXT)?;
+            fs::write(&output, clearsign(&text, &packet)?).map_err(|source| written(&output, source))
         }
         _ => Err(AttachError::Parameter("form")),
     }
@@ -129,6 +158,15 @@ fn attach(package: &Path, packet: &[u8], output: &Path) -> Result<(), AttachErro
     let mut signed = BufWriter::with_capacity(BUFFER, signed);
     splice(open(package)?, &header, &mut signed)?;
     signed.flush().map_err(|source| written(output, source))
+}
+
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, AttachError> {
+    let mut bytes = Vec::new();
+    open(path)?.take(limit + 1).read_to_end(&mut bytes).map_err(|source| unread(path, source))?;
+    if bytes.len() as u64 > limit {
+        return Err(AttachError::TooLarge { path: path.into(), limit });
+    }
+    Ok(bytes)
 }
 
 fn open(path: &Path) -> Result<BufReader<File>, AttachError> {
@@ -150,7 +188,7 @@ mod tests {
     use crate::sign::{Signer, demonstration};
 
     #[test]
-    fn puts_a_detached_signature_into_armor() {
+    fn puts_signatures_into_armor_and_around_texts() {
         let folder = tempfile::tempdir().unwrap();
         let date = SourceDate::from_seconds(1_793_491_200).unwrap();
         let signer = demonstration("goose", date, "Test").unwrap();
@@ -176,6 +214,24 @@ mod tests {
         let armored = fs::read(folder.path().join("out/repomd.xml.asc")).unwrap();
         assert!(armored.starts_with(b"-----BEGIN PGP SIGNATURE-----\n"));
         crate::openpgp::verify_detached(signer.certificate(), &armored, &b"repomd"[..], None).unwrap();
+
+        let text = b"- a line with a dash \nFrom here\nno end";
+        let packet = signer.sign_cleartext(text, date).unwrap();
+        fs::write(folder.path().join("in/signature"), &packet).unwrap();
+        fs::write(folder.path().join("in/text"), text).unwrap();
+        let input = |bytes: &[u8]| Input::Object(crate::base::Digest::of(bytes));
+        let file = RelPath::new("CHECKSUM").unwrap();
+        io.params = clearsign_step(input(text), input(&packet), &file, "x86_64", date).params;
+        execute(&io).unwrap();
+        let message = fs::read(folder.path().join("out/CHECKSUM")).unwrap();
+        let certificate = std::slice::from_ref(signer.certificate());
+        let shown = crate::openpgp::verify_cleartext(certificate, &message).unwrap();
+        assert_eq!(shown, b"- a line with a dash\nFrom here\nno end\n");
+        assert_eq!(
+            (REVISION, crate::base::Digest::of(&message).hex().as_str()),
+            (1, "3023355d39df5dff50eba8f48808a25a65be17bb180a8b6d56f92ff252b147b2"),
+            "the step attach makes other bytes: raise attach::REVISION and pin the new digest"
+        );
         io.params.insert("name".into(), "../x".into());
         assert!(matches!(execute(&io), Err(AttachError::Parameter("name"))));
         io.params.insert("name".into(), "x".into());

@@ -18,11 +18,13 @@ use sequoia_openpgp::packet::key::{Key4, PrimaryRole, SecretParts};
 use sequoia_openpgp::packet::{Key, UserID};
 use sequoia_openpgp::parse::Parse as _;
 use sequoia_openpgp::serialize::SerializeInto as _;
+use sequoia_openpgp::types::SignatureType;
 use zeroize::Zeroizing;
 
 use super::{SignError, Signer, packet};
 use crate::base::SourceDate;
-use crate::openpgp::{Certificate, verify_detached};
+use crate::openpgp::cleartext::signed_text;
+use crate::openpgp::{Certificate, verify_detached, verify_text};
 
 /// The largest key file and passphrase file that is read.
 const LIMIT: u64 = 1 << 20;
@@ -103,8 +105,15 @@ impl Signer for LocalSigner {
 
     fn sign_detached(&self, data: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError> {
         let created = created.seconds().max(self.certificate.created());
-        let signature = packet::document(&self.pair, data, created)?;
+        let signature = packet::document(&self.pair, SignatureType::Binary, data, created)?;
         verify_detached(&self.certificate, &signature, data, None).map_err(SignError::NotAccepted)?;
+        Ok(signature)
+    }
+
+    fn sign_cleartext(&self, text: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError> {
+        let created = created.seconds().max(self.certificate.created());
+        let signature = packet::document(&self.pair, SignatureType::Text, &signed_text(text)?, created)?;
+        verify_text(&self.certificate, &signature, text, None).map_err(SignError::NotAccepted)?;
         Ok(signature)
     }
 }

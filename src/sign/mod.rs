@@ -10,7 +10,7 @@ pub mod key;
 mod packet;
 
 use crate::base::SourceDate;
-use crate::openpgp::{Certificate, VerifyError};
+use crate::openpgp::{Certificate, CleartextError, VerifyError};
 
 pub use demonstration::{demonstration, is_demonstration};
 pub use key::{KeyError, LocalSigner, NewKey};
@@ -25,6 +25,9 @@ pub enum SignError {
     /// Retrying helps only against a passing fault.
     #[error("the signature just made is not accepted")]
     NotAccepted(#[source] VerifyError),
+    /// The text is none that can be signed so that people can read it. Retrying cannot help.
+    #[error("the text cannot be signed")]
+    Text(#[from] CleartextError),
 }
 
 /// Something that can sign.
@@ -36,4 +39,8 @@ pub trait Signer {
     /// time is the given one, or the key's own where that is later. The signature is verified before
     /// it is handed out.
     fn sign_detached(&self, data: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError>;
+
+    /// Signs the text of a message that people can read: one version 4 packet over text (type 1), which
+    /// [`clearsign`](crate::openpgp::clearsign) puts around it. Otherwise as [`Self::sign_detached`].
+    fn sign_cleartext(&self, text: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError>;
 }

@@ -60,10 +60,15 @@ fn sign(
     Ok(build(prefix, mpis))
 }
 
-/// A signature over a binary document, as a packet.
-pub(super) fn document(pair: &KeyPair, data: &[u8], created: i64) -> Result<Vec<u8>, SignError> {
+/// A signature over a document, as a packet. That over text gets it with CR LF between its lines.
+pub(super) fn document(
+    pair: &KeyPair,
+    kind: SignatureType,
+    data: &[u8],
+    created: i64,
+) -> Result<Vec<u8>, SignError> {
     let hashed = common(pair, created, true)?;
-    let signature = sign(pair, SignatureType::Binary, hashed, |context, fields| {
+    let signature = sign(pair, kind, hashed, |context, fields| {
         context.update(data);
         fields.hash(context).map_err(failed)
     })?;

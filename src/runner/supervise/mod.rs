@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use rustix::fs::Mode;
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use rustix::thread::{CapabilitySet, CpuSet};
 
 use self::answers::{Verdict, unheard};
@@ -101,6 +101,8 @@ impl Watch {
     /// Puts this process, which is to become the step, under supervision.
     pub fn submit(&self) -> io::Result<()> {
         rustix::process::setrlimit(OPEN_FILES, self.limit.clone())?;
+        // Whoever answers looks into whoever asks. There is nobody else yet who could look, too.
+        rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;
         let listener = notify::install(&filter::program(self.level()))?;
         descriptors::send(&self.theirs, listener.as_fd())
     }
