@@ -70,7 +70,8 @@ pub(super) fn volume_id(files: &RecipeFiles, medium: &Medium, arch: &str) -> Res
         ("arch", arch),
         ("disc_type", medium.name.as_str()),
     ]);
-    let mut rules = Rules::of_pungi(false);
+    // An initrd finds its medium by letters, digits, '-' and '_' only.
+    let mut rules = Rules { restricted: true, ..Rules::of_pungi(false) };
     if medium.kind == MediumKind::Live {
         rules.formats = vec![
             "{release_short}-{version} {variant}-{disc_type}.{arch}",

@@ -15,7 +15,7 @@ use crate::format::kickstart::KickstartError;
 use crate::format::productmd::MetadataError;
 use crate::format::volume_id::VolumeIdError;
 use crate::lock::LockError;
-use crate::media::{TextError, TreeInfoStepError};
+use crate::media::{MenuError, TextError, TreeInfoStepError};
 use crate::oci::{AssembleError, ImageError, ReferenceError, RegistryError};
 use crate::openpgp::{KeyringError, VerifyError};
 use crate::plan::PlanError;
@@ -87,6 +87,9 @@ pub enum ComposeError {
     /// A kickstart cannot be carried out. Retrying cannot help.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
+    /// A medium has no boot menu. Retrying cannot help.
+    #[error(transparent)]
+    Menu(#[from] MenuError),
     /// A medium cannot say what it is. Retrying cannot help.
     #[error(transparent)]
     MediumText(#[from] TextError),

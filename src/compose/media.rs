@@ -207,8 +207,8 @@ impl<'a> Planner<'a> {
             timeout: media::DEFAULT_TIMEOUT,
         };
         let menus = match self.kind {
-            MediumKind::Live => media::live_menu(&menu),
-            MediumKind::Dvd => media::install_menu(&menu, stage),
+            MediumKind::Live => media::live_menu(&menu)?,
+            MediumKind::Dvd => media::install_menu(&menu, stage)?,
         };
         let step = media::loader(&media::Loader {
             label: &label,
