@@ -18,6 +18,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid, UnshareFlags};
 
 use super::mounts;
 use super::request::{Cell, Go, Report, Request, Stage, Task, Work, receive, send};
+use super::runtime;
 use super::sys;
 use super::within;
 use crate::plan::StepIo;
@@ -224,10 +225,16 @@ fn init(
     // The step must not read gander's environment from /proc/1.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .at(Stage::Confine, "hide process 1")?;
-    mounts::enter(sources, cell)?;
+    let runtime = match &cell.runtime {
+        Some(_) => Some(runtime::prepare(sources, cell)?),
+        None => {
+            mounts::enter(sources, cell)?;
+            None
+        }
+    };
     match sys::fork().at(Stage::Execute, "start the step's process")? {
         sys::Fork::Child => {
-            let Err(stuck) = step(socket, cell, stdin.as_fd(), native);
+            let Err(stuck) = step(socket, cell, stdin.as_fd(), runtime.as_ref(), native);
             let _unheard = report(socket, &stuck);
             std::process::exit(1)
         }
@@ -238,7 +245,9 @@ fn init(
                 Err(error) => return Err(stuck(Stage::Execute, "wait for the step", error.into())),
             };
             if pid == step {
+                let complaint = runtime.as_ref().and_then(runtime::Prepared::complaint);
                 let report = match (status.exit_status(), status.terminating_signal()) {
+                    _ if let Some(said) = complaint => Report::Runtime { said },
                     (Some(code), _) => Report::Exited(code),
                     (None, Some(signal)) => Report::Signalled(signal),
                     (None, None) => continue,
@@ -254,9 +263,15 @@ fn step(
     socket: &UnixStream,
     cell: &Cell,
     stdin: BorrowedFd<'_>,
+    runtime: Option<&runtime::Prepared>,
     native: Native<'_>,
 ) -> Result<std::convert::Infallible, Stuck> {
     rustix::stdio::dup2_stdin(stdin).at(Stage::Confine, "set stdin")?;
+    inherited(cell).at(Stage::Confine, "give up what the step does not need")?;
+    if let (Some(prepared), Some(program)) = (runtime, &cell.runtime) {
+        let error = prepared.start(program);
+        return Err(stuck(Stage::Execute, &format!("start '{}'", program.display()), error));
+    }
     confine(cell)?;
     match &cell.work {
         Work::Program { argv, environment, folder } => {
@@ -307,17 +322,21 @@ fn failure(error: &(dyn Error + 'static)) -> Report {
     Report::Native { causes, errno }
 }
 
+/// What an OCI runtime has no word for, but hands on to its container.
+fn inherited(cell: &Cell) -> io::Result<()> {
+    if let Some(cpu) = cell.cpu.filter(|cpu| *cpu < rustix::thread::CpuSet::MAX_CPU) {
+        let mut one = rustix::thread::CpuSet::new();
+        one.set(cpu);
+        rustix::thread::sched_setaffinity(None, &one)?;
+    }
+    sys::personality(cell.bits32)?;
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    Ok(rustix::process::setrlimit(rustix::process::Resource::Core, none)?)
+}
+
 /// Gives up every right that the step does not need.
 fn confine(cell: &Cell) -> Result<(), Stuck> {
     let confine = || -> io::Result<()> {
-        if let Some(cpu) = cell.cpu.filter(|cpu| *cpu < rustix::thread::CpuSet::MAX_CPU) {
-            let mut one = rustix::thread::CpuSet::new();
-            one.set(cpu);
-            rustix::thread::sched_setaffinity(None, &one)?;
-        }
-        sys::personality(cell.bits32)?;
-        let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
-        rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
         rustix::thread::set_no_new_privs(true)?;
         let kept = CapabilitySet::from_bits_retain(cell.capabilities);
         for bit in 0..64 {

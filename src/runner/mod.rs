@@ -29,8 +29,12 @@
 //! When its process ends, every other process that it started is killed. So they are when the deadline passes, and
 //! when gander itself dies of whatever cause.
 //!
-//! The embedded runner is the only backend so far; an OCI runtime will take the same `request::Cell`.
+//! # Backends
+//! The embedded runner makes all of this itself and is what native steps always use, since they are gander's own
+//! code. Programs can be given to `runc` instead ([`Backend::Runc`]): it gets a bundle made from the same
+//! `request::Cell` (`bundle.rs`, `runtime.rs`), and the outputs are the same.
 
+mod bundle;
 mod cpus;
 mod error;
 mod folders;
@@ -43,6 +47,7 @@ mod request;
 mod rights;
 mod roots;
 mod run;
+mod runtime;
 mod stage;
 mod sys;
 mod within;
@@ -50,4 +55,4 @@ mod within;
 pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
 pub use folders::LayOut;
 pub use jail::{Native, enter};
-pub use run::{Command, Outcome, Root, RunOptions, Runner};
+pub use run::{Backend, Command, Outcome, Root, RunOptions, Runner};
