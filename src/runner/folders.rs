@@ -112,6 +112,7 @@ impl Folders {
         match self.errand(label, Errand::Capture { store, folder: output.to_owned(), clamp })? {
             Done::Captured(tree) => self.store.tree(&tree).map_err(failed),
             Done::Ended(ended) => Err(lost(label, ended)),
+            Done::Enough | Done::Deadline => Err(lost(label, Ended::Exited(1))),
         }
     }
 

@@ -55,4 +55,4 @@ mod within;
 pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
 pub use folders::LayOut;
 pub use jail::{Native, enter};
-pub use run::{Backend, Command, Outcome, Root, RunOptions, Runner};
+pub use run::{Backend, Command, Next, Outcome, Root, RunOptions, Runner, Watched};

@@ -75,8 +75,7 @@ impl Prepared {
     pub fn complaint(&self) -> Option<String> {
         let mut text = Vec::new();
         fs::File::open(self.place.join("log")).ok()?.take(SAID).read_to_end(&mut text).ok()?;
-        let said = complaint(&String::from_utf8_lossy(&text));
-        said
+        complaint(&String::from_utf8_lossy(&text))
     }
 }
 
