@@ -74,6 +74,7 @@ impl Runner {
             makes_root: false,
             owners: None,
             bits32: false,
+            runtime: None,
             work,
         };
         let job = Job {
