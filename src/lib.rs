@@ -24,6 +24,7 @@ pub mod build;
 pub mod sign;
 pub mod repo;
 pub mod media;
+pub mod boot;
 pub mod compose;
 
 pub mod cli;

@@ -12,6 +12,7 @@ macro_rules! println {
     ($($arg:tt)*) => { $crate::cli::output::write(format_args!("{}\n", format_args!($($arg)*))) };
 }
 
+mod boot;
 mod build;
 mod completions;
 mod compose;
@@ -52,6 +53,7 @@ enum Command {
     Plan(plan::Args),
     Build(build::Args),
     Run(run::Args),
+    Boot(boot::Args),
     Image(image::Args),
     Store(store::Args),
     Key(key::Args),
@@ -83,6 +85,7 @@ fn command_line() -> ExitCode {
         Command::Plan(args) => plan::run(global, args),
         Command::Build(args) => build::run(global, args),
         Command::Run(args) => run::run(global, args),
+        Command::Boot(args) => boot::run(global, args),
         Command::Image(args) => image::run(global, args),
         Command::Store(args) => store::run(global, args),
         Command::Key(args) => key::run(global, args),

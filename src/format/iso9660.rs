@@ -186,7 +186,8 @@ mod tests {
     fn says_how_it_boots() {
         let (pc, uefi) = (validation(0), validation(0xEF));
         let header = [0x91, 0xEF, 1, 0];
-        let cases: [(&[&[u8]], (bool, bool)); 7] = [
+        type Case<'a> = (&'a [&'a [u8]], (bool, bool));
+        let cases: [Case<'_>; 7] = [
             (&[&pc, &[0x88]], (true, false)),
             (&[&uefi, &[0x88]], (false, true)),
             (&[&pc, &[0x88], &header, &[0x88]], (true, true)),

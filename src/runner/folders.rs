@@ -151,6 +151,7 @@ impl Folders {
         )? {
             Done::Captured(tree) => self.store.tree(&tree).map_err(failed),
             Done::Ended(ended) => Err(lost(label, ended)),
+            Done::Enough | Done::Deadline => Err(lost(label, Ended::Exited(1))),
         }
     }
 

@@ -6,14 +6,17 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::descriptors;
 use super::error::{Cause, Ended, RunError};
 use super::ids::{self, Ids, Writer};
 use super::probe;
 use super::request::{Errand, Go, Report, Request, Stage, Task, receive, send};
+use super::run::Next;
 use super::sys;
 use crate::base::Digest;
 use crate::store::Extent;
@@ -27,12 +30,21 @@ pub(super) enum Output<'a> {
     Log { file: &'a File, path: Option<&'a Path> },
     /// To where gander's own goes, and its input comes from there.
     Terminal,
+    /// To somebody who watches; only errors go into a file.
+    Watched { errors: &'a File },
 }
+
+/// Somebody who watches the output.
+type Watcher<'a> = &'a mut dyn FnMut(&[u8]) -> Next;
 
 /// How it went.
 pub(super) enum Done {
     Ended(Ended),
     Captured(Digest),
+    /// Whoever watched had enough.
+    Enough,
+    /// Whoever watched ran out of time.
+    Deadline,
 }
 
 /// What to run and how.
@@ -53,9 +65,9 @@ impl Job<'_> {
     /// Runs it to its end: when this returns, no process of it is left. How a program ended is no
     /// error here.
     pub fn run(&self, request: &Request) -> Result<Ended, RunError> {
-        match self.perform(request)? {
+        match self.perform(request, None)? {
             Done::Ended(ended) => Ok(ended),
-            Done::Captured(_) => Err(host("understand the jail")(io::ErrorKind::InvalidData.into())),
+            _ => Err(host("understand the jail")(io::ErrorKind::InvalidData.into())),
         }
     }
 
@@ -64,19 +76,24 @@ impl Job<'_> {
         Request { interactive, single: self.ids.writer == Writer::Single, task }
     }
 
-    /// Does an errand within the map.
-    pub fn errand(&self, errand: Errand) -> Result<Done, RunError> {
-        self.perform(&self.request(Task::Errand(errand), false))
+    /// Runs it to its end, or until whoever watches has seen enough or has no more time.
+    pub fn watch(&self, request: &Request, watcher: Watcher<'_>) -> Result<Done, RunError> {
+        self.perform(request, Some(watcher))
     }
 
-    fn perform(&self, request: &Request) -> Result<Done, RunError> {
+    /// Does an errand within the map.
+    pub fn errand(&self, errand: Errand) -> Result<Done, RunError> {
+        self.perform(&self.request(Task::Errand(errand), false), None)
+    }
+
+    fn perform(&self, request: &Request, watcher: Option<Watcher<'_>>) -> Result<Done, RunError> {
         let (ours, theirs) = UnixStream::pair().map_err(host("make a socket pair"))?;
         let mut child = Ending(self.spawn(theirs)?);
         let interactive = request.interactive;
         if interactive {
             sys::terminal_signals(true);
         }
-        let outcome = self.converse(&ours, request, &child.0);
+        let outcome = self.converse(&ours, request, &mut child.0, watcher);
         // A jail that still runs takes this as the order to end.
         drop(ours);
         let status = child.0.wait().map_err(host("wait for the jail"));
@@ -101,6 +118,10 @@ impl Job<'_> {
             let copy = || file.try_clone().map_err(host("share the log file"));
             command.stdout(copy()?).stderr(copy()?);
         }
+        if let Output::Watched { errors } = self.output {
+            let errors = errors.try_clone().map_err(host("share the file for errors"))?;
+            command.stdout(Stdio::piped()).stderr(errors);
+        }
         command.spawn().map_err(host(format!("start '{} jail'", self.gander.display())))
     }
 
@@ -109,7 +130,8 @@ impl Job<'_> {
         &self,
         socket: &UnixStream,
         request: &Request,
-        child: &Child,
+        child: &mut Child,
+        watcher: Option<Watcher<'_>>,
     ) -> Option<Result<Done, RunError>> {
         let talk = || -> io::Result<()> {
             send(socket, request)?;
@@ -130,10 +152,69 @@ impl Job<'_> {
         if send(socket, &Go).is_err() {
             return None;
         }
+        if let (Some(watcher), Some(output)) = (watcher, child.stdout.take()) {
+            return match self.follow(socket, output, watcher) {
+                Ok(None) => self.last_report(receive(socket)),
+                Ok(Some(done)) => Some(Ok(done)),
+                Err(error) => Some(Err(host("watch the jail's output")(error))),
+            };
+        }
         if let Err(error) = socket.set_read_timeout(self.deadline) {
             return Some(Err(host("set the deadline")(error)));
         }
         self.last_report(receive(socket))
+    }
+
+    /// Gives the output to whoever watches until they have enough, time is over, or (none) the jail reports.
+    fn follow(
+        &self,
+        socket: &UnixStream,
+        mut output: ChildStdout,
+        watcher: Watcher<'_>,
+    ) -> io::Result<Option<Done>> {
+        let mut end = Instant::now() + self.deadline.unwrap_or(Duration::from_secs(u32::MAX.into()));
+        let mut buffer = vec![0; 1 << 16];
+        let (mut open, mut reported) = (true, false);
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() && !reported {
+                return Ok(Some(Done::Deadline));
+            }
+            // After the report only what is in the pipe already counts.
+            let left = if reported { Duration::ZERO } else { left };
+            let left = Timespec::try_from(left).map_err(io::Error::other)?;
+            let mut fds = vec![PollFd::new(socket, PollFlags::IN)];
+            if open {
+                fds.push(PollFd::new(&output, PollFlags::IN));
+            }
+            match poll(&mut fds, Some(&left)) {
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+            drop(fds);
+            if ready.get(1) == Some(&true) {
+                let length = match output.read(&mut buffer) {
+                    Ok(length) => length,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(error),
+                };
+                open = length > 0;
+                if !open {
+                    continue;
+                }
+                match watcher(buffer.get(..length).unwrap_or_default()) {
+                    Next::Enough => return Ok(Some(Done::Enough)),
+                    Next::Within(time) => end = end.min(Instant::now() + time),
+                    Next::Go => {}
+                }
+            } else if reported || !open && ready.first() == Some(&true) {
+                return Ok(None);
+            } else {
+                reported = ready.first() == Some(&true);
+            }
+        }
     }
 
     fn last_report(&self, report: io::Result<Report>) -> Option<Result<Done, RunError>> {
@@ -208,7 +289,7 @@ impl Job<'_> {
     /// The path and the last part of the log.
     pub fn tail(&self) -> (Option<PathBuf>, String) {
         match &self.output {
-            Output::Terminal => (None, String::new()),
+            Output::Terminal | Output::Watched { .. } => (None, String::new()),
             Output::Log { file, path } => (path.map(Path::to_path_buf), tail(file).unwrap_or_default()),
         }
     }

@@ -53,4 +53,4 @@ pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
 pub use folders::LayOut;
 pub use ids::Choice;
 pub use jail::{Native, enter};
-pub use run::{Command, Outcome, Root, RunOptions, Runner};
+pub use run::{Command, Next, Outcome, Root, RunOptions, Runner, Watched};

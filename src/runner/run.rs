@@ -1,5 +1,7 @@
 //! Running an action, or a person's command.
 
+mod watch;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -19,6 +21,8 @@ use super::supervise::Owners;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::plan::{Action, Executor, ResolvedInput, Rights};
 use crate::store::{IdMap, Store, StoreError, Tree};
+
+pub use watch::{Next, Watched};
 
 /// How long a step may take unless told otherwise.
 const DEADLINE: Duration = Duration::from_secs(3600);

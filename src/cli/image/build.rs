@@ -42,8 +42,12 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
 
 /// The image of a lock of packages; built if the store does not have it, and kept either way.
 pub fn image_of(global: &Global, store: &Store, lock: &Path) -> Result<Digest, Failure> {
-    let lock = named::read_lock(lock)?;
-    let action = named::action(&lock)?;
+    image_of_lock(global, store, &named::read_lock(lock)?)
+}
+
+/// The same for a lock that is not in a file.
+pub fn image_of_lock(global: &Global, store: &Store, lock: &debian::Lock) -> Result<Digest, Failure> {
+    let action = named::action(lock)?;
     let image = match named::built(store, &action)? {
         Some(image) => image,
         None => {
@@ -57,7 +61,7 @@ pub fn image_of(global: &Global, store: &Store, lock: &Path) -> Result<Digest, F
                     let suites = lock.packages.iter().map(|package| package.suite.as_str());
                     Mirrors::find(&global.debian_mirror, suites)?
                 };
-                named::runtime()?.block_on(debian::fetch_all(&lock, &mirrors, &fetcher, &()))?;
+                named::runtime()?.block_on(debian::fetch_all(lock, &mirrors, &fetcher, &()))?;
             }
             global.say(format_args!("assembling the image of {} packages", lock.packages.len()));
             let runner = Ids::default().runner(global, store)?;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use super::{Failure, Global};
 
-pub use build::image_of;
+pub use build::{image_of, image_of_lock};
 pub use named::runtime;
 
 /// Lock, build, pull, push and show builder images.
