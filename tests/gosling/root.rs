@@ -13,7 +13,7 @@ use gander::format::kickstart::{Dialect, Kickstart, no_includes};
 use gander::oci::Image;
 use gander::plan::{Action, Input, ResolvedInput, Rights, Step, StepId};
 use gander::root::{self, Configure, Install};
-use gander::runner::{Choice, RunOptions, Runner};
+use gander::runner::{RunOptions, Runner};
 use gander::store::{Store, Tree};
 
 use super::world;
@@ -216,10 +216,6 @@ fn torture(workshop: &mut Workshop) -> (Step, String) {
 }
 
 fn workshop(name: &str) -> Workshop {
-    workshop_with(name, Choice::Range)
-}
-
-fn workshop_with(name: &str, ids: Choice) -> Workshop {
     let (packages, builder) = gosling();
     Workshop::new(&world::scratch().join(name), &world::first().place.store(), &packages, builder)
 }
