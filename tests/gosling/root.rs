@@ -12,7 +12,7 @@ use gander::format::kickstart::{Dialect, Kickstart, no_includes};
 use gander::oci::Manifest;
 use gander::plan::{Action, Input, ResolvedInput, Rights, Step, StepId};
 use gander::root::{self, Configure, Install};
-use gander::runner::{RunOptions, Runner};
+use gander::runner::{Choice, RunOptions, Runner};
 use gander::store::{Store, Tree};
 
 use super::world;
@@ -61,7 +61,14 @@ fn gosling() -> (Vec<PathBuf>, Digest) {
 
 impl Workshop {
     /// A new store for whoever runs this.
-    fn new(folder: &Path, from: &Path, packages: &[PathBuf], builder: Digest, gander: PathBuf) -> Self {
+    fn new(
+        folder: &Path,
+        from: &Path,
+        packages: &[PathBuf],
+        builder: Digest,
+        gander: PathBuf,
+        ids: Choice,
+    ) -> Self {
         let store = Store::open(folder).unwrap();
         // By their paths: another user cannot open this store.
         let object = |digest: &Digest| {
@@ -70,10 +77,12 @@ impl Workshop {
         };
         store.put_file(&object(&builder)).unwrap();
         let manifest = Manifest::parse(&fs::read(object(&builder)).unwrap()).unwrap();
-        for digest in [manifest.config.digest].into_iter().chain(manifest.layers.iter().map(|layer| layer.blob.digest)) {
+        for digest in
+            [manifest.config.digest].into_iter().chain(manifest.layers.iter().map(|layer| layer.blob.digest))
+        {
             store.put_file(&object(&digest)).unwrap();
         }
-        let runner = Runner::new(&store, gander).unwrap();
+        let runner = Runner::with_ids(&store, gander, ids).unwrap();
         let is_wanted = |path: &&PathBuf| {
             let file = path.file_name().unwrap().to_string_lossy();
             let name = file.rsplitn(3, '-').nth(2).unwrap();
@@ -219,23 +228,27 @@ fn torture(workshop: &mut Workshop) -> (Step, String) {
 }
 
 fn workshop(name: &str) -> Workshop {
+    workshop_with(name, Choice::Range)
+}
+
+fn workshop_with(name: &str, ids: Choice) -> Workshop {
     let (packages, builder) = gosling();
     let from = world::first().place.store();
-    Workshop::new(&world::scratch().join(name), &from, &packages, builder, world::gander())
+    Workshop::new(&world::scratch().join(name), &from, &packages, builder, world::gander(), ids)
 }
 
 /// The variable that tells a process of another user what to do, and its words.
 const TOLD: &str = "GANDER_TEST_ROOT";
 
 /// The torture set made by another user, in a process of his.
-fn made_by(user: (u32, u32)) -> String {
+fn made_by(user: (u32, u32), ids: &str) -> String {
     let (packages, builder) = gosling();
-    let folder = world::scratch().join("root-other");
+    let folder = world::scratch().join(format!("root-other-{ids}"));
     fs::create_dir(&folder).unwrap();
     std::os::unix::fs::chown(&folder, Some(user.0), Some(user.1)).unwrap();
-    let tests = world::scratch().join("tests");
+    let tests = folder.join("tests");
     fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
-    let list = folder.join("../root-packages");
+    let list = folder.join("packages");
     let lines: Vec<_> = packages.iter().map(|path| path.to_string_lossy()).collect();
     fs::write(&list, lines.join("\n")).unwrap();
     let words = [
@@ -244,6 +257,7 @@ fn made_by(user: (u32, u32)) -> String {
         list.to_string_lossy().into_owned(),
         builder.to_string(),
         world::gander().to_string_lossy().into_owned(),
+        ids.into(),
     ];
     let mut command = Command::new("setpriv");
     command.args([format!("--reuid={}", user.0), format!("--regid={}", user.1), "--clear-groups".into()]);
@@ -256,12 +270,15 @@ fn made_by(user: (u32, u32)) -> String {
 #[ignore = "one_tree_whoever_makes_it starts it as another user"]
 fn by_another_user() {
     let told = std::env::var(TOLD).unwrap();
-    let [folder, from, list, builder, gander] = told.split('\n').collect::<Vec<_>>()[..] else { panic!("{told}") };
+    let [folder, from, list, builder, gander, ids] = told.split('\n').collect::<Vec<_>>()[..] else {
+        panic!("{told}")
+    };
     let packages: Vec<_> = fs::read_to_string(list).unwrap().lines().map(PathBuf::from).collect();
     let folder = Path::new(folder);
     let builder = builder.parse().unwrap();
-    let mut workshop =
-        Workshop::new(&folder.join("store"), Path::new(from), &packages, builder, gander.into());
+    let ids = if ids == "single" { Choice::Single } else { Choice::Range };
+    let store = folder.join("store");
+    let mut workshop = Workshop::new(&store, Path::new(from), &packages, builder, gander.into(), ids);
     let (_, said) = torture(&mut workshop);
     fs::write(folder.join("said"), said).unwrap();
 }
@@ -274,8 +291,14 @@ fn one_tree_whoever_makes_it() {
     judge(&mut first, &configured);
     let (_, again) = torture(&mut workshop("root-second"));
     assert_eq!(ours, again, "another store, another time");
+    let (_, single) = torture(&mut workshop_with("root-single", Choice::Single));
+    assert_eq!(ours, single, "one id");
+    if world::is_root() {
+        // Anybody may have one id.
+        assert_eq!(ours, made_by((12345, 12345), "single"), "another user, one id");
+    }
     match super::alike::other_user() {
-        Some(user) => assert_eq!(ours, made_by(user), "another user"),
+        Some(user) => assert_eq!(ours, made_by(user, "range"), "another user"),
         None => world::skip("roots of an ordinary user", "there is no other user with subordinate ids"),
     }
 }
@@ -318,10 +341,7 @@ fn what_rpm_passes_over_is_an_error_with_the_package_s_name() {
             "needs",
             &["something-that-is-not-there >= 3 is needed by broken-needs-1-1.noarch", "its own lines above"],
         ),
-        (
-            "lua",
-            &["the package broken-lua-1-1.noarch cannot be installed: its %post", "the goose is gone"],
-        ),
+        ("lua", &["the package broken-lua-1-1.noarch cannot be installed: its %post", "the goose is gone"]),
         (
             "post",
             &[
