@@ -151,8 +151,13 @@ impl From<ComposeError> for Failure {
             | E::Comps { .. }
             | E::Kickstart(_)
             | E::Unsupported(_)
+            | E::Configuration(_)
+            | E::Menu(_)
+            | E::MediumText(_)
+            | E::TreeInfo(_)
             | E::VolumeId { .. }
             | E::CannotStart { .. }
+            | E::OtherArch { .. }
             | E::SourceDate
             | E::Metadata(_)
             | E::NoDate
