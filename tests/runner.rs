@@ -25,6 +25,9 @@ use gander::plan::{Action, Executor, ResolvedInput, Rights, Step, StepIo};
 use gander::runner::{self, Backend, Choice, LayOut, RunError, RunOptions, Runner};
 use gander::store::{EntryKind, Store};
 
+#[path = "runner/owners.rs"]
+mod owners;
+
 type Failed = Box<dyn Error + Send + Sync>;
 
 const TOOLS: [&str; 22] = [
@@ -36,6 +39,13 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("jail") => runner::enter(&native),
+        Some("probe") => match owners::probe(&arguments[1..]) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
         Some("suite") => suite(&arguments[1], Path::new(&arguments[2]), backend(&arguments[3])),
         Some("hang") => hang(Path::new(&arguments[1]), backend(&arguments[2])),
         Some("bench") => bench(),
@@ -183,7 +193,7 @@ fn suite(filter: &str, record: &Path, backend: Backend) -> ExitCode {
     let mut failures = 0;
     let world = World { record: Some(record.to_owned()), ..World::new(backend) };
     fs::write(record, "").unwrap();
-    for (name, case) in CASES {
+    for (name, case) in CASES.into_iter().chain(owners::CASES) {
         if !name.contains(filter) {
             continue;
         }
@@ -199,6 +209,8 @@ struct World {
     store: Store,
     runner: Runner,
     backend: Backend,
+    /// Whether steps have one id.
+    single: bool,
     /// Digests that have to be the same for everybody.
     record: Option<PathBuf>,
 }
@@ -207,7 +219,8 @@ impl World {
     fn new(backend: Backend) -> Self {
         let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/var/tmp").unwrap();
         let (store, runner) = at(&folder.path().join("store"), backend);
-        Self { _folder: folder, store, runner, backend, record: None }
+        let single = std::env::var(IDS).as_deref() == Ok("single");
+        Self { _folder: folder, store, runner, backend, single, record: None }
     }
 
     fn run(&self, action: &Action) -> Result<Digest, RunError> {
@@ -242,7 +255,10 @@ impl World {
 
 fn at(path: &Path, backend: Backend) -> (Store, Runner) {
     let store = Store::open(path).unwrap();
-    let lay_out: LayOut = Arc::new(|_, _, dest, _| small_root(dest));
+    let lay_out: LayOut = Arc::new(|_, image, dest, _| {
+        small_root(dest, &TOOLS)?;
+        if *image == probe_root() { owners::more_programs(dest) } else { Ok(()) }
+    });
     let choice = match std::env::var(IDS).as_deref() {
         Ok("single") => Choice::Single,
         _ => Choice::Range,
@@ -252,8 +268,33 @@ fn at(path: &Path, backend: Backend) -> (Store, Runner) {
     (store, runner)
 }
 
+/// The root of the tests of owners.
+fn probe_root() -> Digest {
+    Digest::of("probe root")
+}
+
+/// Programs of this host, by name or path, and the libraries that they need.
+fn put_programs(dest: &Path, tools: &[&str]) -> Result<(), Failed> {
+    let mut files = Vec::new();
+    for tool in tools {
+        let mut places = ["/usr/bin", "/bin", "/usr/sbin"].iter().map(|folder| Path::new(folder).join(tool));
+        let path = places.find(|path| path.exists());
+        let path = path.ok_or(format!("this host has no {tool}"))?;
+        let libraries = Command::new("ldd").arg(&path).stderr(Stdio::null()).output()?;
+        let text = String::from_utf8(libraries.stdout)?;
+        files.extend(text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from));
+        fs::copy(&path, dest.join("usr/bin").join(path.file_name().unwrap()))?;
+    }
+    for file in files {
+        let copy = dest.join(file.strip_prefix("/")?);
+        fs::create_dir_all(copy.parent().unwrap())?;
+        fs::copy(file, copy)?;
+    }
+    Ok(())
+}
+
 /// A root of a few tools of this host and the libraries that they need.
-fn small_root(dest: &Path) -> Result<(), Failed> {
+fn small_root(dest: &Path, tools: &[&str]) -> Result<(), Failed> {
     for folder in ["usr/bin", "var/tmp", "etc"] {
         fs::create_dir_all(dest.join(folder))?;
     }
@@ -262,21 +303,7 @@ fn small_root(dest: &Path) -> Result<(), Failed> {
         fs::set_permissions(dest.join(folder), fs::Permissions::from_mode(mode))?;
     }
     symlink("usr/bin", dest.join("bin"))?;
-    let mut files = Vec::new();
-    for tool in TOOLS {
-        let mut places = ["/usr/bin", "/bin", "/usr/sbin"].iter().map(|folder| Path::new(folder).join(tool));
-        let path = places.find(|path| path.exists());
-        let path = path.ok_or(format!("this host has no {tool}"))?;
-        let libraries = Command::new("ldd").arg(&path).stderr(Stdio::null()).output()?;
-        let text = String::from_utf8(libraries.stdout)?;
-        files.extend(text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from));
-        fs::copy(&path, dest.join("usr/bin").join(tool))?;
-    }
-    for file in files {
-        let copy = dest.join(file.strip_prefix("/")?);
-        fs::create_dir_all(copy.parent().unwrap())?;
-        fs::copy(file, copy)?;
-    }
+    put_programs(dest, tools)?;
     let locale = Path::new("usr/lib/locale/C.utf8");
     for folder in [locale.to_owned(), locale.join("LC_MESSAGES")] {
         fs::create_dir_all(dest.join(&folder))?;

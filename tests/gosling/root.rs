@@ -2,18 +2,17 @@
 //! passes over fails with the package's name.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gander::base::{Digest, RelPath, SourceDate};
 use gander::build::{self, Build, Parts};
 use gander::format::kickstart::{Dialect, Kickstart, no_includes};
-use gander::oci::Image;
+use gander::oci::Manifest;
 use gander::plan::{Action, Input, ResolvedInput, Rights, Step, StepId};
 use gander::root::{self, Configure, Install};
-use gander::runner::{RunOptions, Runner};
+use gander::runner::{Choice, RunOptions, Runner};
 use gander::store::{Store, Tree};
 
 use super::world;
@@ -62,15 +61,28 @@ fn gosling() -> (Vec<PathBuf>, Digest) {
 
 impl Workshop {
     /// A new store for whoever runs this.
-    fn new(folder: &Path, from: &Path, packages: &[PathBuf], builder: Digest) -> Self {
+    fn new(
+        folder: &Path,
+        from: &Path,
+        packages: &[PathBuf],
+        builder: Digest,
+        gander: PathBuf,
+        ids: Choice,
+    ) -> Self {
         let store = Store::open(folder).unwrap();
-        let from = Store::open(from).unwrap();
-        let mut objects = Image::load(&from, &builder).unwrap().objects();
-        objects.push(builder);
-        for object in objects {
-            store.put_file(&from.object_path(&object)).unwrap();
+        // By their paths: another user cannot open this store.
+        let object = |digest: &Digest| {
+            let hex = digest.hex();
+            from.join("objects").join(&hex[..2]).join(&hex[2..])
+        };
+        store.put_file(&object(&builder)).unwrap();
+        let manifest = Manifest::parse(&fs::read(object(&builder)).unwrap()).unwrap();
+        for digest in
+            [manifest.config.digest].into_iter().chain(manifest.layers.iter().map(|layer| layer.blob.digest))
+        {
+            store.put_file(&object(&digest)).unwrap();
         }
-        let runner = Runner::new(&store, world::gander()).unwrap();
+        let runner = Runner::with_ids(&store, gander, ids).unwrap();
         let is_wanted = |path: &&PathBuf| {
             let file = path.file_name().unwrap().to_string_lossy();
             let name = file.rsplitn(3, '-').nth(2).unwrap();
@@ -216,8 +228,59 @@ fn torture(workshop: &mut Workshop) -> (Step, String) {
 }
 
 fn workshop(name: &str) -> Workshop {
+    workshop_with(name, Choice::Range)
+}
+
+fn workshop_with(name: &str, ids: Choice) -> Workshop {
     let (packages, builder) = gosling();
-    Workshop::new(&world::scratch().join(name), &world::first().place.store(), &packages, builder)
+    let from = world::first().place.store();
+    Workshop::new(&world::scratch().join(name), &from, &packages, builder, world::gander(), ids)
+}
+
+/// The variable that tells a process of another user what to do, and its words.
+const TOLD: &str = "GANDER_TEST_ROOT";
+
+/// The torture set made by another user, in a process of his.
+fn made_by(user: (u32, u32), ids: &str) -> String {
+    let (packages, builder) = gosling();
+    let folder = world::scratch().join(format!("root-other-{ids}"));
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::chown(&folder, Some(user.0), Some(user.1)).unwrap();
+    let tests = folder.join("tests");
+    fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
+    let list = folder.join("packages");
+    let lines: Vec<_> = packages.iter().map(|path| path.to_string_lossy()).collect();
+    fs::write(&list, lines.join("\n")).unwrap();
+    let words = [
+        folder.to_string_lossy().into_owned(),
+        world::first().place.store().to_string_lossy().into_owned(),
+        list.to_string_lossy().into_owned(),
+        builder.to_string(),
+        world::gander().to_string_lossy().into_owned(),
+        ids.into(),
+    ];
+    let mut command = Command::new("setpriv");
+    command.args([format!("--reuid={}", user.0), format!("--regid={}", user.1), "--clear-groups".into()]);
+    command.arg(tests).args(["--ignored", "--exact", "root::by_another_user", "--nocapture"]);
+    let said = world::run(command.env(TOLD, words.join("\n")).current_dir(&folder)).good();
+    fs::read_to_string(folder.join("said")).unwrap_or_else(|_| panic!("{}", said.all()))
+}
+
+#[test]
+#[ignore = "one_tree_whoever_makes_it starts it as another user"]
+fn by_another_user() {
+    let told = std::env::var(TOLD).unwrap();
+    let [folder, from, list, builder, gander, ids] = told.split('\n').collect::<Vec<_>>()[..] else {
+        panic!("{told}")
+    };
+    let packages: Vec<_> = fs::read_to_string(list).unwrap().lines().map(PathBuf::from).collect();
+    let folder = Path::new(folder);
+    let builder = builder.parse().unwrap();
+    let ids = if ids == "single" { Choice::Single } else { Choice::Range };
+    let store = folder.join("store");
+    let mut workshop = Workshop::new(&store, Path::new(from), &packages, builder, gander.into(), ids);
+    let (_, said) = torture(&mut workshop);
+    fs::write(folder.join("said"), said).unwrap();
 }
 
 #[test]
@@ -228,6 +291,16 @@ fn one_tree_whoever_makes_it() {
     judge(&mut first, &configured);
     let (_, again) = torture(&mut workshop("root-second"));
     assert_eq!(ours, again, "another store, another time");
+    let (_, single) = torture(&mut workshop_with("root-single", Choice::Single));
+    assert_eq!(ours, single, "one id");
+    if world::is_root() {
+        // Anybody may have one id.
+        assert_eq!(ours, made_by((12345, 12345), "single"), "another user, one id");
+    }
+    match super::alike::other_user() {
+        Some(user) => assert_eq!(ours, made_by(user, "range"), "another user"),
+        None => world::skip("roots of an ordinary user", "there is no other user with subordinate ids"),
+    }
 }
 
 /// What must be true of the torture set's root.
@@ -245,5 +318,103 @@ fn judge(workshop: &mut Workshop, configured: &Step) {
     assert_eq!(odd, [] as [String; 0]);
     for (name, entry) in tree.entries() {
         assert!(entry.mtime <= DATE, "{name}");
+    }
+}
+
+#[test]
+fn what_rpm_passes_over_is_an_error_with_the_package_s_name() {
+    let mut workshop = workshop("root-broken");
+    let rpms = workshop.rpms("broken.spec", BROKEN);
+    let base = ["post", "pre"];
+    for (name, expected) in [
+        ("pipe", &["the package broken-pipe-1-1.noarch holds a pipe", "/opt/broken/pipe"][..]),
+        ("device", &["the package broken-device-1-1.noarch holds a device", "/opt/broken/null"]),
+        (
+            "owner",
+            &[
+                "the user ghostly does not exist",
+                "the group spirits does not exist",
+                "broken-owner-1-1.noarch",
+            ],
+        ),
+        (
+            "needs",
+            &["something-that-is-not-there >= 3 is needed by broken-needs-1-1.noarch", "its own lines above"],
+        ),
+        ("lua", &["the package broken-lua-1-1.noarch cannot be installed: its %post", "the goose is gone"]),
+        (
+            "post",
+            &[
+                "the goose is gone",
+                "the package broken-post-1-1.noarch cannot be installed: its %post scriptlet failed (exit status 3)",
+            ],
+        ),
+        ("pre", &["the package broken-pre-1-1.noarch cannot be installed: its %pre"]),
+        ("leaves", &["a script left what an image cannot hold", "/opt/broken/left"]),
+        ("conflict", &["/opt/broken/same conflicts"]),
+        ("berkeley", &["(broken-berkeley-1-1.noarch) keeps a Berkeley DB database"]),
+    ] {
+        let more = rpms.iter().filter(|(found, _)| **found == format!("broken-{name}"));
+        let more: BTreeMap<_, _> = more.map(|(name, input)| (name.clone(), input.clone())).collect();
+        assert_eq!(more.len(), 1, "{name}");
+        let mut packages: BTreeMap<_, _> =
+            more.into_iter().map(|(name, input)| (path(&format!("{name}.rpm")), input)).collect();
+        if base.contains(&name) {
+            packages.extend(workshop.base.clone());
+        }
+        if name == "conflict" {
+            let other = rpms["broken-same"].clone();
+            packages.insert(path("other.rpm"), other);
+        }
+        let step = workshop.install(packages);
+        let error = workshop.run(&step).unwrap_err();
+        for expected in expected {
+            assert!(error.contains(expected), "{name} does not say '{expected}':\n{error}");
+        }
+    }
+}
+
+#[test]
+fn what_a_kickstart_cannot_have_is_an_error_with_its_line() {
+    let mut workshop = workshop("root-kickstart");
+    let install = workshop.install(workshop.base.clone());
+    workshop.run(&install).unwrap_or_else(|error| panic!("{error}"));
+    for (text, expected) in [
+        (
+            "lang C\ntimezone Europe/Nowhere\nservices --enabled=gooosed,systemd-networkd\n\
+             user --name=daemon\nsshkey --username=nobody-there key\nselinux --permissive\n\
+             firewall --enabled\nauthselect select sssd\nfirstboot --enable\n%post\nexit 1\n%end\n",
+            &[
+                "torture.ks:2: the image has no time zone 'Europe/Nowhere'",
+                "torture.ks:3: there is no service gooosed",
+                "torture.ks:4: the user daemon is there already",
+                "torture.ks:5: there is no user nobody-there",
+                "torture.ks:6: SELinux cannot be permissive",
+                "torture.ks:7: the firewall needs firewalld",
+                "torture.ks:8: this needs the program authselect",
+                "torture.ks:9: there is no service initial-setup.service",
+            ][..],
+        ),
+        (
+            "%post\necho fine\n%end\n\n%post --erroronfail\necho 'trying the net'\n\
+             echo > /dev/tcp/goose.example.org/80\nexit 7\n%end\n",
+            &[
+                "torture.ks:5: this %post failed with exit status 7; the last it said:",
+                "  trying the net",
+                "It looked for a network, and a step has none",
+            ],
+        ),
+        (
+            "%post --interpreter=/usr/bin/python3\nimport goose\n%end\n",
+            &["torture.ks:1: the image has no /usr/bin/python3, which is to run this %post"],
+        ),
+    ] {
+        let error = match workshop.configure(&install, text) {
+            Ok(step) => workshop.run(&step).unwrap_err(),
+            Err(error) => error,
+        };
+        for expected in expected {
+            assert!(error.contains(expected), "{text} does not say '{expected}':\n{error}");
+        }
     }
 }
