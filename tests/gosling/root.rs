@@ -13,7 +13,7 @@ use gander::oci::Manifest;
 use gander::plan::{Action, Input, ResolvedInput, Rights, Step, StepId};
 use gander::root::{self, Configure, Install};
 use gander::runner::{RunOptions, Runner};
-use gander::store::{Store, Tree};
+use gander::store::{EntryKind, Store, Tree};
 
 use super::world;
 
@@ -70,7 +70,9 @@ impl Workshop {
         };
         store.put_file(&object(&builder)).unwrap();
         let manifest = Manifest::parse(&fs::read(object(&builder)).unwrap()).unwrap();
-        for digest in [manifest.config.digest].into_iter().chain(manifest.layers.iter().map(|layer| layer.blob.digest)) {
+        for digest in
+            [manifest.config.digest].into_iter().chain(manifest.layers.iter().map(|layer| layer.blob.digest))
+        {
             store.put_file(&object(&digest)).unwrap();
         }
         let runner = Runner::new(&store, gander).unwrap();
@@ -125,11 +127,20 @@ impl Workshop {
     }
 
     fn install(&self, packages: BTreeMap<RelPath, Input>) -> Step {
+        self.install_only(packages, true, None)
+    }
+
+    fn install_only(
+        &self,
+        packages: BTreeMap<RelPath, Input>,
+        docs: bool,
+        languages: Option<&[String]>,
+    ) -> Step {
         root::install(&Install {
             label: "torture",
             packages,
-            docs: true,
-            languages: None,
+            docs,
+            languages,
             builder: Input::Object(self.builder),
             platform: "x86_64",
             source_date: date(),
@@ -256,7 +267,9 @@ fn made_by(user: (u32, u32)) -> String {
 #[ignore = "one_tree_whoever_makes_it starts it as another user"]
 fn by_another_user() {
     let told = std::env::var(TOLD).unwrap();
-    let [folder, from, list, builder, gander] = told.split('\n').collect::<Vec<_>>()[..] else { panic!("{told}") };
+    let [folder, from, list, builder, gander] = told.split('\n').collect::<Vec<_>>()[..] else {
+        panic!("{told}")
+    };
     let packages: Vec<_> = fs::read_to_string(list).unwrap().lines().map(PathBuf::from).collect();
     let folder = Path::new(folder);
     let builder = builder.parse().unwrap();
@@ -293,8 +306,105 @@ fn judge(workshop: &mut Workshop, configured: &Step) {
         .map(str::to_owned)
         .collect();
     assert_eq!(odd, [] as [String; 0]);
+    assert_eq!(workshop.text(&clean, "count").trim(), (workshop.base.len() + 2).to_string());
     for (name, entry) in tree.entries() {
         assert!(entry.mtime <= DATE, "{name}");
+    }
+    let owner = |name: &str| {
+        let passwd = workshop.text(&tree, "etc/passwd");
+        let line = passwd.lines().find(|line| line.starts_with(&format!("{name}:"))).unwrap().to_owned();
+        line.split(':').nth(2).unwrap().parse::<u32>().unwrap()
+    };
+    let polkitd = owner("polkitd");
+    for (name, expected) in [
+        ("usr/libexec/torture/plain", (0, 0, 0o644)),
+        ("usr/libexec/torture/suid", (0, 0, 0o4755)),
+        ("usr/libexec/torture/sgid", (0, 5, 0o2755)),
+        ("usr/libexec/torture/utmp", (0, 43, 0o2711)),
+        ("usr/libexec/torture/zero", (59, 8, 0)),
+        ("usr/libexec/torture/late", (0, 0, 0o4711)),
+        ("usr/libexec/torture/installed", (42000, 42000, 0o755)),
+        ("usr/libexec/torture/both", (0, 59, 0o4750)),
+        ("var/lib/torture/polkit", (polkitd, 0, 0o700)),
+        ("var/lib/torture/tss", (59, 59, 0o1770)),
+        ("var/lib/torture/mail", (0, 8, 0o2775)),
+        ("var/lib/torture/chowned", (59, 8, 0o644)),
+        ("var/lib/torture/link", (polkitd, 59, 0o777)),
+        ("var/lib/torture/lua", (59, 8, 0o640)),
+        ("var/lib/torture/made", (polkitd, 59, 0o2750)),
+        ("var/lib/torture/made.d", (42000, 8, 0o3770)),
+        ("var/lib/torture/made.d/deep", (42000, 42000, 0o2755)),
+        ("home/far", (42000, 42000, 0o755)),
+        ("home/far/.bashrc", (42000, 42000, 0o644)),
+        ("home/goose/.ssh", (owner("goose"), owner("goose"), 0o700)),
+        ("home/goose/.ssh/authorized_keys", (owner("goose"), owner("goose"), 0o600)),
+        ("home/locked", (1700, 1700, 0o755)),
+        ("srv/goose", (owner("goose"), 1500, 0o2770)),
+        ("etc/machine-id", (0, 0, 0o444)),
+        ("tmp", (0, 0, 0o1777)),
+    ] {
+        let entry = tree.get(&path(name)).unwrap_or_else(|| panic!("{name} is missing"));
+        assert_eq!((entry.uid, entry.gid, entry.mode), expected, "{name}");
+    }
+    for (name, capable) in [("caps", true), ("both", true), ("setcapped", true), ("plain", false)] {
+        let entry = tree.get(&path(&format!("usr/libexec/torture/{name}"))).unwrap();
+        assert_eq!(entry.xattrs.contains_key("security.capability"), capable, "{name}");
+    }
+    for (name, expected) in [
+        ("etc/machine-id", ""),
+        ("etc/locale.conf", "LANG=\"de_DE.UTF-8\"\n"),
+        ("etc/vconsole.conf", "KEYMAP=\"us\"\n"),
+        ("etc/adjtime", "0.0 0 0.0\n0\nUTC\n"),
+        ("etc/hostname", "honk\n"),
+        ("etc/torture/packages", "76\n"),
+        ("var/log/torture/ghost", ""),
+        ("var/log/torture/log", ""),
+        ("var/log/kept.log", "mine\n"),
+        ("root/post.log", "in / as root with 1793491200\n"),
+        ("srv/outside", "outside\n"),
+        ("home/goose/.ssh/authorized_keys", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== it's a goose\n"),
+    ] {
+        assert_eq!(workshop.text(&tree, name), expected, "{name}");
+    }
+    let shadow = workshop.text(&tree, "etc/shadow");
+    let field = |name: &str| {
+        let line = shadow.lines().find(|line| line.starts_with(&format!("{name}:"))).unwrap();
+        line.split(':').skip(1).take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (name, begins) in [("root", "$6$"), ("goose", "$6$"), ("locked", "!"), ("far", "!")] {
+        let [hash, day] = field(name).try_into().unwrap();
+        assert!(hash.starts_with(begins), "{name}: {hash}");
+        assert_eq!(day, (DATE / 86400).to_string(), "{name}");
+    }
+    for (link, expected) in [
+        ("etc/systemd/system/default.target", "multi-user.target"),
+        ("etc/systemd/system/multi-user.target.wants/systemd-networkd.service", "systemd-networkd.service"),
+        ("etc/systemd/system/getty.target.wants/serial-getty@ttyS0.service", "serial-getty@.service"),
+    ] {
+        let entry = tree.get(&path(link)).unwrap_or_else(|| panic!("{link} is missing"));
+        assert!(
+            matches!(&entry.kind, EntryKind::Symlink { target } if target.ends_with(expected)),
+            "{link}: {:?}",
+            entry.kind
+        );
+    }
+    let linked = |name: &str| matches!(tree.get(&path(name)).unwrap().kind, EntryKind::HardLink { .. });
+    assert!(linked("usr/libexec/torture/hard-two") && linked("var/lib/torture/made.d/hard"));
+    for name in [
+        "etc/passwd-",
+        "etc/shadow-",
+        "etc/.pwd.lock",
+        "etc/localtime",
+        "etc/systemd/system/multi-user.target.wants/remote-fs.target",
+        "var/lib/dbus/machine-id",
+        "var/lib/rpm/.rpm.lock",
+        "var/lib/rpm/rpmdb.sqlite-shm",
+        "var/lib/systemd/random-seed",
+        "var/log/torture/unowned",
+        "dev/null",
+        "tmp/ks-script",
+    ] {
+        assert!(tree.get(&path(name)).is_none(), "{name} is still there");
     }
 }
 
@@ -318,10 +428,7 @@ fn what_rpm_passes_over_is_an_error_with_the_package_s_name() {
             "needs",
             &["something-that-is-not-there >= 3 is needed by broken-needs-1-1.noarch", "its own lines above"],
         ),
-        (
-            "lua",
-            &["the package broken-lua-1-1.noarch cannot be installed: its %post", "the goose is gone"],
-        ),
+        ("lua", &["the package broken-lua-1-1.noarch cannot be installed: its %post", "the goose is gone"]),
         (
             "post",
             &[
@@ -351,6 +458,28 @@ fn what_rpm_passes_over_is_an_error_with_the_package_s_name() {
         for expected in expected {
             assert!(error.contains(expected), "{name} does not say '{expected}':\n{error}");
         }
+    }
+}
+
+#[test]
+fn documentation_and_languages_are_left_out_on_demand() {
+    let mut workshop = workshop("root-words");
+    let rpms = workshop.rpms("broken.spec", BROKEN);
+    let packages = || BTreeMap::from([(path("words.rpm"), rpms["broken-words"].clone())]);
+    let de = ["de".to_owned()];
+    for (docs, languages, expected, macros) in [
+        (true, None, "config de doc fr", None),
+        (true, Some(&de[..]), "config de doc", Some("%_install_langs de\n")),
+        (true, Some(&[]), "config doc", Some("%_install_langs C\n")),
+        (false, None, "config de fr", Some("%_excludedocs 1\n")),
+    ] {
+        let step = workshop.install_only(packages(), docs, languages);
+        let tree = workshop.run(&step).unwrap_or_else(|error| panic!("{error}"));
+        let tree = workshop.store.tree(&tree).unwrap();
+        let below = tree.entries().keys().filter_map(|path| path.as_str().strip_prefix("opt/broken/"));
+        assert_eq!(below.collect::<Vec<_>>().join(" "), expected);
+        let found = tree.file(&path("etc/rpm/macros.image"));
+        assert_eq!(found.map(|_| workshop.text(&tree, "etc/rpm/macros.image")).as_deref(), macros);
     }
 }
 
