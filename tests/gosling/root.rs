@@ -9,10 +9,11 @@ use std::process::Command;
 use gander::base::{Digest, RelPath, SourceDate};
 use gander::build::{self, Build, Parts};
 use gander::format::kickstart::{Dialect, Kickstart, no_includes};
+use gander::media::{self, Compression, Squashfs};
 use gander::oci::Manifest;
 use gander::plan::{Action, Input, ResolvedInput, Rights, Step, StepId};
 use gander::root::{self, Configure, Install};
-use gander::runner::{RunOptions, Runner};
+use gander::runner::{Choice, RunOptions, Runner};
 use gander::store::{EntryKind, Store, Tree};
 
 use super::world;
@@ -61,7 +62,14 @@ fn gosling() -> (Vec<PathBuf>, Digest) {
 
 impl Workshop {
     /// A new store for whoever runs this.
-    fn new(folder: &Path, from: &Path, packages: &[PathBuf], builder: Digest, gander: PathBuf) -> Self {
+    fn new(
+        folder: &Path,
+        from: &Path,
+        packages: &[PathBuf],
+        builder: Digest,
+        gander: PathBuf,
+        ids: Choice,
+    ) -> Self {
         let store = Store::open(folder).unwrap();
         // By their paths: another user cannot open this store.
         let object = |digest: &Digest| {
@@ -75,7 +83,7 @@ impl Workshop {
         {
             store.put_file(&object(&digest)).unwrap();
         }
-        let runner = Runner::new(&store, gander).unwrap();
+        let runner = Runner::with_ids(&store, gander, ids).unwrap();
         let is_wanted = |path: &&PathBuf| {
             let file = path.file_name().unwrap().to_string_lossy();
             let name = file.rsplitn(3, '-').nth(2).unwrap();
@@ -219,20 +227,32 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Installs and configures the torture set: the digests of both trees.
+/// Installs and configures the torture set and makes an image of it: the digests of all three.
 fn torture(workshop: &mut Workshop) -> (Step, String) {
     let rpms = workshop.rpms("torture.spec", TORTURE);
     let install = workshop.install(workshop.with(rpms));
-    let installed = workshop.run(&install).unwrap_or_else(|error| panic!("{error}"));
     let configure = workshop.configure(&install, KICKSTART).unwrap();
-    let configured = workshop.run(&configure).unwrap_or_else(|error| panic!("{error}"));
-    (configure, format!("installed {installed}\nconfigured {configured}\n"))
+    let squashfs = media::squashfs(&Squashfs {
+        label: "torture",
+        root: whole(&configure),
+        compression: Compression::Zstd(3),
+        builder: Input::Object(workshop.builder),
+        platform: "x86_64",
+        source_date: date(),
+    })
+    .unwrap();
+    let mut said = String::new();
+    for (what, step) in [("installed", &install), ("configured", &configure), ("image", &squashfs)] {
+        let tree = workshop.run(step).unwrap_or_else(|error| panic!("{error}"));
+        said += &format!("{what} {tree}\n");
+    }
+    (configure, said)
 }
 
-fn workshop(name: &str) -> Workshop {
+fn workshop(name: &str, ids: Choice) -> Workshop {
     let (packages, builder) = gosling();
     let from = world::first().place.store();
-    Workshop::new(&world::scratch().join(name), &from, &packages, builder, world::gander())
+    Workshop::new(&world::scratch().join(name), &from, &packages, builder, world::gander(), ids)
 }
 
 /// The variable that tells a process of another user what to do, and its words.
@@ -273,22 +293,27 @@ fn by_another_user() {
     let packages: Vec<_> = fs::read_to_string(list).unwrap().lines().map(PathBuf::from).collect();
     let folder = Path::new(folder);
     let builder = builder.parse().unwrap();
-    let mut workshop =
-        Workshop::new(&folder.join("store"), Path::new(from), &packages, builder, gander.into());
-    let (_, said) = torture(&mut workshop);
+    let mut said = String::new();
+    for (name, ids) in [("range", Choice::Range), ("single", Choice::Single)] {
+        let store = folder.join(name);
+        let mut workshop = Workshop::new(&store, Path::new(from), &packages, builder, gander.into(), ids);
+        said += &torture(&mut workshop).1;
+    }
     fs::write(folder.join("said"), said).unwrap();
 }
 
 #[test]
 fn one_tree_whoever_makes_it() {
-    let mut first = workshop("root-first");
+    let mut first = workshop("root-first", Choice::Range);
     let (configured, ours) = torture(&mut first);
     world::say(format_args!("{ours}"));
     judge(&mut first, &configured);
-    let (_, again) = torture(&mut workshop("root-second"));
+    let (_, again) = torture(&mut workshop("root-second", Choice::Range));
     assert_eq!(ours, again, "another store, another time");
+    let (_, single) = torture(&mut workshop("root-single", Choice::Single));
+    assert_eq!(ours, single, "one id");
     match super::alike::other_user() {
-        Some(user) => assert_eq!(ours, made_by(user), "another user"),
+        Some(user) => assert_eq!(format!("{ours}{ours}"), made_by(user), "another user, and with one id"),
         None => world::skip("roots of an ordinary user", "there is no other user with subordinate ids"),
     }
 }
@@ -410,7 +435,7 @@ fn judge(workshop: &mut Workshop, configured: &Step) {
 
 #[test]
 fn what_rpm_passes_over_is_an_error_with_the_package_s_name() {
-    let mut workshop = workshop("root-broken");
+    let mut workshop = workshop("root-broken", Choice::Auto);
     let rpms = workshop.rpms("broken.spec", BROKEN);
     let base = ["post", "pre"];
     for (name, expected) in [
@@ -463,7 +488,7 @@ fn what_rpm_passes_over_is_an_error_with_the_package_s_name() {
 
 #[test]
 fn documentation_and_languages_are_left_out_on_demand() {
-    let mut workshop = workshop("root-words");
+    let mut workshop = workshop("root-words", Choice::Auto);
     let rpms = workshop.rpms("broken.spec", BROKEN);
     let packages = || BTreeMap::from([(path("words.rpm"), rpms["broken-words"].clone())]);
     let de = ["de".to_owned()];
@@ -485,7 +510,7 @@ fn documentation_and_languages_are_left_out_on_demand() {
 
 #[test]
 fn what_a_kickstart_cannot_have_is_an_error_with_its_line() {
-    let mut workshop = workshop("root-kickstart");
+    let mut workshop = workshop("root-kickstart", Choice::Auto);
     let install = workshop.install(workshop.base.clone());
     workshop.run(&install).unwrap_or_else(|error| panic!("{error}"));
     for (text, expected) in [
@@ -524,6 +549,42 @@ fn what_a_kickstart_cannot_have_is_an_error_with_its_line() {
         };
         for expected in expected {
             assert!(error.contains(expected), "{text} does not say '{expected}':\n{error}");
+        }
+    }
+}
+
+#[test]
+fn one_id_refuses_what_it_cannot_give() {
+    let mut range = workshop("root-exact", Choice::Range);
+    let mut single = workshop("root-inexact", Choice::Single);
+    let (packages, _) = gosling();
+    for name in ["setuid", "setgid", "bits32"] {
+        let mut outcomes = Vec::new();
+        for workshop in [&mut range, &mut single] {
+            let rpms = workshop.rpms("inexact.spec", INEXACT);
+            let chosen = rpms.into_iter().filter(|(found, _)| *found == format!("inexact-{name}"));
+            let mut all = workshop.with(chosen);
+            if name == "bits32" {
+                let is_wanted = |path: &&PathBuf| {
+                    let file = path.file_name().unwrap().to_string_lossy();
+                    file.ends_with(".i686.rpm")
+                        && ["glibc", "libgcc"].contains(&file.rsplitn(3, '-').nth(2).unwrap())
+                };
+                all.extend(packages.iter().filter(is_wanted).map(|path| package(&workshop.store, path)));
+            }
+            let step = workshop.install(all);
+            outcomes.push(workshop.run(&step).map(|tree| workshop.store.tree(&tree).unwrap()));
+        }
+        let [exact, refused] = outcomes.try_into().unwrap();
+        let exact = exact.unwrap_or_else(|error| panic!("{name} with many ids: {error}"));
+        if name != "bits32" {
+            let made = exact.get(&path(&format!("var/lib/inexact-{name}/made"))).unwrap();
+            assert_eq!((made.uid, made.gid), if name == "setuid" { (8, 8) } else { (0, 8) }, "{name}");
+        }
+        match refused {
+            // Exact, or not at all.
+            Ok(tree) => assert_eq!(tree.to_bytes(), exact.to_bytes(), "{name} with one id"),
+            Err(error) => world::say(format_args!("{name} with one id: {error}")),
         }
     }
 }
