@@ -22,26 +22,30 @@ use std::time::{Duration, Instant};
 
 use gander::base::{Digest, RelPath, SourceDate};
 use gander::plan::{Action, Executor, ResolvedInput, Rights, Step, StepIo};
-use gander::runner::{self, CapabilitySet, LayOut, RunError, RunOptions, Runner};
-use gander::store::{IdMap, Store};
+use gander::runner::{self, LayOut, RunError, RunOptions, Runner};
+use gander::store::{EntryKind, Store};
 
 type Failed = Box<dyn Error + Send + Sync>;
 
-const TOOLS: [&str; 17] = [
-    "bash", "cat", "chmod", "chown", "env", "hostname", "id", "ls", "mkdir", "mount", "nproc", "sh", "sleep",
-    "stat", "touch", "uname", "setpriv",
+const TOOLS: [&str; 22] = [
+    "bash", "cat", "chmod", "chown", "chroot", "cp", "env", "hostname", "id", "ln", "ls", "mkdir", "mount",
+    "nproc", "rm", "setpriv", "sh", "sleep", "stat", "tar", "touch", "uname",
 ];
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("jail") => runner::enter(&native),
-        Some("suite") => suite(arguments.get(1).map_or("", String::as_str)),
+        Some("suite") => suite(&arguments[1], Path::new(&arguments[2])),
         Some("hang") => hang(Path::new(&arguments[1])),
         Some("bench") => bench(),
         first => everybody(first.filter(|name| !name.starts_with('-')).unwrap_or("")),
     }
 }
+
+const CAPABILITY: &str = "security.capability";
+/// cap_net_raw=ep, in the second version.
+const NET_RAW: [u8; 20] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// Native steps of these tests.
 fn native(kind: &str, io: &StepIo) -> Result<(), Box<dyn Error>> {
@@ -71,6 +75,15 @@ fn native(kind: &str, io: &StepIo) -> Result<(), Box<dyn Error>> {
                 })
                 .unwrap_err(),
         )),
+        "capability" => {
+            rustix::fs::setxattr(
+                io.output.join("bin/ping"),
+                CAPABILITY,
+                &NET_RAW,
+                rustix::fs::XattrFlags::empty(),
+            )?;
+            Ok(fs::write(io.output.join("etc/motd"), "honk\n")?)
+        }
         "panic" => panic!("the goose panics"),
         kind => Err(format!("unknown kind {kind}").into()),
     }
@@ -78,7 +91,11 @@ fn native(kind: &str, io: &StepIo) -> Result<(), Box<dyn Error>> {
 
 /// All cases, as root and as an ordinary user.
 fn everybody(filter: &str) -> ExitCode {
-    let mut failed = !run_suite(std::env::current_exe().unwrap().as_path(), filter, None);
+    let records = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/tmp").unwrap();
+    fs::set_permissions(records.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let record = |name: &str| records.path().join(name);
+    let mut failed =
+        !run_suite(std::env::current_exe().unwrap().as_path(), filter, None, &record("this-user"));
     if rustix::process::geteuid().is_root() {
         // A copy that an ordinary user can reach.
         let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/tmp").unwrap();
@@ -86,7 +103,15 @@ fn everybody(filter: &str) -> ExitCode {
         let copy = folder.path().join("runner");
         fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
         match ordinary_user() {
-            Some(user) => failed |= !run_suite(&copy, filter, Some(&user)),
+            Some(user) => {
+                failed |= !run_suite(&copy, filter, Some(&user), &record("ordinary-user"));
+                let [ours, theirs] =
+                    ["this-user", "ordinary-user"].map(|name| fs::read_to_string(record(name)).unwrap());
+                if ours != theirs {
+                    println!("root and {user} made different trees\nroot:\n{ours}{user}:\n{theirs}");
+                    failed = true;
+                }
+            }
             None => {
                 eprintln!(
                     "SKIPPED: runner as an ordinary user: nobody here has subordinate ids (useradd -m goose)"
@@ -98,7 +123,7 @@ fn everybody(filter: &str) -> ExitCode {
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn run_suite(binary: &Path, filter: &str, user: Option<&str>) -> bool {
+fn run_suite(binary: &Path, filter: &str, user: Option<&str>, record: &Path) -> bool {
     let mut command = match user {
         None => Command::new(binary),
         Some(user) => {
@@ -108,7 +133,7 @@ fn run_suite(binary: &Path, filter: &str, user: Option<&str>) -> bool {
         }
     };
     println!("as {}:", user.unwrap_or("this user"));
-    command.args(["suite", filter]).current_dir("/").status().unwrap().success()
+    command.args(["suite", filter]).arg(record).current_dir("/").status().unwrap().success()
 }
 
 fn ordinary_user() -> Option<String> {
@@ -123,9 +148,10 @@ fn ordinary_user() -> Option<String> {
         .find(|name| known(&subgid, name) && known(&passwd, name) && name != "root")
 }
 
-fn suite(filter: &str) -> ExitCode {
+fn suite(filter: &str, record: &Path) -> ExitCode {
     let mut failures = 0;
-    let world = World::new();
+    let world = World { record: Some(record.to_owned()), ..World::new() };
+    fs::write(record, "").unwrap();
     for (name, case) in CASES {
         if !name.contains(filter) {
             continue;
@@ -141,13 +167,15 @@ struct World {
     _folder: tempfile::TempDir,
     store: Store,
     runner: Runner,
+    /// Digests that have to be the same for everybody.
+    record: Option<PathBuf>,
 }
 
 impl World {
     fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/var/tmp").unwrap();
         let (store, runner) = at(&folder.path().join("store"));
-        Self { _folder: folder, store, runner }
+        Self { _folder: folder, store, runner, record: None }
     }
 
     fn run(&self, action: &Action) -> Result<Digest, RunError> {
@@ -166,11 +194,17 @@ impl World {
         Ok(outcome?.tree)
     }
 
+    /// Notes a tree that has to be the same whoever runs this.
+    fn same_for_all(&self, name: &str, tree: &Digest) {
+        let record = self.record.as_ref().unwrap();
+        let known = fs::read_to_string(record).unwrap();
+        let manifest = String::from_utf8(self.store.tree(tree).unwrap().to_bytes()).unwrap();
+        fs::write(record, format!("{known}{name}: {tree}\n{manifest}")).unwrap();
+    }
+
     fn output(&self, tree: &Digest, name: &str) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let dest = folder.path().join("tree");
-        gander::store::lay_out(&self.store, &self.store.tree(tree).unwrap(), &dest, &IdMap::own()).unwrap();
-        fs::read_to_string(dest.join(name)).unwrap()
+        let (file, _) = self.store.tree(tree).unwrap().file(&path(name)).unwrap();
+        String::from_utf8(self.store.read_object(&file, 1 << 20).unwrap()).unwrap()
     }
 }
 
@@ -193,8 +227,8 @@ fn small_root(dest: &Path) -> Result<(), Failed> {
     symlink("usr/bin", dest.join("bin"))?;
     let mut files = Vec::new();
     for tool in TOOLS {
-        let path =
-            ["/usr/bin", "/bin"].iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
+        let mut places = ["/usr/bin", "/bin", "/usr/sbin"].iter().map(|folder| Path::new(folder).join(tool));
+        let path = places.find(|path| path.exists());
         let path = path.ok_or(format!("this host has no {tool}"))?;
         let libraries = Command::new("ldd").arg(&path).stderr(Stdio::null()).output()?;
         let text = String::from_utf8(libraries.stdout)?;
@@ -249,6 +283,15 @@ fn with_inputs(world: &World, mut action: Action) -> Action {
     action
 }
 
+fn makes_root(mut action: Action) -> Action {
+    action.step.rights = Rights::MakeRoot;
+    action
+}
+
+fn path(text: &str) -> RelPath {
+    RelPath::new(text).unwrap()
+}
+
 /// Whether a process with this in its command line exists, other than this one.
 fn exists(marker: &str) -> bool {
     fs::read_dir("/proc").unwrap().filter_map(Result::ok).any(|entry| {
@@ -266,14 +309,178 @@ fn eventually(what: impl Fn() -> bool) -> bool {
     })
 }
 
+/// A small root file system with everything that only its maker's rights allow.
+const ROOT: &str = "set -e; cd /out; mkdir -m 755 bin etc home; for f in ping su mount; do echo $f > bin/$f; chmod 755 bin/$f; done; \
+    chmod 4711 bin/su; chown 0:5 bin/mount; chmod 2755 bin/mount; ln bin/su bin/su-again; \
+    echo root:x:0:0 > etc/passwd; echo secret > etc/shadow; chown 0:42 etc/shadow; chmod 0 etc/shadow; \
+    mkdir -m 700 home/goose; echo hello > home/goose/hello; chmod 600 home/goose/hello; chown -R 1000:1000 home/goose; \
+    mkdir home/mail; chown 8:12 home/mail; chmod 2775 home/mail; echo > home/mail/box; chown 65535:65534 home/mail/box; \
+    mkdir -m 0 home/closed; chown 7:7 home/closed; \
+    ln -s /etc/passwd home/link; chown -h 1000:12 home/link; \
+    for d in dev proc sys run tmp var/tmp; do test -d $d; done; \
+    test -e dev/null; test -e dev/shm; echo x > dev/null; test -e proc/self/status; ! echo x > sys/x; \
+    for d in run tmp var/tmp; do echo gone > $d/x; done; chmod 700 tmp; \
+    stat -c '%a %n' run var/tmp > etc/modes";
+
+/// The root file system made by hand and then changed twice.
+fn made_root(world: &World) -> [Digest; 3] {
+    let first = world.run(&makes_root(program(ROOT))).unwrap();
+    let mut second = makes_root(action("capability", Executor::Native(1), None));
+    second.base = Some(first);
+    let second = world.run(&second).unwrap();
+    let enter = "set -e; cat /out/home/goose/hello /out/etc/shadow > /out/etc/read; rm /out/etc/modes; \
+                 mkdir /build/root; cp -a /usr /bin /lib* /build/root; chroot /build/root bash -c 'id -u > /x'; \
+                 setpriv --reuid 1000 --regid 1000 --clear-groups bash -c 'umask 077; id -u > /out/tmp/x; mkdir /out/home/goose/own'";
+    let mut third = makes_root(program(enter));
+    third.base = Some(second);
+    [first, second, world.run(&third).unwrap()]
+}
+
+fn root_file_system(world: &World) {
+    let [first, second, third] = made_root(world);
+    for (name, tree) in [("root", first), ("with a capability", second), ("changed again", third)] {
+        world.same_for_all(name, &tree);
+    }
+    let tree = world.store.tree(&third).unwrap();
+    let seen = |name: &str| {
+        let entry = tree.get(&path(name)).unwrap_or_else(|| panic!("{name} is missing"));
+        (entry.uid, entry.gid, entry.mode)
+    };
+    for (name, expected) in [
+        ("bin/ping", (0, 0, 0o755)),
+        ("bin/su", (0, 0, 0o4711)),
+        ("bin/su-again", (0, 0, 0o4711)),
+        ("bin/mount", (0, 5, 0o2755)),
+        ("etc/shadow", (0, 42, 0)),
+        ("home/goose", (1000, 1000, 0o700)),
+        ("home/goose/own", (1000, 1000, 0o700)),
+        ("home/goose/hello", (1000, 1000, 0o600)),
+        ("home/mail", (8, 12, 0o2775)),
+        ("home/mail/box", (65535, 65534, 0o644)),
+        ("home/closed", (7, 7, 0)),
+        ("home/link", (1000, 12, 0o777)),
+        ("dev", (0, 0, 0o755)),
+        ("proc", (0, 0, 0o555)),
+        ("run", (0, 0, 0o755)),
+        ("sys", (0, 0, 0o555)),
+        ("tmp", (0, 0, 0o1777)),
+        ("var", (0, 0, 0o755)),
+        ("var/tmp", (0, 0, 0o1777)),
+    ] {
+        assert_eq!(seen(name), expected, "{name}");
+    }
+    assert_eq!(tree.entries().len(), 25, "{:?}", tree.entries().keys());
+    assert_eq!(tree.get(&path("bin/ping")).unwrap().xattrs[CAPABILITY], NET_RAW);
+    assert!(
+        matches!(&tree.get(&path("bin/su-again")).unwrap().kind, EntryKind::HardLink { to } if *to == path("bin/su"))
+    );
+    assert_eq!(world.output(&first, "etc/modes"), "755 run\n1777 var/tmp\n");
+    // Whoever may read everything reads it as it is, and may do no more.
+    let read = "set -e; cd /in/root; if echo x > home/goose/x || echo x > etc/motd; then exit 1; fi 2> /dev/null; \
+                if chown 5:5 /out || chroot / bash -c :; then exit 1; fi 2> /dev/null; \
+                tar --sort=name --xattrs --xattrs-include='*' --numeric-owner \
+                --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime -cf /out/root.tar .; \
+                stat -c '%a %u %g %h %Y %n' . * */* */*/* > /out/list; cat etc/read > /out/read";
+    let mut action = program(read);
+    action.inputs.insert(path("root"), ResolvedInput::Tree(third));
+    let error = world.run(&action).unwrap_err();
+    assert!(matches!(error, RunError::Program(_)), "without the right: {error:?}");
+    action.step.rights = Rights::ReadAll;
+    let tree = world.run(&action).unwrap();
+    world.same_for_all("read", &tree);
+    assert_eq!(world.output(&tree, "read"), "hello\nsecret\n");
+}
+
+fn base_of_a_plain_step(world: &World) {
+    let [first, ..] = made_root(world);
+    for script in [
+        "chown 5:6 /out/etc/passwd",
+        "echo x > /out/home/goose/x",
+        "cat /out/etc/shadow",
+        "ls /out/home/goose",
+        "chroot /out /bin/true",
+        "chmod 777 /out/home/mail",
+        "test -e /out/proc/self",
+        "test -e /out/dev/null",
+    ] {
+        let mut action = program(script);
+        action.base = Some(first);
+        let error = world.run(&action).unwrap_err();
+        assert!(matches!(error, RunError::Program(_)), "{script}: {error:?}");
+    }
+    // What is its own it may change, and nothing else changes by that.
+    let mut action =
+        program("echo changed > /out/etc/passwd; touch -d @5 /out/etc/passwd; touch -d @6 /out/etc");
+    action.base = Some(first);
+    let changed = world.run(&action).unwrap();
+    world.same_for_all("changed by a plain step", &changed);
+    let before = world.store.tree(&first).unwrap();
+    let after = world.store.tree(&changed).unwrap();
+    let mut differ: Vec<_> = Vec::new();
+    for (path, entry) in before.entries() {
+        if after.get(path) != Some(entry) {
+            differ.push(path.as_str());
+        }
+    }
+    assert_eq!(differ, ["etc", "etc/passwd"]);
+}
+
+fn tree_as_root(world: &World) {
+    let script = "set -e; cp -a /usr /bin /lib* /out; mkdir /out/etc; echo goose > /out/etc/secret; chown 5:6 /out/etc/secret; \
+                  chmod 640 /out/etc/secret; mkdir /out/own; chown 9:9 /out/own";
+    let root = world.run(&makes_root(program(script))).unwrap();
+    let look = "set -e; ls / > /out/list; stat -c '%a %u %g %n' /etc/secret /own /tmp > /out/stat; \
+                if cat /etc/secret || echo x > /x; then exit 1; fi 2> /dev/null; echo x > /tmp/x; echo x > /build/x";
+    let mut action = program(look);
+    action.root = Some(ResolvedInput::Tree(root));
+    let tree = world.run(&action).unwrap();
+    assert_eq!(world.output(&tree, "stat"), "640 5 6 /etc/secret\n755 9 9 /own\n1777 0 0 /tmp\n");
+    let list = world.output(&tree, "list");
+    assert!(["build", "in", "out", "proc", "own"].iter().all(|name| list.contains(name)), "{list}");
+}
+
+fn mount_points_that_mislead(world: &World) {
+    for (script, name) in [
+        ("rm -r /out/*; ln -s /build /out/tmp", "'tmp' in /out"),
+        ("rm -r /out/*; ln -s ../build /out/var", "'/out/var/tmp'"),
+        ("rm -r /out/*; echo > /out/proc", "'proc' in /out"),
+    ] {
+        // A plain step makes what misleads, since nothing is mounted there for it.
+        let base = world.run(&program(script)).unwrap();
+        let mut action = makes_root(program("echo x > /out/tmp/x; echo x > /out/var/tmp/x"));
+        action.base = Some(base);
+        let error = world.run(&action).unwrap_err();
+        assert!(matches!(error, RunError::Setup { .. }) && error.to_string().contains(name), "{error}");
+    }
+}
+
+/// Whoever owns the store, inputs belong to user 0 in the jail.
+fn owners_of_inputs(world: &World) {
+    let script = "set -e; tar --sort=name --numeric-owner --format=gnu -cf /out/inputs.tar -C /in .; cp -a /in /out/copy";
+    let mut action = with_inputs(world, makes_root(program(script)));
+    let file = *action.inputs.values().next().unwrap();
+    action.inputs.insert(path("a/b/again"), file);
+    let other = world.store.put_bytes(b"other").unwrap();
+    action.inputs.insert(path("c"), ResolvedInput::File(other));
+    let tree = world.run(&action).unwrap();
+    world.same_for_all("inputs", &tree);
+    for (path, entry) in world.store.tree(&tree).unwrap().entries() {
+        assert_eq!((entry.uid, entry.gid), (0, 0), "{path}");
+    }
+}
+
 type Case = (&'static str, fn(&World));
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 17] = [
     ("environment", environment),
     ("file_system", file_system),
     ("rights", rights),
     ("network", network),
-    ("kept_capabilities", kept_capabilities),
+    ("root_file_system", root_file_system),
+    ("base_of_a_plain_step", base_of_a_plain_step),
+    ("tree_as_root", tree_as_root),
+    ("mount_points_that_mislead", mount_points_that_mislead),
+    ("owners_of_inputs", owners_of_inputs),
     ("output_is_the_same_for_all", output_is_the_same_for_all),
     ("failure", failure),
     ("signal", signal),
@@ -354,16 +561,6 @@ fn network(world: &World) {
     assert!(world.output(&tree, "refused").contains("Network is unreachable"));
 }
 
-fn kept_capabilities(world: &World) {
-    let script = "set -e; echo x > /out/f; chown 5:6 /out/f; chmod 600 /out/f; mkdir -p /build/closed/in; touch /build/closed/in/f; \
-                  chown 7:8 /build/closed/in/f /build/closed/in; chmod 700 /build/closed/in; chmod 0 /build/closed";
-    let keep = CapabilitySet::CHOWN | CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER;
-    let tree = world.run_with(&program(script), &RunOptions { keep, ..RunOptions::default() }).unwrap();
-    let tree = world.store.tree(&tree).unwrap();
-    let entry = tree.entries().get(&RelPath::new("f").unwrap()).unwrap();
-    assert_eq!((entry.uid, entry.gid, entry.mode & 0o777), (5, 6, 0o600));
-}
-
 fn output_is_the_same_for_all(world: &World) {
     let script = "mkdir /out/d; echo goose > /out/d/f; touch -d @1 /out/d/old; chmod 600 /out/d/f; cat /proc/self/status \
                   | while read -r line; do case $line in Uid*|Gid*|Groups*|CapBnd*) echo $line;; esac; done > /out/status";
@@ -421,9 +618,9 @@ fn death_of_the_parent(world: &World) {
 
 fn hang(store: &Path) -> ExitCode {
     let (_store, runner) = at(store);
-    let keep = CapabilitySet::CHOWN;
-    let script = "mkdir -p /build/d/d; touch /build/d/d/f; chown 7:8 /build/d/d /build/d; (sleep 98762 &); sleep 98762";
-    let _error = runner.run(&program(script), &RunOptions { keep, ..RunOptions::default() });
+    let script = "for d in build out; do mkdir -p /$d/d/d; touch /$d/d/d/f; chown 7:8 /$d/d/d /$d/d; chmod 700 /$d/d; done; \
+                  (sleep 98762 &); sleep 98762";
+    let _error = runner.run(&makes_root(program(script)), &RunOptions::default());
     ExitCode::FAILURE
 }
 

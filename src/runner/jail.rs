@@ -224,7 +224,7 @@ fn init(
     // The step must not read gander's environment from /proc/1.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .at(Stage::Confine, "hide process 1")?;
-    mounts::enter(sources, &cell.work)?;
+    mounts::enter(sources, cell)?;
     match sys::fork().at(Stage::Execute, "start the step's process")? {
         sys::Fork::Child => {
             let Err(stuck) = step(socket, cell, stdin.as_fd(), native);

@@ -4,10 +4,19 @@
 //! - A file system: its image's root, read-only, with a fresh `/proc`, a `/dev` of null, zero, full, random,
 //!   urandom, fd, stdin, stdout, stderr and shm, and an empty `/tmp` (and `/var/tmp`, where the image has one) in
 //!   memory of at most 512 MiB. A native step sees nothing of an image or the host: its root is empty.
-//! - `/in`, read-only, with its inputs under their names; `/build`, where it starts: empty scratch space on
-//!   disk; `/out`, empty: what is in it at the end is the step's output.
-//! - User and group ids 0 to 65,535 (see [`ids`]). It is user 0 and has no capability but those it was given, and
-//!   can gain none.
+//!   An image or a tree that is its root may have any owners, modes and file capabilities; set-id files and file
+//!   capabilities have no effect.
+//! - `/in`, read-only, with its inputs under their names. A file there belongs to user and group 0, whoever runs
+//!   gander, so that a tool that copies owners writes the same for all; a tree has the owners, modes, times and
+//!   capabilities that it was taken in with.
+//! - `/build`, where it starts: empty scratch space on disk.
+//! - `/out`: what is in it at the end is the step's output. At the start it is empty, or holds the step's base.
+//! - User and group ids 0 to 65,535 (see [`ids`]). It is user 0, with the capabilities of its
+//!   [`crate::plan::Rights`], and can gain none.
+//! - If it makes a root file system: in `/out` the same `/proc` and `/dev`, an empty read-only `sys`, and `run`, `tmp`
+//!   and `var/tmp` in memory. The folders below them are made beforehand where they are not there (0555 `proc` and
+//!   `sys`, 0755 `dev`, `run` and `var`, 1777 the others) and are what the output has; a symbolic link in such a
+//!   place is an error. A native step gets the capabilities, but no mounts.
 //! - No network (not even a loopback device that is up), the host name `gander`, no process but its own.
 //! - One CPU, addresses that are not randomised, umask 022, no core files, stdin `/dev/null`.
 //! - As a program, exactly this environment: `HOME=/build`, `LC_ALL=C.UTF-8`,
@@ -22,13 +31,16 @@
 //!
 //! The embedded runner is the only backend so far; an OCI runtime will take the same `request::Cell`.
 
+mod cpus;
 mod error;
+mod folders;
 mod host;
 pub mod ids;
 mod jail;
 mod mounts;
 mod probe;
 mod request;
+mod rights;
 mod roots;
 mod run;
 mod stage;
@@ -36,6 +48,6 @@ mod sys;
 mod within;
 
 pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
+pub use folders::LayOut;
 pub use jail::{Native, enter};
-pub use run::{Command, LayOut, Next, Outcome, Root, RunOptions, Runner, Watched};
-pub use rustix::thread::CapabilitySet;
+pub use run::{Command, Next, Outcome, Root, RunOptions, Runner, Watched};

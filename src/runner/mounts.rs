@@ -7,13 +7,14 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
     fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
 use super::request::{Bind, Cell, Work};
+use super::rights::PLACES;
 use super::sys;
 
 /// The devices that a program sees.
@@ -71,7 +72,7 @@ fn clone(path: &Path) -> Result<OwnedFd, MountError> {
 }
 
 /// Builds the jail's file system and makes it `/`. Done by process 1 of the jail as its root.
-pub(super) fn enter(sources: Sources, work: &Work) -> Result<(), MountError> {
+pub(super) fn enter(sources: Sources, cell: &Cell) -> Result<(), MountError> {
     let own_root = sources.root.is_some();
     let root = match sources.root {
         Some(root) => {
@@ -91,7 +92,8 @@ pub(super) fn enter(sources: Sources, work: &Work) -> Result<(), MountError> {
         sys::set_mount_attributes(root.as_fd(), libc::MOUNT_ATTR_RDONLY, false)
             .doing(|| "make the root read-only".into())?;
     }
-    if matches!(work, Work::Program { .. }) {
+    let program = matches!(cell.work, Work::Program { .. });
+    if program {
         let proc = proc()
             .doing(|| "mount a fresh /proc (a container that masks parts of /proc forbids it)".into())?;
         attach(&proc, &root, "proc")?;
@@ -107,6 +109,12 @@ pub(super) fn enter(sources: Sources, work: &Work) -> Result<(), MountError> {
         sys::set_mount_attributes(mount.as_fd(), attributes, true)
             .doing(|| format!("set the attributes of /{}", bind.target))?;
         attach(mount, &root, bind.target.as_str())?;
+        if cell.makes_root && bind.target.as_str() == "out" {
+            make_places(mount)?;
+            if program {
+                furnish(mount, &root)?;
+            }
+        }
     }
     let pivot = || -> io::Result<()> {
         rustix::process::fchdir(&root)?;
@@ -116,6 +124,49 @@ pub(super) fn enter(sources: Sources, work: &Work) -> Result<(), MountError> {
         Ok(rustix::process::chdir("/")?)
     };
     pivot().doing(|| "leave the host's file system".into())
+}
+
+/// Makes the folders that a root file system being made is mounted on, where they are not there.
+pub(super) fn make_places(out: &OwnedFd) -> Result<(), MountError> {
+    for (path, mode) in PLACES {
+        let make = || -> io::Result<()> {
+            let (above, name) = match path.rsplit_once('/') {
+                Some((above, name)) => (inside(out, above)?, name),
+                None => (rustix::io::fcntl_dupfd_cloexec(out, 0)?, path),
+            };
+            match rustix::fs::mkdirat(&above, name, Mode::from_raw_mode(0o700)) {
+                Err(rustix::io::Errno::EXIST) => return Ok(()),
+                made => made?,
+            }
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let made = rustix::fs::openat(&above, name, flags, Mode::empty())?;
+            // A folder above may hand its group down.
+            rustix::fs::fchown(&made, Some(Uid::ROOT), Some(Gid::ROOT))?;
+            Ok(rustix::fs::fchmod(&made, Mode::from_raw_mode(mode))?)
+        };
+        make().doing(|| format!("make the folder '/out/{path}'"))?;
+    }
+    Ok(())
+}
+
+/// Mounts what programs need that enter the root file system which they make.
+fn furnish(out: &OwnedFd, root: &OwnedFd) -> Result<(), MountError> {
+    let put = |mount: &OwnedFd, name: &str| {
+        let place = inside(out, name).doing(|| format!("find the mount point '{name}' in /out"))?;
+        place_at(mount, &place).doing(|| format!("mount '{name}' in /out"))
+    };
+    for name in ["dev", "proc"] {
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+        let again = open_tree(root, name, flags).doing(|| format!("open /{name} for /out"))?;
+        put(&again, name)?;
+    }
+    let no_devices = flags(libc::MOUNT_ATTR_NODEV);
+    let sys = memory("0555", "4k", flags(libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_RDONLY))?;
+    put(&sys, "sys")?;
+    put(&memory("0755", TMP_SIZE, no_devices)?, "run")?;
+    put(&memory("1777", TMP_SIZE, no_devices)?, "tmp")?;
+    put(&memory("1777", TMP_SIZE, no_devices)?, "var/tmp")
 }
 
 fn attach_devices(root: &OwnedFd, devices: &[(OwnedFd, &str)]) -> Result<(), MountError> {
@@ -177,7 +228,11 @@ fn place(mount: &OwnedFd, folder: BorrowedFd<'_>, path: &str) -> io::Result<()> 
 /// Attaches a mount at a path below a folder that no symbolic link is part of.
 fn attach(mount: &OwnedFd, folder: &OwnedFd, path: &str) -> Result<(), MountError> {
     let found = inside(folder, path).doing(|| format!("find the mount point '{path}' in the root"))?;
-    place(mount, found.as_fd(), "").doing(|| format!("mount '{path}'"))
+    place_at(mount, &found).doing(|| format!("mount '{path}'"))
+}
+
+fn place_at(mount: &OwnedFd, folder: &OwnedFd) -> io::Result<()> {
+    place(mount, folder.as_fd(), "")
 }
 
 fn inside(folder: &OwnedFd, path: &str) -> rustix::io::Result<OwnedFd> {

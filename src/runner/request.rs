@@ -46,6 +46,8 @@ pub(super) enum Errand {
     Remove { folder: PathBuf },
     /// Lay out an image.
     LayOut { store: PathBuf, image: Digest, dest: PathBuf },
+    /// Lay out a tree; with the mount points of a jail, if it is to be a step's root.
+    Tree { store: PathBuf, tree: Digest, dest: PathBuf, as_root: bool },
     /// Take in a folder as a tree.
     Capture { store: PathBuf, folder: PathBuf, clamp: SourceDate },
 }
@@ -61,6 +63,8 @@ pub(super) struct Cell {
     pub cpu: Option<usize>,
     /// Bits of the capabilities that it keeps.
     pub capabilities: u64,
+    /// Whether a root file system is made in `/out`, which then has mounts of its own.
+    pub makes_root: bool,
     /// Whether programs are to believe that this is a 32-bit machine.
     pub bits32: bool,
     /// What is done in it.

@@ -3,70 +3,84 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::error::RunError;
+use super::folders::Folders;
 use super::host::host;
 use super::ids::Ids;
 use crate::base::{Digest, RelPath};
 use crate::plan::ResolvedInput;
-use crate::store::{IdMap, Store};
+use crate::store::Store;
 
 /// The folders of one step.
 pub(super) struct Stage {
     pub inputs: PathBuf,
     pub output: PathBuf,
     pub scratch: PathBuf,
+    /// Where a tree is laid out that is the step's root; nothing is there yet.
+    pub root: PathBuf,
     pub log: PathBuf,
 }
 
+/// Their names: all that may hold files of the map's ids.
+pub(super) const FOLDERS: [&str; 4] = ["in", "build", "out", "root"];
+
 impl Stage {
-    /// Makes them in an empty folder.
-    pub fn new(folder: &Path, ids: &Ids) -> Result<Self, RunError> {
-        let make = |name: &str| -> Result<PathBuf, RunError> {
+    /// Makes them in an empty folder; that of the output only if nothing is to be laid out there.
+    pub fn new(folder: &Path, ids: &Ids, output: bool) -> Result<Self, RunError> {
+        let make = |name: &str, now: bool| -> Result<PathBuf, RunError> {
             let path = folder.join(name);
-            let made = fs::create_dir(&path).and_then(|()| give(&path, ids));
-            made.map_err(host(format!("make the folder '{}'", path.display())))?;
+            if now {
+                let made = fs::create_dir(&path).and_then(|()| give(&path, ids));
+                made.map_err(host(format!("make the folder '{}'", path.display())))?;
+            }
             Ok(path)
         };
-        let (inputs, output, scratch) = (make("in")?, make("out")?, make("build")?);
-        Ok(Self { inputs, output, scratch, log: folder.join("log") })
+        let [inputs, scratch, output, root] = FOLDERS.map(|name| {
+            make(
+                name,
+                match name {
+                    "out" => output,
+                    "root" => false,
+                    _ => true,
+                },
+            )
+        });
+        Ok(Self { inputs: inputs?, output: output?, scratch: scratch?, root: root?, log: folder.join("log") })
     }
 
     /// Puts inputs under their names.
     pub fn fill(
         &self,
-        store: &Store,
+        folders: &Folders,
         label: &str,
         inputs: &BTreeMap<RelPath, ResolvedInput>,
-        map: &IdMap,
     ) -> Result<(), RunError> {
+        let ids = &folders.ids;
+        let mut staged = BTreeMap::new();
         for (name, input) in inputs {
             let path = name.below(&self.inputs);
             let failed = || host(format!("stage the input '{name}' of {label}"));
             if let Some(parent) = path.parent() {
-                make_folders(&self.inputs, parent).map_err(failed())?;
+                make_folders(&self.inputs, parent, ids).map_err(failed())?;
             }
             match input {
-                ResolvedInput::File(digest) => stage_file(store, digest, &path).map_err(failed())?,
+                ResolvedInput::File(digest) => {
+                    stage_file(&folders.store, digest, &path, ids, &mut staged).map_err(failed())?;
+                }
                 ResolvedInput::Tree(digest) => {
-                    let laid_out =
-                        store.tree(digest).and_then(|tree| crate::store::lay_out(store, &tree, &path, map));
-                    laid_out.map_err(|source| RunError::Store {
-                        label: label.into(),
-                        doing: format!("stage the input '{name}'"),
-                        source,
-                    })?;
+                    folders.tree(label, &format!("stage the input '{name}'"), digest, &path, false)?;
                 }
             }
         }
         // Folders tell nothing of when the step was run; those of trees have times of their own.
-        let mut folders: Vec<_> = inputs.keys().filter_map(RelPath::parent).collect();
-        while let Some(folder) = folders.pop() {
+        let mut above: Vec<_> = inputs.keys().filter_map(RelPath::parent).collect();
+        while let Some(folder) = above.pop() {
             set_old(&folder.below(&self.inputs)).map_err(host(format!("stage the inputs of {label}")))?;
-            folders.extend(folder.parent());
+            above.extend(folder.parent());
         }
         set_old(&self.inputs).map_err(host(format!("stage the inputs of {label}")))
     }
@@ -75,36 +89,68 @@ impl Stage {
 /// Makes a folder open to all and gives it to the first id of the map.
 pub(super) fn give(path: &Path, ids: &Ids) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o755))?;
-    let (user, group) = ids.first();
-    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    if (user, group) == own { Ok(()) } else { chown(path, Some(user), Some(group)) }
+    give_away(path, ids)
 }
 
-fn make_folders(root: &Path, folder: &Path) -> io::Result<()> {
+/// Gives a file or folder of this process's user to the first id of the map.
+fn give_away(path: &Path, ids: &Ids) -> io::Result<()> {
+    let (user, group) = ids.first();
+    let metadata = fs::symlink_metadata(path)?;
+    match (metadata.uid(), metadata.gid()) == (user, group) {
+        true => Ok(()),
+        false => chown(path, Some(user), Some(group)),
+    }
+}
+
+fn make_folders(root: &Path, folder: &Path, ids: &Ids) -> io::Result<()> {
     if folder == root || folder.is_dir() {
         return Ok(());
     }
     if let Some(parent) = folder.parent() {
-        make_folders(root, parent)?;
+        make_folders(root, parent, ids)?;
     }
     fs::create_dir(folder)?;
-    fs::set_permissions(folder, Permissions::from_mode(0o755))
+    give(folder, ids)
 }
 
-/// An object by a further name; a copy where the file system cannot do that.
-fn stage_file(store: &Store, digest: &Digest, path: &Path) -> io::Result<()> {
+/// An object by a further name; a copy where that cannot be. In the jail it belongs to id 0: root gives the
+/// object itself to the map, which is what an ordinary user's objects are from the start.
+fn stage_file(
+    store: &Store,
+    digest: &Digest,
+    path: &Path,
+    ids: &Ids,
+    staged: &mut BTreeMap<Digest, PathBuf>,
+) -> io::Result<()> {
     use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    // A second name of the same content is a second name of the same file, also where the first is a copy.
+    if staged.get(digest).is_some_and(|first| fs::hard_link(first, path).is_ok()) {
+        return Ok(());
+    }
     let object = store.object_path(digest);
-    match fs::hard_link(&object, path) {
+    let own = fs::symlink_metadata(&object)?.uid() == rustix::process::geteuid().as_raw();
+    if own {
+        give_away(&object, ids)?;
+    }
+    let (owner, first) = (fs::symlink_metadata(&object)?.uid(), ids.first().0);
+    let linked = match owner == first {
+        true => fs::hard_link(&object, path),
+        // Another user's store.
+        false => Err(PermissionDenied.into()),
+    };
+    match linked {
         Err(error)
             if matches!(error.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported) =>
         {
             fs::copy(&object, path)?;
+            give_away(path, ids)?;
             set_old(path)?;
-            fs::set_permissions(path, Permissions::from_mode(0o444))
+            fs::set_permissions(path, Permissions::from_mode(0o444))?;
         }
-        result => result,
+        result => result?,
     }
+    staged.insert(*digest, path.to_owned());
+    Ok(())
 }
 
 /// Gives a path the time that objects have: one second after 1970.
@@ -115,15 +161,15 @@ pub(super) fn set_old(path: &Path) -> io::Result<()> {
 
 impl Stage {
     /// Makes the place below `/in` where a file or folder of the host is to be seen.
-    pub fn mount_point(&self, source: &Path, target: &RelPath) -> Result<(), RunError> {
+    pub fn mount_point(&self, source: &Path, target: &RelPath, ids: &Ids) -> Result<(), RunError> {
         let Some(below) = target.as_str().strip_prefix("in/") else { return Ok(()) };
         let path = self.inputs.join(below);
         let make = || -> io::Result<()> {
             if let Some(parent) = path.parent() {
-                make_folders(&self.inputs, parent)?;
+                make_folders(&self.inputs, parent, ids)?;
             }
             if fs::metadata(source)?.is_dir() {
-                make_folders(&self.inputs, &path)
+                make_folders(&self.inputs, &path, ids)
             } else {
                 File::create(&path).map(drop)
             }

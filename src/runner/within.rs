@@ -5,6 +5,7 @@
 
 use std::error::Error;
 
+use super::folders::with_mount_points;
 use super::request::{Errand, Report};
 use crate::store::{IdMap, Store};
 
@@ -14,6 +15,14 @@ pub(super) fn run(errand: &Errand) -> Result<Report, Box<dyn Error>> {
         Errand::Remove { folder } => crate::store::remove_tree(folder)?,
         Errand::LayOut { store, image, dest } => {
             crate::oci::lay_out(&Store::open(store)?, image, dest, &IdMap::identity())?;
+        }
+        Errand::Tree { store, tree, dest, as_root } => {
+            let store = Store::open(store)?;
+            let mut tree = store.tree(tree)?;
+            if *as_root {
+                tree = with_mount_points(tree)?;
+            }
+            crate::store::lay_out(&store, &tree, dest, &IdMap::identity())?;
         }
         Errand::Capture { store, folder, clamp } => {
             let store = Store::open(store)?;

@@ -46,18 +46,18 @@ impl Runner {
     ) -> Result<Watched, RunError> {
         let label = "the command";
         let root = match &command.root {
-            Root::Image(image) => self.image_root(image)?,
+            Root::Image(image) => self.folders.image_root(image)?,
             Root::Folder(folder) => folder.clone(),
         };
-        let scratch = self.store.scratch("watch").map_err(|source| RunError::Store {
+        let scratch = self.folders.store.scratch("watch").map_err(|source| RunError::Store {
             label: label.into(),
             doing: "make a scratch folder".into(),
             source,
         })?;
-        let stage = Stage::new(scratch.path(), &self.ids)?;
+        let stage = Stage::new(scratch.path(), &self.folders.ids, true)?;
         let mut binds = standard_binds(&stage);
         for (source, target) in command.binds.clone() {
-            stage.mount_point(&source, &target)?;
+            stage.mount_point(&source, &target, &self.folders.ids)?;
             binds.push(Bind { source, target, writable: false });
         }
         let work = Work::Program {
@@ -66,16 +66,24 @@ impl Runner {
             folder: "/build".into(),
         };
         let mut errors = tempfile::tempfile().map_err(host("make a temporary file"))?;
-        let cell = Cell { root: Some(root), binds, cpu: None, capabilities: 0, bits32: false, work };
+        let cell = Cell {
+            root: Some(root),
+            binds,
+            cpu: None,
+            capabilities: 0,
+            makes_root: false,
+            bits32: false,
+            work,
+        };
         let job = Job {
-            gander: &self.gander,
-            ids: &self.ids,
+            gander: &self.folders.gander,
+            ids: &self.folders.ids,
             label,
             deadline: Some(deadline),
             output: Output::Watched { errors: &errors },
         };
         let done = job.watch(&Request { interactive: false, task: Task::Cell(cell) }, watch);
-        self.clear(scratch)?;
+        self.folders.clear(scratch)?;
         Ok(match done? {
             Done::Ended(ended) => {
                 let mut said = Vec::new();
