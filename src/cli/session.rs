@@ -114,6 +114,10 @@ impl From<ComposeError> for Failure {
             | E::Spec(_)
             | E::Sources(_)
             | E::Comps { .. }
+            | E::Kickstart(_)
+            | E::Unsupported(_)
+            | E::VolumeId { .. }
+            | E::CannotStart { .. }
             | E::SourceDate
             | E::Metadata(_)
             | E::NoDate

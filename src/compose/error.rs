@@ -10,8 +10,10 @@ use crate::build::SpecError;
 use crate::debian::{LockError as DebianLockError, MirrorError, PackagesError};
 use crate::format::checksum::ChecksumError;
 use crate::format::comps::CompsError;
+use crate::format::kickstart::KickstartError;
 use crate::format::iso9660::IsoError;
 use crate::format::productmd::MetadataError;
+use crate::format::volume_id::VolumeIdError;
 use crate::lock::LockError;
 use crate::oci::{AssembleError, ImageError, ReferenceError, RegistryError};
 use crate::openpgp::{KeyringError, VerifyError};
@@ -73,6 +75,29 @@ pub enum ComposeError {
         /// Why.
         #[source]
         source: CompsError,
+    },
+    /// A kickstart is malformed. Retrying cannot help.
+    #[error(transparent)]
+    Kickstart(#[from] KickstartError),
+    /// A kickstart asks for what cannot be done. Retrying cannot help.
+    #[error("kickstarts ask for what gander cannot do:{}", lines(.0))]
+    Unsupported(Vec<String>),
+    /// A medium has no volume id. Retrying cannot help.
+    #[error("the medium {medium} has no volume id")]
+    VolumeId {
+        /// The medium.
+        medium: String,
+        /// Why.
+        #[source]
+        source: VolumeIdError,
+    },
+    /// A medium lacks what it cannot start without. Retrying cannot help.
+    #[error("the medium {medium} cannot start: {lacks}")]
+    CannotStart {
+        /// The medium.
+        medium: String,
+        /// What it lacks, as a sentence.
+        lacks: String,
     },
     /// A medium that was made is no image. Retrying cannot help.
     #[error("the medium '{path}' cannot be described")]

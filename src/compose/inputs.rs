@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::ComposeError;
+use super::kickstarts::{self, MediumKickstarts};
 use crate::base::{Digest, Encoder, RelPath};
 use crate::build::Spec;
 use crate::debian;
@@ -31,6 +32,10 @@ pub struct RecipeFiles {
     pub builds: Vec<BuildFiles>,
     /// RPMs in folders.
     pub packages: BTreeSet<RelPath>,
+    /// Kickstarts and what they include, by their path in the folder of kickstarts.
+    pub kickstarts: BTreeMap<RelPath, Vec<u8>>,
+    /// The kickstarts of each of the recipe's media.
+    pub(super) media: Vec<MediumKickstarts>,
     /// The digest over all of it.
     pub digest: Digest,
 }
@@ -75,10 +80,14 @@ impl RecipeFiles {
             files: BTreeMap::new(),
             builds: Vec::new(),
             packages: BTreeSet::new(),
+            kickstarts: BTreeMap::new(),
+            media: Vec::new(),
             digest: Digest::of(""),
             recipe,
         };
         found.gather()?;
+        let kickstarts = kickstarts::folder(&found.folder);
+        found.media = kickstarts::read(&kickstarts, &found.recipe.media, &mut found.kickstarts)?;
         found.digest = found.deep_digest();
         Ok(found)
     }
@@ -174,13 +183,19 @@ impl RecipeFiles {
         for (path, bytes) in &self.files {
             encoder.bytes(path).bytes(Digest::of(bytes).as_bytes());
         }
+        if !self.kickstarts.is_empty() {
+            encoder.list(self.kickstarts.len());
+        }
+        for (path, bytes) in &self.kickstarts {
+            encoder.bytes(path).bytes(Digest::of(bytes).as_bytes());
+        }
         // Packages are pinned one by one in the lock; here only their presence counts.
         encoder.pairs(self.packages.iter().map(|path| (path, "")));
         encoder.finish()
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ComposeError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, ComposeError> {
     use std::io::Read as _;
     let file = fs::File::open(path).map_err(|error| ComposeError::read(path, error))?;
     let mut bytes = Vec::new();

@@ -180,7 +180,7 @@ fn source_nevra(file: &str, epoch: u32) -> Option<Nevra> {
 pub(super) mod tests {
     use super::*;
     use crate::base::{Digest, SourceDate};
-    use crate::lock::{self, Package, Packages, Signatures, Signed};
+    use crate::lock::{self, MediaPackages, Package, Packages, Signatures, Signed};
     use crate::select::Candidate;
 
     const FINGERPRINT: &str = "0123456789ABCDEF0123456789ABCDEF95A43F54";
@@ -238,6 +238,9 @@ pub(super) mod tests {
             universe: Digest::of(""),
             universe_object: Some(Digest::of(&stored)),
             universe_stored: None,
+            media_packages: None,
+            media: Vec::new(),
+            kickstarts: Vec::new(),
             debian: Vec::new(),
             builder: None,
             metadata_key: None,
@@ -260,6 +263,7 @@ pub(super) mod tests {
             packages: Packages(packages.into_iter().map(|(name, package)| (nevra(name), package)).collect()),
             signatures: Signatures::default(),
             signed: Signed::default(),
+            media: MediaPackages::default(),
             objects: BTreeMap::from([(Digest::of(&stored), stored)]),
         }
     }

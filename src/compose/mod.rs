@@ -8,6 +8,7 @@
 //! pin the headers that came out, select, sign. [`compose`](compose()) decides nothing: everything that it
 //! does follows from the lock; only the signatures of a later stage may still have to be made.
 
+mod contents;
 mod deliver;
 mod error;
 mod execute;
@@ -17,6 +18,7 @@ mod harvest;
 #[cfg_attr(not(test), expect(dead_code, reason = "the flow makes no media yet"))]
 mod images;
 mod inputs;
+mod kickstarts;
 mod lower;
 mod metadata;
 mod native;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::contents;
 use super::error::ComposeError;
 use super::execute::{Executed, Session, execute};
 use super::flow::Downloads;
@@ -11,11 +12,11 @@ use super::harvest::{self, Harvest};
 use super::inputs::{BuildFiles, RecipeFiles};
 use super::lower::{self, Builds};
 use super::signatures;
-use crate::base::{Digest, Nevra, RelPath, SourceDate};
+use crate::base::{Digest, RelPath, SourceDate};
 use crate::format::comps::Comps;
 use crate::lock::{
-    Build, Builder, Header, Key, Lock, Origin, Package, Packages, Release, SCHEMA, Signed, Source, Tree,
-    TreeRef,
+    Build, Builder, Header, Key, KickstartFile, Lock, Medium, Origin, Package, Packages, Release, SCHEMA,
+    Signed, Source, Tree, TreeRef,
 };
 use crate::oci;
 use crate::openpgp::Certificate;
@@ -59,6 +60,10 @@ pub(super) fn resolve(
     for (id, variant) in &files.recipe.variants {
         check_groups(files, id, variant)?;
     }
+    contents::check_groups(files)?;
+    for line in files.media.iter().flat_map(|kickstarts| kickstarts.idle()) {
+        session.note(format!("note: {line}"));
+    }
     let builder = files.builder()?;
     fetch(downloads, &header, files, builder.as_ref())?;
     if let Some(pinned) = &mut header.builder {
@@ -95,11 +100,13 @@ pub(super) fn resolve(
         header.universe_stored = Some(session.store.put_bytes(&encoded)?);
     }
 
-    let mut selected: BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>> = BTreeMap::new();
+    let mut selected = contents::Selected::new();
     let mut absent = BTreeSet::new();
     for (id, variant) in &files.recipe.variants {
         select(files, id, variant, &universe, &mut selected, &mut absent)?;
     }
+
+    let media = contents::choose(files, &universe, &selected)?;
 
     let signer = signatures::open(&files.recipe, header.source_date, home)?;
     let mut keys: BTreeMap<String, Certificate> = BTreeMap::new();
@@ -119,6 +126,7 @@ pub(super) fn resolve(
         packages,
         signatures: old.map(|old| old.signatures.clone()).unwrap_or_default(),
         signed: Signed::default(),
+        media,
         objects,
     };
     Ok(Resolved { lock, done, absent })
@@ -233,6 +241,24 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
     if !missing.is_empty() {
         return Err(ComposeError::Sources(missing));
     }
+    let mut media = Vec::new();
+    for medium in &recipe.media {
+        for arch in &medium.arches {
+            media.push(Medium {
+                variant: medium.variant.clone(),
+                arch: arch.clone(),
+                name: medium.name.clone(),
+                kind: medium.kind.name().into(),
+                volume_id: contents::volume_id(files, medium, arch)?.to_string(),
+                dialect: medium.dialect.name().into(),
+                kickstart: medium.kickstart.clone(),
+                installer: medium.installer.clone(),
+            });
+        }
+    }
+    let kickstarts = files.kickstarts.iter();
+    let kickstarts = kickstarts.map(|(path, text)| KickstartFile { path: path.clone(), digest: keep(text) });
+    let kickstarts = kickstarts.collect();
     builds.retain(|build| !build.targets.is_empty());
     builds.sort_by(|left, right| left.spec.cmp(&right.spec));
     Ok(Header {
@@ -245,6 +271,9 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         universe: Digest::of(""),
         universe_object: None,
         universe_stored: None,
+        media_packages: None,
+        media,
+        kickstarts,
         debian,
         builder,
         metadata_key: None,
@@ -284,7 +313,7 @@ fn pin_image(header: &mut Header, builds: &Builds, done: &Executed) -> Result<()
     Ok(())
 }
 
-fn comps(files: &RecipeFiles, variant: &Variant) -> Result<Comps, ComposeError> {
+pub(super) fn comps(files: &RecipeFiles, variant: &Variant) -> Result<Comps, ComposeError> {
     match &variant.comps {
         Some(path) => Comps::parse(files.file(path)?)
             .map_err(|source| ComposeError::Comps { path: path.below(&files.folder), source }),
@@ -306,12 +335,28 @@ fn check_groups(files: &RecipeFiles, id: &str, variant: &Variant) -> Result<(), 
     Ok(())
 }
 
+/// The rule for packages of the secondary arch, as selection takes it.
+pub(super) fn multilib(rule: &crate::recipe::Multilib) -> Multilib {
+    let profile = match rule.profile {
+        MultilibProfile::Pungi => Profile::Pungi,
+    };
+    let method = |method: &MultilibMethod| match method {
+        MultilibMethod::Devel => Method::Devel,
+    };
+    Multilib {
+        profile,
+        methods: rule.methods.iter().map(method).collect(),
+        whitelist: rule.whitelist.clone(),
+        blacklist: rule.blacklist.clone(),
+    }
+}
+
 fn select(
     files: &RecipeFiles,
     id: &str,
     variant: &Variant,
     universe: &Universe,
-    selected: &mut BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>>,
+    selected: &mut contents::Selected,
     absent: &mut BTreeSet<(String, String, String)>,
 ) -> Result<(), ComposeError> {
     let comps = comps(files, variant)?;
@@ -322,20 +367,7 @@ fn select(
         request.packages = variant.packages.clone();
         request.exclude = variant.exclude.clone();
         request.sources = variant.sources;
-        request.multilib = variant.multilib.as_ref().map(|multilib| Multilib {
-            profile: match multilib.profile {
-                MultilibProfile::Pungi => Profile::Pungi,
-            },
-            methods: multilib
-                .methods
-                .iter()
-                .map(|method| match method {
-                    MultilibMethod::Devel => Method::Devel,
-                })
-                .collect(),
-            whitelist: multilib.whitelist.clone(),
-            blacklist: multilib.blacklist.clone(),
-        });
+        request.multilib = variant.multilib.as_ref().map(multilib);
         let tree = TreeRef { variant: id.into(), arch: arch.name.into() };
         let decision = decide(&request, &comps, universe)
             .map_err(|source| ComposeError::Select { tree: tree.to_string(), source })?;
@@ -359,7 +391,7 @@ fn packages(
     session: &Session<'_>,
     files: &RecipeFiles,
     harvest: &Harvest,
-    selected: BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>>,
+    selected: contents::Selected,
     signer: Option<&LocalSigner>,
     keys: &mut BTreeMap<String, Certificate>,
 ) -> Result<Packages, ComposeError> {

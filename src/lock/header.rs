@@ -38,6 +38,9 @@ pub struct Header {
     /// The fingerprint of the key that signs repository metadata; none where it is not signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata_key: Option<String>,
+    /// The digest of the file `media`; none where there are no media.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_packages: Option<Digest>,
     /// The release as file and compose names need it.
     pub release: Release,
     /// The keys that sign, by fingerprint.
@@ -46,6 +49,12 @@ pub struct Header {
     /// The trees to make, sorted by variant and arch.
     #[serde(default, rename = "tree", skip_serializing_if = "Vec::is_empty")]
     pub trees: Vec<Tree>,
+    /// The media to make, in the order of the recipe, each for one arch.
+    #[serde(default, rename = "medium", skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Medium>,
+    /// The kickstarts of the media and what they include, sorted by path.
+    #[serde(default, rename = "kickstart", skip_serializing_if = "Vec::is_empty")]
+    pub kickstarts: Vec<KickstartFile>,
     /// The builds that packages come from, sorted by spec.
     #[serde(default, rename = "build", skip_serializing_if = "Vec::is_empty")]
     pub builds: Vec<Build>,
@@ -100,6 +109,39 @@ pub struct Tree {
     /// The comps file that its repository carries, an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comps: Option<Digest>,
+}
+
+/// A medium to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Medium {
+    /// The variant whose packages are on it.
+    pub variant: String,
+    /// The arch that it is for.
+    pub arch: String,
+    /// Tells media of one variant and arch apart.
+    pub name: String,
+    /// `dvd` or `live`.
+    pub kind: String,
+    /// Its volume id.
+    pub volume_id: String,
+    /// How its kickstarts are read: `rhel9`, `fedora`, …
+    pub dialect: String,
+    /// The kickstart that says what is on it.
+    pub kickstart: RelPath,
+    /// The kickstart of the system that starts from it, for a DVD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installer: Option<RelPath>,
+}
+
+/// A kickstart, or what one includes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct KickstartFile {
+    /// Its path in the folder of kickstarts.
+    pub path: RelPath,
+    /// Its text, an object.
+    pub digest: Digest,
 }
 
 /// One spec with its sources.
@@ -166,6 +208,7 @@ impl Header {
             .chain(self.universe_object)
             .chain(self.keys.iter().map(|key| key.certificate))
             .chain(self.trees.iter().filter_map(|tree| tree.comps))
+            .chain(self.kickstarts.iter().map(|file| file.digest))
             .chain(self.builds.iter().map(|build| build.digest))
             .chain(small)
     }

@@ -9,13 +9,15 @@
 //! | `packages` | [`Package`]: one a line, with content digest, origins and selection |
 //! | `signatures` | [`Signatures`]: one a line: kind, digest of what is signed, fingerprint, packet |
 //! | `signed` | [`Signed`]: one a line: sha256 and size of each package as shipped |
+//! | `media` | [`MediaPackages`]: one a line: what packages each medium is made of; only where there are media |
 //! | `objects/` | the small inputs themselves, each in a file named by its 64 hexadecimal digits |
 //!
 //! All text files are UTF-8, sorted, with one record a line and fields between TABs; the first line
-//! names the format and its version. `lock.toml` holds the digest of `packages`, so a folder whose
-//! files do not belong together is found out.
+//! names the format and its version. `lock.toml` holds the digests of `packages` and `media`, so
+//! a folder whose files do not belong together is found out.
 
 mod header;
+mod media;
 mod packages;
 mod signatures;
 
@@ -23,7 +25,8 @@ use std::collections::BTreeMap;
 
 use crate::base::Digest;
 
-pub use header::{Build, Builder, Header, Key, Release, Source, Tree};
+pub use header::{Build, Builder, Header, Key, KickstartFile, Medium, Release, Source, Tree};
+pub use media::{MediaPackages, MediumRef, Part};
 pub use packages::{Origin, Package, Packages, TreeRef};
 pub use signatures::{SignatureKind, Signatures, Signed};
 
@@ -85,6 +88,8 @@ pub struct Lock {
     pub signatures: Signatures,
     /// `signed`.
     pub signed: Signed,
+    /// `media`.
+    pub media: MediaPackages,
     /// `objects/`, by digest.
     pub objects: BTreeMap<Digest, Vec<u8>>,
 }
@@ -102,6 +107,16 @@ impl Lock {
         if Digest::of(packages) != header.packages {
             return Err(LockError::Torn { file: "packages".into() });
         }
+        let media = match header.media_packages {
+            Some(digest) => {
+                let media = text(media::FILE)?;
+                if Digest::of(media) != digest {
+                    return Err(LockError::Torn { file: media::FILE.into() });
+                }
+                MediaPackages::parse(media)?
+            }
+            None => MediaPackages::default(),
+        };
         let mut objects = BTreeMap::new();
         for (name, bytes) in files {
             if let Some(hex) = name.strip_prefix("objects/") {
@@ -116,6 +131,7 @@ impl Lock {
             packages: Packages::parse(packages)?,
             signatures: Signatures::parse(text("signatures")?)?,
             signed: Signed::parse(text("signed")?)?,
+            media,
             header,
             objects,
         };
@@ -125,16 +141,22 @@ impl Lock {
         Ok(lock)
     }
 
-    /// The files of the folder by their names, the header's digest of `packages` brought up to date.
+    /// The files of the folder by their names, the header's digests of `packages` and `media` brought up to date.
     pub fn to_files(&self) -> Result<BTreeMap<String, Vec<u8>>, LockError> {
         let packages = self.packages.to_string();
-        let header = Header { packages: Digest::of(&packages), ..self.header.clone() };
+        let media = (!self.media.0.is_empty()).then(|| self.media.to_string());
+        let header = Header {
+            packages: Digest::of(&packages),
+            media_packages: media.as_ref().map(Digest::of),
+            ..self.header.clone()
+        };
         let mut files = BTreeMap::from([
             ("lock.toml".to_owned(), header.to_text()?.into_bytes()),
             ("packages".to_owned(), packages.into_bytes()),
             ("signatures".to_owned(), self.signatures.to_string().into_bytes()),
             ("signed".to_owned(), self.signed.to_string().into_bytes()),
         ]);
+        files.extend(media.map(|media| (media::FILE.to_owned(), media.into_bytes())));
         for (digest, bytes) in &self.objects {
             files.insert(format!("objects/{}", digest.hex()), bytes.clone());
         }

@@ -9,6 +9,7 @@
 //! names move together; only secret keys lie elsewhere, on purpose.
 
 mod error;
+mod media;
 mod read;
 mod schema;
 mod table;
@@ -17,6 +18,6 @@ mod tests;
 
 pub use error::{Problem, RecipeError};
 pub use schema::{
-    BuildSource, Builder, BuilderImage, Fingerprint, InputKind, InputPath, Multilib, MultilibMethod,
-    MultilibProfile, OnUnsigned, Origin, OutsidePath, Recipe, Release, Sign, Source, Variant,
+    BuildSource, Builder, BuilderImage, Fingerprint, InputKind, InputPath, Medium, MediumKind, Multilib,
+    MultilibMethod, MultilibProfile, OnUnsigned, Origin, OutsidePath, Recipe, Release, Sign, Source, Variant,
 };

@@ -15,7 +15,7 @@ use crate::base::arch::TreeArch;
 /// A recipe is written by a person; more than this is a file of another kind.
 const LIMIT: usize = 1 << 20;
 
-const TOP: &[&str] = &["release", "builder", "source", "variant", "sign"];
+const TOP: &[&str] = &["release", "builder", "source", "variant", "media", "sign"];
 const RELEASE: &[&str] = &["name", "short", "version", "label", "source-date", "dist"];
 const BUILDER: &[&str] = &["image"];
 const SOURCE: &[&str] = &["build", "dir", "keys", "on-unsigned"];
@@ -34,6 +34,7 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("build", BUILD),
     ("[variant.ID]", VARIANT),
     ("multilib", MULTILIB),
+    ("[[media]]", super::media::MEDIA),
     ("[sign]", SIGN),
 ];
 
@@ -68,12 +69,13 @@ impl Recipe {
         }
         let parts = if errors.is_empty() { reader.recipe(&table) } else { None };
         match parts {
-            Some((release, builder, sources, variants, sign)) if reader.findings.is_empty() => Ok(Self {
-                release,
-                builder,
-                sources,
-                variants,
-                sign,
+            Some(parts) if reader.findings.is_empty() => Ok(Self {
+                release: parts.release,
+                builder: parts.builder,
+                sources: parts.sources,
+                variants: parts.variants,
+                media: parts.media,
+                sign: parts.sign,
                 name: name.into(),
                 text: text.into(),
                 inputs: reader.inputs,
@@ -111,11 +113,18 @@ impl Recipe {
     }
 }
 
-type Parts = (Release, Option<Builder>, Vec<Source>, BTreeMap<String, Variant>, Option<Sign>);
+struct Parts {
+    release: Release,
+    builder: Option<Builder>,
+    sources: Vec<Source>,
+    variants: BTreeMap<String, Variant>,
+    media: Vec<Medium>,
+    sign: Option<Sign>,
+}
 
 #[derive(Debug, Default)]
-struct Reader {
-    findings: Findings,
+pub(super) struct Reader {
+    pub(super) findings: Findings,
     inputs: Vec<InputPath>,
 }
 
@@ -137,11 +146,19 @@ impl Reader {
             Some(value) => self.variants(value),
             None => self.lack(start, "a recipe needs at least one [variant.ID]"),
         };
+        let media = match (top.get("media"), &variants) {
+            (Some(value), Some(variants)) => self.media(value, variants)?,
+            _ => Vec::new(),
+        };
+        if let (Some(value), None) = (top.get("media"), top.get("builder")) {
+            let message = "media are made here, but there is no [builder]";
+            self.findings.add_with_help(value.span(), message, "add [builder] with an image");
+        }
         self.inputs.sort_by_key(|input| input.span.start);
-        Some((release?, builder, sources?, variants?, sign))
+        Some(Parts { release: release?, builder, sources: sources?, variants: variants?, media, sign })
     }
 
-    fn lack<T>(&mut self, span: Range<usize>, message: impl Into<String>) -> Option<T> {
+    pub(super) fn lack<T>(&mut self, span: Range<usize>, message: impl Into<String>) -> Option<T> {
         self.findings.add(span, message);
         None
     }
@@ -450,11 +467,11 @@ impl Reader {
     }
 }
 
-fn owned(text: Option<Text<'_>>) -> Option<String> {
+pub(super) fn owned(text: Option<Text<'_>>) -> Option<String> {
     text.map(|text| text.text.into())
 }
 
-fn made_of(text: &str, extra: &str) -> bool {
+pub(super) fn made_of(text: &str, extra: &str) -> bool {
     !text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || extra.contains(char))
 }
 
@@ -467,7 +484,12 @@ fn is_label(text: &str) -> bool {
     })
 }
 
-fn check(text: &Option<Text<'_>>, rule: &str, findings: &mut Findings, good: impl Fn(&str) -> bool) {
+pub(super) fn check(
+    text: &Option<Text<'_>>,
+    rule: &str,
+    findings: &mut Findings,
+    good: impl Fn(&str) -> bool,
+) {
     if let Some(text) = text.as_ref().filter(|text| !good(text.text)) {
         findings.add(text.span.clone(), rule);
     }

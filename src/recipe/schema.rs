@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, RelPath, SourceDate};
+use crate::format::kickstart::Dialect;
 
 /// A recipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Recipe {
     pub sources: Vec<Source>,
     /// What is composed of them, by id; at least one.
     pub variants: BTreeMap<String, Variant>,
+    /// The media made of them, in the order of the recipe.
+    pub media: Vec<Medium>,
     /// What signs packages and metadata; nothing is signed without it.
     pub sign: Option<Sign>,
     pub(super) name: String,
@@ -128,6 +131,52 @@ pub struct Variant {
     pub multilib: Option<Multilib>,
     /// Whether the source packages come along, as a tree of their own.
     pub sources: bool,
+}
+
+/// What is made of a variant beside its repositories: one `[[media]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Medium {
+    /// What it is.
+    pub kind: MediumKind,
+    /// Tells media of one variant apart; its kind unless named otherwise.
+    pub name: String,
+    /// The variant whose packages are on it.
+    pub variant: String,
+    /// The arches that it is made for.
+    pub arches: Vec<String>,
+    /// The kickstart that says what is on it: its path in the folder `kickstarts`, which lies beside the recipe or
+    /// one folder up.
+    pub kickstart: RelPath,
+    /// The kickstart of the system that starts from it, for a DVD.
+    pub installer: Option<RelPath>,
+    /// How the kickstarts are read.
+    pub dialect: Dialect,
+    /// Its volume id, where it is not to be the one made of release, variant and arch.
+    pub volume_id: Option<String>,
+}
+
+/// What a medium is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MediumKind {
+    /// The install tree of a variant with a system that starts from it.
+    Dvd,
+    /// A system that runs from the medium.
+    Live,
+}
+
+impl MediumKind {
+    /// Its name in recipes, locks and metadata.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dvd => "dvd",
+            Self::Live => "live",
+        }
+    }
+
+    /// Finds one by its name.
+    pub fn find(name: &str) -> Option<Self> {
+        [Self::Dvd, Self::Live].into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// The rule for packages of the secondary arch.

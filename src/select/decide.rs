@@ -6,7 +6,9 @@
 //!    name, name; see `pool.rs`). Of alternatives (`or`) the first that can be met is taken. Packages are worked
 //!    off in rounds, each in canonical order, so the answer depends on the universe and the request only.
 //! 3. **Conditional** members of the requested groups come in when the package that they require is there.
-//! 4. **Multilib**: packages of the secondary arch that the profile's methods select (see `multilib.rs`), and by 2
+//! 4. **Weak** dependencies, where they are wanted: the best package that meets a recommendation of a selected one,
+//!    and packages that supplement what is there. What cannot be met is passed over.
+//! 5. **Multilib**: packages of the secondary arch that the profile's methods select (see `multilib.rs`), and by 2
 //!    what they require.
 //!
 //! Whenever a step adds something it starts again at 2, until nothing is added. Everything that is
@@ -35,7 +37,7 @@ pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<D
     solver.patterns();
     solver.groups(comps);
     loop {
-        if solver.dependencies() || solver.conditional() {
+        if solver.dependencies() || solver.conditional() || (request.weak && solver.weak()) {
             continue;
         }
         match &judge {
@@ -338,6 +340,55 @@ impl<'u> Solver<'u> {
             }
         }
         added
+    }
+
+    /// Adds what is recommended or supplements; true when that added a package.
+    fn weak(&mut self) -> bool {
+        let mut wanted = Vec::new();
+        for (id, package) in self.pool.iter() {
+            let selected = self.selected.contains_key(&id);
+            let relations = if selected { &package.recommends } else { &package.supplements };
+            for relation in relations {
+                // What cannot be read cannot be followed, and nothing depends on it.
+                let Ok(expression) = Expression::of(relation) else { continue };
+                let stated = relation.to_string();
+                match selected {
+                    true if !self.holds(&expression) => {
+                        let by = package.nevra.clone();
+                        let best = self.best_of(&expression);
+                        wanted.extend(
+                            best.map(|best| (best, Reason::Recommendation { by, recommendation: stated })),
+                        );
+                    }
+                    false if self.holds(&expression) => wanted.push((id, Reason::Supplement(stated))),
+                    _ => {}
+                }
+            }
+        }
+        let mut added = false;
+        for (id, why) in wanted {
+            added |= self.add(id, why);
+        }
+        added
+    }
+
+    /// The best package that meets an expression, or the part of it that is wanted, by itself.
+    fn best_of(&self, wanted: &Expression) -> Option<Id> {
+        match wanted {
+            Expression::Simple(relation) => self.pool.best(self.pool.meeting(relation)),
+            Expression::With(_) | Expression::Without(..) => self.pool.best(self.pool.meeting_alone(wanted)),
+            Expression::All(parts) | Expression::Any(parts) => {
+                parts.iter().filter(|part| !self.holds(part)).find_map(|part| self.best_of(part))
+            }
+            Expression::If(wanted, condition, other) => match (self.holds(condition), other) {
+                (true, _) => self.best_of(wanted),
+                (false, other) => self.best_of(other.as_deref()?),
+            },
+            Expression::Unless(wanted, condition, other) => match (self.holds(condition), other) {
+                (false, _) => self.best_of(wanted),
+                (true, other) => self.best_of(other.as_deref()?),
+            },
+        }
     }
 
     fn multilib(&mut self, judge: &Judge) -> bool {

@@ -42,6 +42,8 @@ pub struct Request {
     pub optional: bool,
     /// Whether a group's member that no source offers is an error.
     pub require_members: bool,
+    /// Whether recommended and supplementing packages come along, as a package manager takes them.
+    pub weak: bool,
 }
 
 impl Request {
@@ -57,6 +59,7 @@ impl Request {
             sources: false,
             optional: false,
             require_members: false,
+            weak: false,
         }
     }
 }
@@ -72,12 +75,15 @@ pub enum Flag {
     Conditional,
     /// Required by another package.
     Dependency,
+    /// Recommended by another package, or supplementing what is there.
+    Weak,
     /// Selected by a multilib rule.
     Multilib,
 }
 
 impl Flag {
-    const ALL: [Self; 5] = [Self::Input, Self::Group, Self::Conditional, Self::Dependency, Self::Multilib];
+    const ALL: [Self; 6] =
+        [Self::Input, Self::Group, Self::Conditional, Self::Dependency, Self::Weak, Self::Multilib];
 
     /// Its name in a lock.
     pub const fn name(self) -> &'static str {
@@ -86,6 +92,7 @@ impl Flag {
             Self::Group => "group",
             Self::Conditional => "conditional",
             Self::Dependency => "dependency",
+            Self::Weak => "weak",
             Self::Multilib => "multilib",
         }
     }
@@ -130,6 +137,15 @@ pub enum Reason {
         /// The requirement as that package states it.
         requirement: String,
     },
+    /// Another package recommends it.
+    Recommendation {
+        /// The package.
+        by: Nevra,
+        /// The recommendation as that package states it.
+        recommendation: String,
+    },
+    /// It supplements what is there.
+    Supplement(String),
     /// A multilib rule selects it.
     Multilib {
         /// The selected native package of the same name, where the profile looks at it.
@@ -143,9 +159,9 @@ impl Reason {
     /// The package that brought this one in, none for an input.
     pub fn by(&self) -> Option<&Nevra> {
         match self {
-            Self::Pattern(_) | Self::Group { .. } => None,
+            Self::Pattern(_) | Self::Group { .. } | Self::Supplement(_) => None,
             Self::Conditional { with, .. } => Some(with),
-            Self::Requirement { by, .. } => Some(by),
+            Self::Requirement { by, .. } | Self::Recommendation { by, .. } => Some(by),
             Self::Multilib { twin, .. } => twin.as_ref(),
         }
     }
@@ -156,6 +172,7 @@ impl Reason {
             Self::Group { .. } => Flag::Group,
             Self::Conditional { .. } => Flag::Conditional,
             Self::Requirement { .. } => Flag::Dependency,
+            Self::Recommendation { .. } | Self::Supplement(_) => Flag::Weak,
             Self::Multilib { .. } => Flag::Multilib,
         }
     }
@@ -171,6 +188,8 @@ impl fmt::Display for Reason {
             }
             Self::Conditional { group, with } => write!(f, "conditional in group {group}, with {with}"),
             Self::Requirement { by, requirement } => write!(f, "required by {by}: {requirement}"),
+            Self::Recommendation { by, recommendation } => write!(f, "recommended by {by}: {recommendation}"),
+            Self::Supplement(relation) => write!(f, "supplements {relation}"),
             Self::Multilib { twin: Some(twin), verdict } => write!(f, "multilib twin of {twin}: {verdict}"),
             Self::Multilib { twin: None, verdict } => write!(f, "multilib: {verdict}"),
         }

@@ -1,0 +1,268 @@
+//! What packages are on media: the `%packages` of their kickstarts, chosen among the packages of the variant.
+//!
+//! - As an installer does it, the group `core` is wanted wherever comps has it, unless `--nocore` says otherwise.
+//! - A system gets packages of its own arch, with what they recommend unless `--exclude-weakdeps` says otherwise; a
+//!   DVD offers what its kickstart names with the variant's multilib rule, and `*` is the whole variant.
+//! - Groups go by their id or, as kickstarts may, by their name. `-@GROUP` takes a group out of the environment.
+//! - `--ignoremissing` passes over packages that the variant does not have.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::ComposeError;
+use super::inputs::RecipeFiles;
+use super::kickstarts::MediumKickstarts;
+use crate::base::Nevra;
+use crate::base::arch::TreeArch;
+use crate::format::comps::{Comps, Group, Need, lists_arch};
+use crate::format::kickstart::{Include, Kickstart, Packages};
+use crate::format::volume_id::{Rules, VolumeId};
+use crate::lock::{MediaPackages, MediumRef, Part, TreeRef};
+use crate::recipe::{Medium, MediumKind};
+use crate::select::{Candidate, Request, Universe, decide};
+
+/// What is selected for each tree.
+pub(super) type Selected = BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>>;
+
+/// Chooses the packages of all media.
+pub(super) fn choose(
+    files: &RecipeFiles,
+    universe: &Universe,
+    selected: &Selected,
+) -> Result<MediaPackages, ComposeError> {
+    let mut found = MediaPackages::default();
+    for (medium, kickstarts) in files.recipe.media.iter().zip(&files.media) {
+        let Some(variant) = files.recipe.variants.get(&medium.variant) else { continue };
+        let comps = super::resolve::comps(files, variant)?;
+        for arch in &medium.arches {
+            let Some(arch) = TreeArch::find(arch) else { continue };
+            let name = medium_ref(medium, arch.name);
+            let tree = TreeRef { variant: medium.variant.clone(), arch: arch.name.into() };
+            let offered = offered(universe, selected, &tree)?;
+            if medium.kind == MediumKind::Dvd {
+                let mut request = request(&kickstarts.contents, &comps, &offered, arch)?;
+                request.multilib = variant.multilib.as_ref().map(super::resolve::multilib);
+                let chosen = pick(&name, &kickstarts.contents, &request, &comps, &offered)?;
+                found.0.insert((name.clone(), Part::Repository), chosen);
+            }
+            let system = kickstarts.system();
+            let mut request = request(system, &comps, &offered, arch)?;
+            request.weak = !system.packages.exclude_weakdeps;
+            let chosen = pick(&name, system, &request, &comps, &offered)?;
+            check_system(&name, &chosen, &offered)?;
+            found.0.insert((name, Part::System), chosen);
+        }
+    }
+    Ok(found)
+}
+
+/// The name of a medium for one arch.
+pub(super) fn medium_ref(medium: &Medium, arch: &str) -> MediumRef {
+    MediumRef { variant: medium.variant.clone(), arch: arch.into(), name: medium.name.clone() }
+}
+
+/// The volume id of a medium: the recipe's, else as Pungi makes it; that of a live image has its name in it.
+pub(super) fn volume_id(files: &RecipeFiles, medium: &Medium, arch: &str) -> Result<VolumeId, ComposeError> {
+    let release = &files.recipe.release;
+    let fields = BTreeMap::from([
+        ("release_short", release.short.as_str()),
+        ("version", release.version.as_str()),
+        ("variant", medium.variant.as_str()),
+        ("arch", arch),
+        ("disc_type", medium.name.as_str()),
+    ]);
+    let mut rules = Rules::of_pungi(false);
+    if medium.kind == MediumKind::Live {
+        rules.formats = vec![
+            "{release_short}-{version} {variant}-{disc_type}.{arch}",
+            "{release_short}-{version} {disc_type}.{arch}",
+            "{release_short}-{version} {disc_type}",
+        ];
+    }
+    let id = match &medium.volume_id {
+        Some(id) => VolumeId::new(id),
+        None => rules.make(&fields),
+    };
+    id.map_err(|source| ComposeError::VolumeId { medium: medium_ref(medium, arch).to_string(), source })
+}
+
+/// Finds groups and environments that kickstarts name and comps lacks, before anything is built.
+pub(super) fn check_groups(files: &RecipeFiles) -> Result<(), ComposeError> {
+    let nothing = Universe::new(Vec::new())?;
+    for (medium, kickstarts) in files.recipe.media.iter().zip(&files.media) {
+        let Some(variant) = files.recipe.variants.get(&medium.variant) else { continue };
+        let comps = super::resolve::comps(files, variant)?;
+        for arch in &medium.arches {
+            let Some(arch) = TreeArch::find(arch) else { continue };
+            volume_id(files, medium, arch.name)?;
+            for kickstart in [Some(&kickstarts.contents), kickstarts.installer.as_ref()].into_iter().flatten()
+            {
+                request(kickstart, &comps, &nothing, arch)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The packages of a tree as a universe of their own.
+fn offered(universe: &Universe, selected: &Selected, tree: &TreeRef) -> Result<Universe, ComposeError> {
+    let of_tree =
+        |candidate: &&Candidate| selected.get(&candidate.nevra).is_some_and(|trees| trees.contains_key(tree));
+    Ok(Universe::new(universe.candidates().iter().filter(of_tree).cloned().collect())?)
+}
+
+/// What a kickstart's `%packages` ask for.
+fn request(
+    kickstart: &Kickstart,
+    comps: &Comps,
+    offered: &Universe,
+    arch: &'static TreeArch,
+) -> Result<Request, ComposeError> {
+    let wanted = &kickstart.packages;
+    let mut wrong = unsupported(wanted);
+    let mut request = Request::new(arch);
+    let mut groups: BTreeMap<&str, Include> = BTreeMap::new();
+    if !wanted.nocore && comps.group("core").is_some() {
+        groups.insert("core", Include::Default);
+    }
+    if let Some((id, place)) = &wanted.environment {
+        match comps.environment(id) {
+            Some(environment) => {
+                let listed = environment.groups.iter().filter(|group| lists_arch(&group.arches, arch.name));
+                groups.extend(listed.map(|group| (group.id.as_str(), Include::Default)));
+            }
+            None => wrong.push(format!("{place}: the comps file has no environment '{id}'")),
+        }
+    }
+    for (id, place) in &wanted.excluded_groups {
+        match group(comps, id) {
+            Some(group) => {
+                groups.remove(group.id.as_str());
+            }
+            None if wanted.ignoremissing => {}
+            None => wrong.push(format!("{place}: the comps file has no group '{id}'")),
+        }
+    }
+    for named in &wanted.groups {
+        match group(comps, &named.id) {
+            Some(group) => {
+                groups.insert(&group.id, named.include);
+            }
+            None if wanted.ignoremissing => {}
+            None => wrong.push(format!("{}: the comps file has no group '{}'", named.place, named.id)),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(ComposeError::Unsupported(wrong));
+    }
+    let names: BTreeSet<&str> =
+        offered.candidates().iter().map(|candidate| candidate.nevra.name.as_str()).collect();
+    for (id, include) in groups {
+        match (include, comps.group(id)) {
+            (Include::Default, _) => request.groups.push(id.to_owned()),
+            (include, Some(group)) => request.packages.extend(members(group, include, arch, &names)),
+            (_, None) => {}
+        }
+    }
+    request.exclude.extend(wanted.excluded.keys().cloned());
+    request.packages.extend(wanted.packages.keys().cloned());
+    Ok(request)
+}
+
+/// Options of `%packages` that mean something which is not done.
+fn unsupported(wanted: &Packages) -> Vec<String> {
+    let place = wanted.places.last();
+    let options = [
+        (wanted.default, "--default", "name the environment, '@^ID'"),
+        (wanted.multilib, "--multilib", "name packages of the other arch, 'NAME.ARCH'"),
+        (wanted.ignorebroken, "--ignorebroken", "exclude what cannot be installed, '-NAME'"),
+    ];
+    let given = options.iter().filter(|(given, ..)| *given);
+    let line = |(_, option, instead): &(bool, &str, &str)| {
+        let place = place.map_or_else(|| "%packages".into(), ToString::to_string);
+        format!("{place}: {option} is not supported: {instead}")
+    };
+    given.map(line).collect()
+}
+
+fn group<'c>(comps: &'c Comps, id: &str) -> Option<&'c Group> {
+    comps.group(id).or_else(|| comps.groups.iter().find(|group| group.name.plain == id))
+}
+
+/// The members of a group that is wanted with fewer or more of them than usual.
+fn members(group: &Group, include: Include, arch: &TreeArch, names: &BTreeSet<&str>) -> Vec<String> {
+    let here = group.packages.iter().filter(|member| lists_arch(&member.arches, arch.name));
+    let wanted = here.filter(|member| match member.need {
+        Need::Mandatory => true,
+        Need::Default => include != Include::NoDefaults,
+        Need::Optional => include == Include::Optional,
+        Need::Conditional => false,
+    });
+    wanted.filter(|member| names.contains(member.name.as_str())).map(|member| member.name.clone()).collect()
+}
+
+fn pick(
+    name: &MediumRef,
+    kickstart: &Kickstart,
+    request: &Request,
+    comps: &Comps,
+    offered: &Universe,
+) -> Result<BTreeSet<Nevra>, ComposeError> {
+    let mut request = request.clone();
+    if kickstart.packages.ignoremissing {
+        let known = |pattern: &String| {
+            let one = Request { packages: vec![pattern.clone()], ..Request::new(request.arch) };
+            let alone = Universe::new(offered.candidates().iter().map(bare).collect());
+            alone.is_ok_and(|alone| decide(&one, &Comps::default(), &alone).is_ok())
+        };
+        request.packages = request.packages.iter().filter(|pattern| known(pattern)).cloned().collect();
+    }
+    let decision = decide(&request, comps, offered)
+        .map_err(|source| ComposeError::Select { tree: format!("the medium {name}"), source })?;
+    Ok(decision.packages.into_keys().collect())
+}
+
+/// A candidate without what it needs: to see whether its name is known.
+fn bare(candidate: &Candidate) -> Candidate {
+    Candidate::new(candidate.nevra.clone(), candidate.key)
+}
+
+/// Whether a system has what it cannot start without.
+fn check_system(
+    medium: &MediumRef,
+    chosen: &BTreeSet<Nevra>,
+    offered: &Universe,
+) -> Result<(), ComposeError> {
+    let of_system = || offered.candidates().iter().filter(|candidate| chosen.contains(&candidate.nevra));
+    let has = |wanted: &dyn Fn(&str) -> bool| {
+        of_system().any(|candidate| candidate.files.iter().any(|file| wanted(file.path())))
+    };
+    let kernel = |path: &str| {
+        let modules = path.strip_prefix("/usr").unwrap_or(path).strip_prefix("/lib/modules/");
+        path.starts_with("/boot/vmlinuz-") || modules.is_some_and(|below| below.ends_with("/vmlinuz"))
+    };
+    let live = |path: &str| path.contains("/dracut/modules.d/") && path.contains("dmsquash-live/");
+    let lacks = [
+        (
+            has(&kernel),
+            "no package of it has a kernel (/lib/modules/VERSION/vmlinuz): add 'kernel' to %packages",
+        ),
+        (has(&live), "no package of it has dracut's module dmsquash-live: add 'dracut-live' to %packages"),
+    ];
+    match lacks.iter().find(|(has, _)| !has) {
+        None => Ok(()),
+        Some((_, lacks)) => {
+            Err(ComposeError::CannotStart { medium: medium.to_string(), lacks: (*lacks).to_owned() })
+        }
+    }
+}
+
+impl MediumKickstarts {
+    /// What of the kickstarts says nothing to a composer, a line each.
+    pub(super) fn idle(&self) -> Vec<String> {
+        use crate::format::kickstart::Purpose;
+        let contents = if self.installer.is_some() { Purpose::Dvd } else { Purpose::Live };
+        let mut found = self.contents.idle(contents);
+        found.extend(self.installer.iter().flat_map(|installer| installer.idle(Purpose::Live)));
+        found.iter().map(ToString::to_string).collect()
+    }
+}
