@@ -75,7 +75,8 @@ pub fn update(
     let files = RecipeFiles::read(recipe)?;
     let folder = lock_folder(recipe);
     let old = folder::read(&folder)?;
-    let lock = resolve_and_sign(session, downloads, &files, old.as_ref(), home)?;
+    let lock =
+        session.timed("resolve", || resolve_and_sign(session, downloads, &files, old.as_ref(), home))?;
     folder::write(&folder, &lock)?;
     Ok(changes(old.as_ref(), &lock))
 }
@@ -199,13 +200,14 @@ pub fn compose(
         Some(lock) => lock,
         None if options.locked => return Err(ComposeError::NoLock(folder)),
         None => {
-            let lock = resolve_and_sign(session, downloads, &files, None, home)?;
+            let lock =
+                session.timed("resolve", || resolve_and_sign(session, downloads, &files, None, home))?;
             folder::write(&folder, &lock)?;
             lock
         }
     };
     metadata::check(&lock)?;
-    stock(session, downloads, &files, &lock)?;
+    session.timed("fetch", || stock(session, downloads, &files, &lock))?;
 
     let date = lock.header.source_date;
     let signer = |demands: &[Demand]| {
@@ -242,7 +244,7 @@ pub fn compose(
     let (tree, trees, done) = assemble(session, &lock, &mut lowered, done, &demands)?;
     let digest = session.store.put_tree(&tree)?;
     keep(session, &files, &lock, &done, digest)?;
-    let written = deliver(session.store, &tree, &options.output)?;
+    let written = session.timed("deliver", || deliver(session.store, &tree, &options.output))?;
     Ok(Composed { tree: digest, trees, steps: done.records().len(), ran: done.ran(), written })
 }
 
