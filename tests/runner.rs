@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 
 use gander::base::{Digest, RelPath, SourceDate};
 use gander::plan::{Action, Executor, ResolvedInput, Rights, Step, StepIo};
-use gander::runner::{self, LayOut, RunError, RunOptions, Runner};
-use gander::store::{EntryKind, Store};
+use gander::runner::{self, Choice, LayOut, RunError, RunOptions, Runner};
+use gander::store::{EntryKind, IdMap, Store};
 
 type Failed = Box<dyn Error + Send + Sync>;
 
@@ -94,23 +94,23 @@ fn everybody(filter: &str) -> ExitCode {
     let records = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/tmp").unwrap();
     fs::set_permissions(records.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let record = |name: &str| records.path().join(name);
-    let mut failed =
-        !run_suite(std::env::current_exe().unwrap().as_path(), filter, None, &record("this-user"));
+    let this = std::env::current_exe().unwrap();
+    let mut failed = !run_suite(&this, filter, None, "range", &record("this-user"));
+    failed |= !run_suite(&this, filter, None, "single", &record("this-user-single"));
+    let mut same = vec!["this-user-single"];
     if rustix::process::geteuid().is_root() {
         // A copy that an ordinary user can reach.
         let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/tmp").unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let copy = folder.path().join("runner");
         fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        // Anybody can have one id.
+        failed |= !run_suite(&copy, filter, Some("12345"), "single", &record("nobody-known"));
+        same.push("nobody-known");
         match ordinary_user() {
             Some(user) => {
-                failed |= !run_suite(&copy, filter, Some(&user), &record("ordinary-user"));
-                let [ours, theirs] =
-                    ["this-user", "ordinary-user"].map(|name| fs::read_to_string(record(name)).unwrap());
-                if ours != theirs {
-                    println!("root and {user} made different trees\nroot:\n{ours}{user}:\n{theirs}");
-                    failed = true;
-                }
+                failed |= !run_suite(&copy, filter, Some(&user), "range", &record("ordinary-user"));
+                same.push("ordinary-user");
             }
             None => {
                 eprintln!(
@@ -120,10 +120,18 @@ fn everybody(filter: &str) -> ExitCode {
             }
         }
     }
+    let ours = fs::read_to_string(record("this-user")).unwrap();
+    for other in same {
+        let theirs = fs::read_to_string(record(other)).unwrap();
+        if ours != theirs {
+            println!("other trees were made\nthis user:\n{ours}{other}:\n{theirs}");
+            failed = true;
+        }
+    }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn run_suite(binary: &Path, filter: &str, user: Option<&str>, record: &Path) -> bool {
+fn run_suite(binary: &Path, filter: &str, user: Option<&str>, ids: &str, record: &Path) -> bool {
     let mut command = match user {
         None => Command::new(binary),
         Some(user) => {
@@ -132,9 +140,12 @@ fn run_suite(binary: &Path, filter: &str, user: Option<&str>, record: &Path) -> 
             command
         }
     };
-    println!("as {}:", user.unwrap_or("this user"));
-    command.args(["suite", filter]).arg(record).current_dir("/").status().unwrap().success()
+    println!("as {}, {ids}:", user.unwrap_or("this user"));
+    command.env(IDS, ids).args(["suite", filter]).arg(record).current_dir("/").status().unwrap().success()
 }
+
+/// The variable that says which ids steps get.
+const IDS: &str = "GANDER_TEST_IDS";
 
 fn ordinary_user() -> Option<String> {
     let subuid = fs::read_to_string("/etc/subuid").ok()?;
@@ -211,7 +222,12 @@ impl World {
 fn at(path: &Path) -> (Store, Runner) {
     let store = Store::open(path).unwrap();
     let lay_out: LayOut = Arc::new(|_, _, dest, _| small_root(dest));
-    let runner = Runner::new(&store, std::env::current_exe().unwrap()).unwrap().with_roots(lay_out);
+    let choice = match std::env::var(IDS).as_deref() {
+        Ok("single") => Choice::Single,
+        _ => Choice::Range,
+    };
+    let runner = Runner::with_ids(&store, std::env::current_exe().unwrap(), choice).unwrap();
+    let runner = runner.with_roots(lay_out);
     (store, runner)
 }
 

@@ -9,7 +9,7 @@ use crate::compose::{ComposeError, Downloads, Event, Session};
 use crate::debian::{self, Mirrors};
 use crate::fetch::Fetcher;
 use crate::oci;
-use crate::runner::Runner;
+use crate::runner::{Choice, Runner};
 use crate::select::{Problem, SelectError};
 use crate::store::{Store, StoreError};
 
@@ -22,6 +22,41 @@ pub struct Jobs {
     /// Show on stderr at the end which steps ran for how long, and which the store had.
     #[arg(long)]
     timings: bool,
+    #[command(flatten)]
+    ids: Ids,
+}
+
+/// Which ids steps get.
+#[derive(Debug, Default, clap::Args)]
+pub struct Ids {
+    /// User ids of a step: 65,536 of them, or one and a supervisor; auto: one where no range can be had.
+    #[arg(long, value_name = "IDS", default_value = "auto")]
+    ids: HowMany,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum HowMany {
+    #[default]
+    Auto,
+    Range,
+    Single,
+}
+
+impl Ids {
+    /// A runner whose steps get these. Says so when they are fewer than they should be.
+    pub fn runner(&self, global: &Global, store: &Store) -> Result<Runner, Failure> {
+        static SAID: std::sync::Once = std::sync::Once::new();
+        let choice = match self.ids {
+            HowMany::Auto => Choice::Auto,
+            HowMany::Range => Choice::Range,
+            HowMany::Single => Choice::Single,
+        };
+        let runner = Runner::with_ids(store, run::executable()?, choice)?;
+        if let Some(why) = runner.without_range() {
+            SAID.call_once(|| global.say(format_args!("steps run with one user id, since {why}")));
+        }
+        Ok(runner)
+    }
 }
 
 impl Jobs {
@@ -39,7 +74,7 @@ pub fn with<T>(
     work: impl FnOnce(&Session<'_>, &dyn Downloads) -> Result<T, ComposeError>,
 ) -> Result<T, Failure> {
     let store = global.open_store()?;
-    let runner = Runner::new(&store, run::executable()?)?;
+    let runner = jobs.ids.runner(global, &store)?;
     let downloads = Network {
         global,
         fetcher: Fetcher::new(&store, global.offline)?,
@@ -132,8 +167,13 @@ impl From<ComposeError> for Failure {
             | E::Comps { .. }
             | E::Kickstart(_)
             | E::Unsupported(_)
+            | E::Configuration(_)
+            | E::Menu(_)
+            | E::MediumText(_)
+            | E::TreeInfo(_)
             | E::VolumeId { .. }
             | E::CannotStart { .. }
+            | E::OtherArch { .. }
             | E::SourceDate
             | E::Metadata(_)
             | E::NoDate

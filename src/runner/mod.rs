@@ -32,6 +32,7 @@
 //! The embedded runner is the only backend so far; an OCI runtime will take the same `request::Cell`.
 
 mod cpus;
+mod descriptors;
 mod error;
 mod folders;
 mod host;
@@ -44,10 +45,12 @@ mod rights;
 mod roots;
 mod run;
 mod stage;
+mod supervise;
 mod sys;
 mod within;
 
 pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
 pub use folders::LayOut;
+pub use ids::Choice;
 pub use jail::{Native, enter};
 pub use run::{Command, Next, Outcome, Root, RunOptions, Runner, Watched};
