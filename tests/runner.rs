@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use gander::base::{Digest, RelPath, SourceDate};
 use gander::plan::{Action, Executor, ResolvedInput, Rights, Step, StepIo};
-use gander::runner::{self, Backend, LayOut, RunError, RunOptions, Runner};
+use gander::runner::{self, Backend, Choice, LayOut, RunError, RunOptions, Runner};
 use gander::store::{EntryKind, Store};
 
 type Failed = Box<dyn Error + Send + Sync>;
@@ -36,8 +36,8 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("jail") => runner::enter(&native),
-        Some("suite") => suite(&arguments[1], Path::new(&arguments[2]), backend(&arguments[3])),
-        Some("hang") => hang(Path::new(&arguments[1]), backend(&arguments[2])),
+        Some("suite") => suite(&arguments[1], Path::new(&arguments[2])),
+        Some("hang") => hang(Path::new(&arguments[1])),
         Some("bench") => bench(),
         first => everybody(first.filter(|name| !name.starts_with('-')).unwrap_or("")),
     }
@@ -89,7 +89,7 @@ fn native(kind: &str, io: &StepIo) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// All cases, as root and as an ordinary user, with each backend.
+/// All cases: as root and as an ordinary user; with a range of ids, with one, and by runc.
 fn everybody(filter: &str) -> ExitCode {
     let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
     let mut failed = false;
@@ -97,50 +97,43 @@ fn everybody(filter: &str) -> ExitCode {
         eprintln!("SKIPPED: runner {what}");
         failed |= ci;
     };
-    let mut backends = vec!["embedded"];
-    match ["/usr/sbin/runc", "/usr/bin/runc"].iter().any(|runc| Path::new(runc).exists()) {
-        true => backends.push("runc"),
-        false => skip("with runc: it is not installed (apt install runc)"),
-    }
     let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/tmp").unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let this = std::env::current_exe().unwrap();
     // A copy that an ordinary user can reach.
     let copy = folder.path().join("runner");
-    let mut users = vec![None];
+    let mut suites = vec![(&this, None, "range"), (&this, None, "single"), (&this, None, "runc")];
+    let user = ordinary_user();
     if rustix::process::geteuid().is_root() {
-        match ordinary_user() {
-            Some(user) => {
-                fs::copy(&this, &copy).unwrap();
-                users.push(Some(user));
-            }
+        fs::copy(&this, &copy).unwrap();
+        // Anybody can have one id.
+        suites.push((&copy, Some("12345"), "single"));
+        match &user {
+            Some(user) => suites.extend(["range", "runc"].map(|mode| (&copy, Some(user.as_str()), mode))),
             None => skip("as an ordinary user: nobody here has subordinate ids (useradd -m goose)"),
         }
     }
+    if !["/usr/sbin/runc", "/usr/bin/runc"].iter().any(|runc| Path::new(runc).exists()) {
+        skip("with runc: it is not installed (apt install runc)");
+        suites.retain(|(_, _, mode)| *mode != "runc");
+    }
     let mut first: Option<String> = None;
-    for backend in backends {
-        for user in &users {
-            let binary = if user.is_some() { &copy } else { &this };
-            let name = user.as_deref().unwrap_or("this user");
-            println!("as {name}, {backend}:");
-            let record = folder.path().join(format!("{backend}-{name}"));
-            failed |= !run_suite(binary, filter, user.as_deref(), &record, backend);
-            let record = fs::read_to_string(record).unwrap_or_default();
-            let expected = first.get_or_insert_with(|| record.clone());
-            if *expected != record {
-                println!("{name} made other trees with {backend}\nfirst:\n{expected}\nnow:\n{record}");
-                failed = true;
-            }
+    for (binary, user, mode) in suites {
+        let name = user.unwrap_or("this user");
+        println!("as {name}, {mode}:");
+        let record = folder.path().join(format!("{mode}-{name}"));
+        failed |= !run_suite(binary, filter, user, mode, &record);
+        let record = fs::read_to_string(record).unwrap_or_default();
+        let expected = first.get_or_insert_with(|| record.clone());
+        if *expected != record {
+            println!("{name} made other trees with {mode}\nfirst:\n{expected}\nnow:\n{record}");
+            failed = true;
         }
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn backend(name: &str) -> Backend {
-    if name == "runc" { Backend::Runc } else { Backend::Embedded }
-}
-
-fn run_suite(binary: &Path, filter: &str, user: Option<&str>, record: &Path, backend: &str) -> bool {
+fn run_suite(binary: &Path, filter: &str, user: Option<&str>, mode: &str, record: &Path) -> bool {
     let mut command = match user {
         None => Command::new(binary),
         Some(user) => {
@@ -149,8 +142,18 @@ fn run_suite(binary: &Path, filter: &str, user: Option<&str>, record: &Path, bac
             command
         }
     };
-    let command = command.args(["suite", filter]).arg(record).arg(backend).current_dir("/");
-    command.status().unwrap().success()
+    command.env(MODE, mode).args(["suite", filter]).arg(record).current_dir("/").status().unwrap().success()
+}
+
+/// The variable that says how steps run: `range` or `single`, which ids they get, or `runc`.
+const MODE: &str = "GANDER_TEST_MODE";
+
+fn mode() -> String {
+    std::env::var(MODE).unwrap_or_default()
+}
+
+fn backend() -> Backend {
+    if mode() == "runc" { Backend::Runc } else { Backend::Embedded }
 }
 
 fn ordinary_user() -> Option<String> {
@@ -165,9 +168,9 @@ fn ordinary_user() -> Option<String> {
         .find(|name| known(&subgid, name) && known(&passwd, name) && name != "root")
 }
 
-fn suite(filter: &str, record: &Path, backend: Backend) -> ExitCode {
+fn suite(filter: &str, record: &Path) -> ExitCode {
     let mut failures = 0;
-    let world = World { record: Some(record.to_owned()), ..World::new(backend) };
+    let world = World { record: Some(record.to_owned()), ..World::new() };
     fs::write(record, "").unwrap();
     for (name, case) in CASES {
         if !name.contains(filter) {
@@ -190,10 +193,10 @@ struct World {
 }
 
 impl World {
-    fn new(backend: Backend) -> Self {
+    fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/var/tmp").unwrap();
-        let (store, runner) = at(&folder.path().join("store"), backend);
-        Self { _folder: folder, store, runner, backend, record: None }
+        let (store, runner) = at(&folder.path().join("store"));
+        Self { _folder: folder, store, runner, backend: backend(), record: None }
     }
 
     fn run(&self, action: &Action) -> Result<Digest, RunError> {
@@ -226,11 +229,15 @@ impl World {
     }
 }
 
-fn at(path: &Path, backend: Backend) -> (Store, Runner) {
+fn at(path: &Path) -> (Store, Runner) {
     let store = Store::open(path).unwrap();
     let lay_out: LayOut = Arc::new(|_, _, dest, _| small_root(dest));
-    let runner = Runner::new(&store, std::env::current_exe().unwrap()).unwrap().with_roots(lay_out);
-    let runner = runner.with_backend(backend).unwrap();
+    let choice = match mode().as_str() {
+        "single" => Choice::Single,
+        _ => Choice::Range,
+    };
+    let runner = Runner::with_ids(&store, std::env::current_exe().unwrap(), choice).unwrap();
+    let runner = runner.with_roots(lay_out).with_backend(backend()).unwrap();
     (store, runner)
 }
 
@@ -641,13 +648,13 @@ fn death_of_the_parent(world: &World) {
     parent.wait().unwrap();
     assert!(eventually(|| !exists("98762")), "a step outlived gander");
     // The next one clears what the dead one left, whoever owns it.
-    drop(at(&store, world.backend));
+    drop(at(&store));
     let left = fs::read_dir(store.join("tmp")).unwrap().count();
     assert_eq!(left, 0);
 }
 
-fn hang(store: &Path, backend: Backend) -> ExitCode {
-    let (_store, runner) = at(store, backend);
+fn hang(store: &Path) -> ExitCode {
+    let (_store, runner) = at(store);
     let script = "for d in build out; do mkdir -p /$d/d/d; touch /$d/d/d/f; chown 7:8 /$d/d/d /$d/d; chmod 700 /$d/d; done; \
                   (sleep 98762 &); sleep 98762";
     let _error = runner.run(&makes_root(program(script)), &RunOptions::default());
@@ -682,13 +689,7 @@ fn missing_program(world: &World) {
 }
 
 fn bench() -> ExitCode {
-    for backend in [Backend::Embedded, Backend::Runc] {
-        bench_of(&World::new(backend));
-    }
-    ExitCode::SUCCESS
-}
-
-fn bench_of(world: &World) {
+    let world = World::new();
     let options = RunOptions::default();
     let native = action("nothing", Executor::Native(1), None);
     let mut quick = program("");
@@ -703,7 +704,7 @@ fn bench_of(world: &World) {
             })
             .collect();
         times.sort();
-        let backend = world.backend;
-        println!("{backend:?} {name}: median {:?}, least {:?}, most {:?}", times[25], times[0], times[49]);
+        println!("{name}: median {:?}, least {:?}, most {:?}", times[25], times[0], times[49]);
     }
+    ExitCode::SUCCESS
 }

@@ -8,7 +8,7 @@ use crate::compose::{ComposeError, Downloads, Event, Session};
 use crate::debian::{self, Mirrors};
 use crate::fetch::Fetcher;
 use crate::oci;
-use crate::runner::{Backend, Runner};
+use crate::runner::{Backend, Choice, Runner};
 use crate::select::{Problem, SelectError};
 use crate::store::{Store, StoreError};
 
@@ -18,6 +18,8 @@ pub struct Jobs {
     /// How many steps may run at a time (default: the number of CPUs).
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
+    #[command(flatten)]
+    ids: Ids,
     /// What runs the programs of steps; the results are the same.
     #[arg(long, value_enum, value_name = "RUNNER", default_value_t)]
     runner: Programs,
@@ -31,6 +33,39 @@ enum Programs {
     Embedded,
     /// runc, which has to be installed
     Runc,
+}
+
+/// Which ids steps get.
+#[derive(Debug, Default, clap::Args)]
+pub struct Ids {
+    /// User ids of a step: 65,536 of them, or one and a supervisor; auto: one where no range can be had.
+    #[arg(long, value_name = "IDS", default_value = "auto")]
+    ids: HowMany,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum HowMany {
+    #[default]
+    Auto,
+    Range,
+    Single,
+}
+
+impl Ids {
+    /// A runner whose steps get these. Says so when they are fewer than they should be.
+    pub fn runner(&self, global: &Global, store: &Store) -> Result<Runner, Failure> {
+        static SAID: std::sync::Once = std::sync::Once::new();
+        let choice = match self.ids {
+            HowMany::Auto => Choice::Auto,
+            HowMany::Range => Choice::Range,
+            HowMany::Single => Choice::Single,
+        };
+        let runner = Runner::with_ids(store, run::executable()?, choice)?;
+        if let Some(why) = runner.without_range() {
+            SAID.call_once(|| global.say(format_args!("steps run with one user id, since {why}")));
+        }
+        Ok(runner)
+    }
 }
 
 impl Jobs {
@@ -52,7 +87,7 @@ pub fn with<T>(
         Programs::Embedded => Backend::Embedded,
         Programs::Runc => Backend::Runc,
     };
-    let runner = Runner::new(&store, run::executable()?)?.with_backend(backend)?;
+    let runner = jobs.ids.runner(global, &store)?.with_backend(backend)?;
     let downloads = Network {
         global,
         fetcher: Fetcher::new(&store, global.offline)?,
@@ -133,8 +168,13 @@ impl From<ComposeError> for Failure {
             | E::Comps { .. }
             | E::Kickstart(_)
             | E::Unsupported(_)
+            | E::Configuration(_)
+            | E::Menu(_)
+            | E::MediumText(_)
+            | E::TreeInfo(_)
             | E::VolumeId { .. }
             | E::CannotStart { .. }
+            | E::OtherArch { .. }
             | E::SourceDate
             | E::Metadata(_)
             | E::NoDate

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use crate::plan::StepIo;
-use crate::{oci, repo, sign};
+use crate::{media, oci, repo, sign};
 
 /// Carries out a native step of this kind; called inside a jail.
 pub fn native(kind: &str, io: &StepIo) -> Result<(), Box<dyn Error>> {
@@ -11,6 +11,7 @@ pub fn native(kind: &str, io: &StepIo) -> Result<(), Box<dyn Error>> {
         oci::KIND => oci::execute(io)?,
         sign::attach::KIND => sign::attach::execute(io)?,
         repo::KIND => repo::execute(io)?,
+        media::TREEINFO => media::execute_treeinfo(io)?,
         _ => return Err(format!("there is no native step '{kind}'").into()),
     }
     Ok(())

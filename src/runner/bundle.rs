@@ -187,6 +187,7 @@ mod tests {
             cpu: Some(0),
             capabilities: rights::capabilities(rights).bits(),
             makes_root: rights == Rights::MakeRoot,
+            owners: None,
             bits32: false,
             runtime: Some("/usr/sbin/runc".into()),
             work: Work::Program {

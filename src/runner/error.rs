@@ -77,6 +77,22 @@ pub enum RunError {
         /// The last of what it said.
         tail: String,
     },
+    /// A step did what cannot be carried out exactly with one id. Retrying cannot help; a range of ids can.
+    #[error(
+        "{label} cannot be carried out with one user id: it {what}; give this user a range of ids (a line in \
+         /etc/subuid and /etc/subgid, and newuidmap), or run gander as root{}",
+        Tail(log, tail)
+    )]
+    Inexact {
+        /// The step.
+        label: String,
+        /// What it did, in words that follow "it".
+        what: String,
+        /// Where its whole log is.
+        log: Option<PathBuf>,
+        /// The last of what it said.
+        tail: String,
+    },
     /// The jail went away without a word, by somebody's signal or a bug. Retrying can help.
     #[error("the jail of {label} ended without an answer ({status}){}", Tail(log, tail))]
     Lost {

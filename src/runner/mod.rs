@@ -36,6 +36,7 @@
 
 mod bundle;
 mod cpus;
+mod descriptors;
 mod error;
 mod folders;
 mod host;
@@ -49,10 +50,12 @@ mod roots;
 mod run;
 mod runtime;
 mod stage;
+mod supervise;
 mod sys;
 mod within;
 
 pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
 pub use folders::LayOut;
+pub use ids::Choice;
 pub use jail::{Native, enter};
 pub use run::{Backend, Command, Next, Outcome, Root, RunOptions, Runner, Watched};

@@ -261,6 +261,11 @@ fn memory(mode: &str, size: &str, attributes: MountAttrFlags) -> Result<OwnedFd,
     make().doing(|| "make a file system in memory".into())
 }
 
+/// A `/proc` of the jail that nobody in it sees.
+pub(super) fn detached_proc() -> Result<OwnedFd, MountError> {
+    proc().doing(|| "make a /proc for the supervisor".into())
+}
+
 fn proc() -> io::Result<OwnedFd> {
     let context = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_create(context.as_fd())?;

@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 
 use super::cpus::Cpus;
 use super::error::{Ended, ProgramFailure, RunError};
-use super::folders::{Folders, LayOut};
+use super::folders::{Folders, LayOut, Place};
 use super::host::{Job, Output, host};
-use super::ids::Ids;
+use super::ids::{Choice, Ids, Writer};
 use super::probe;
-use super::request::{Bind, Cell, Request, Task, Work};
+use super::request::{Bind, Cell, Task, Work};
 use super::rights;
 use super::stage::Stage;
+use super::supervise::Owners;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::plan::{Action, Executor, ResolvedInput, Rights};
 use crate::store::{IdMap, Store, StoreError, Tree};
@@ -34,6 +35,7 @@ pub struct Runner {
     cpus: Cpus,
     /// The OCI runtime that runs programs; none for the embedded runner.
     runtime: Option<PathBuf>,
+    without_range: Option<String>,
 }
 
 impl std::fmt::Debug for Runner {
@@ -107,7 +109,12 @@ pub struct Command {
 impl Runner {
     /// A runner that keeps its files in this store and starts this gander executable as its inside.
     pub fn new(store: &Store, gander: PathBuf) -> Result<Self, RunError> {
-        let ids = probe::ids()?;
+        Self::with_ids(store, gander, Choice::Auto)
+    }
+
+    /// The same; steps get these ids.
+    pub fn with_ids(store: &Store, gander: PathBuf, choice: Choice) -> Result<Self, RunError> {
+        let (ids, without_range) = probe::ids(choice)?;
         let map = ids.map().map_err(|error| RunError::NoIds {
             reason: format!("the ranges that it may use are not usable: {error}"),
             cure: "let root correct /etc/subuid and /etc/subgid".into(),
@@ -119,7 +126,7 @@ impl Runner {
             // One that belongs to another user's map waits for that user; it is in nobody's way.
             folders.remove(path).ok();
         }
-        Ok(Self { folders, cpus: Cpus::new(), runtime: None })
+        Ok(Self { folders, cpus: Cpus::new(), runtime: None, without_range })
     }
 
     /// The same runner with roots from elsewhere: for tests that have no image.
@@ -134,6 +141,15 @@ impl Runner {
     pub fn with_backend(mut self, backend: Backend) -> Result<Self, RunError> {
         self.runtime = match backend {
             Backend::Embedded => None,
+            // The supervisor that stands in for a range of ids watches a program, not what starts it.
+            Backend::Runc if self.ids().writer == Writer::Single => {
+                return Err(RunError::NoIds {
+                    reason: self
+                        .without_range
+                        .unwrap_or_else(|| "one id was asked for, which runc cannot use".into()),
+                    cure: "use the embedded runner".into(),
+                });
+            }
             Backend::Runc => Some(probe::program("runc").ok_or(RunError::NoRuntime { name: "runc" })?),
         };
         Ok(self)
@@ -142,6 +158,12 @@ impl Runner {
     /// The ids that steps get.
     pub fn ids(&self) -> &Ids {
         &self.folders.ids
+    }
+
+    /// Why steps have one id and not the 65,536 that they should have, and how to change that; none if they have
+    /// these, or one was asked for.
+    pub fn without_range(&self) -> Option<&str> {
+        self.without_range.as_deref()
     }
 
     /// Runs an action, takes its output into the store and records that.
@@ -183,19 +205,21 @@ impl Runner {
             Executor::Native(_) => false,
         };
         let stage = Stage::new(scratch, &folders.ids, action.base.is_none())?;
+        let mut owners = Owners::default();
         let root = match (&step.executor, &action.root) {
             (Executor::Program(_), Some(ResolvedInput::File(image))) => Some(folders.image_root(image)?),
             (Executor::Program(_), Some(ResolvedInput::Tree(tree))) => {
-                folders.tree(label, "lay out the root", tree, &stage.root, true)?;
+                folders.tree(label, tree, &stage.root, Place::Root, &mut owners)?;
                 Some(stage.root.clone())
             }
             (Executor::Program(_), None) => return Err(RunError::NoRoot { label: label.into() }),
             (Executor::Native(_), _) => None,
         };
-        stage.fill(folders, label, &action.inputs)?;
+        stage.fill(folders, label, &action.inputs, &mut owners)?;
         if let Some(base) = &action.base {
-            folders.tree(label, "lay out the tree that it starts from", base, &stage.output, false)?;
+            folders.tree(label, base, &stage.output, Place::Base, &mut owners)?;
         }
+        stage.note(&owners)?;
         let log_path = options.log.clone().unwrap_or_else(|| stage.log.clone());
         let log = open_log(&log_path, &folders.ids);
         let log = log.map_err(host(format!("write the log '{}'", log_path.display())))?;
@@ -218,6 +242,7 @@ impl Runner {
             cpu: cpu.number,
             capabilities: rights::capabilities(step.rights).bits(),
             makes_root: step.rights == Rights::MakeRoot,
+            owners: stage.owners.clone(),
             bits32,
             runtime: self.runtime.clone().filter(|_| matches!(work, Work::Program { .. })),
             work,
@@ -229,7 +254,7 @@ impl Runner {
             deadline: Some(options.deadline),
             output: Output::Log { file: &log, path: Some(&log_path) },
         };
-        let ended = job.run(&Request { interactive: false, task: Task::Cell(cell) });
+        let ended = job.run(&job.request(Task::Cell(cell), false));
         drop(cpu);
         // Back from the map's root. An ordinary user's was his all the time.
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
@@ -248,7 +273,9 @@ impl Runner {
         });
         let foreign = step.rights == Rights::MakeRoot || action.base.is_some();
         match done {
-            Ok(()) => folders.capture(&stage.output, step.source_date, label, foreign),
+            Ok(()) => {
+                folders.capture(&stage.output, step.source_date, label, foreign, stage.owners.as_deref())
+            }
             Err(error) => Err(self.keep_log(error, &action.key(), &stage.log)),
         }
     }
@@ -267,6 +294,7 @@ impl Runner {
         };
         let scratch = self.folders.store.scratch("run").map_err(in_store("make a scratch folder"))?;
         let stage = Stage::new(scratch.path(), &self.folders.ids, true)?;
+        stage.note(&Owners::default())?;
         let mut binds = standard_binds(&stage);
         let mut wanted = command.binds.clone();
         wanted.sort_by(|left, right| left.1.cmp(&right.1));
@@ -286,8 +314,9 @@ impl Runner {
             cpu: cpu.number,
             capabilities: 0,
             makes_root: false,
+            owners: stage.owners.clone(),
             bits32,
-            runtime: self.runtime.clone().filter(|_| matches!(work, Work::Program { .. })),
+            runtime: None,
             work,
         };
         let job = Job {
@@ -297,13 +326,13 @@ impl Runner {
             deadline: None,
             output: Output::Terminal,
         };
-        let ended = job.run(&Request { interactive: true, task: Task::Cell(cell) });
+        let ended = job.run(&job.request(Task::Cell(cell), true));
         let taken = match (&ended, &command.output) {
             (Ok(_), Some(output)) => {
                 // An output without a source date keeps the times that it has.
                 let clamp = command.source_date.or(SourceDate::from_seconds(i64::from(u32::MAX)).ok());
                 clamp.map_or(Ok(()), |clamp| {
-                    let tree = self.folders.capture(&stage.output, clamp, label, false)?;
+                    let tree = self.folders.capture(&stage.output, clamp, label, false, None)?;
                     let laid_out = crate::store::lay_out(&self.folders.store, &tree, output, &IdMap::own());
                     laid_out.map_err(in_store("bring out the output"))
                 })
@@ -319,7 +348,9 @@ impl Runner {
     fn keep_log(&self, mut error: RunError, key: &Digest, temporary: &Path) -> RunError {
         let named = match &mut error {
             RunError::Program(failure) => &mut failure.log,
-            RunError::Deadline { log, .. } | RunError::Lost { log, .. } => log,
+            RunError::Deadline { log, .. } | RunError::Lost { log, .. } | RunError::Inexact { log, .. } => {
+                log
+            }
             _ => return error,
         };
         if named.as_deref() == Some(temporary) {

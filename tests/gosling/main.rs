@@ -3,7 +3,9 @@
 //!
 //! The first compose is shared by all tests; its downloads are the only use of the network. Every later store
 //! begins empty and gets the same Debian packages from a mirror on the loopback device. The tests need some
-//! 4 GB below `/var/tmp` (or `TMPDIR`). `GANDER_TEST_MIRROR` may name the mirror of the first compose.
+//! 4 GB below `/var/tmp` (or `TMPDIR`). `GANDER_TEST_MIRROR` may name the mirror of the first compose. While working
+//! on a test, `GANDER_TEST_COMPOSED` may name a folder with `recipes`, `store` and `out` of a compose that is there:
+//! it is taken for the first one, and must not be in use.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,4 +20,5 @@ mod incremental;
 mod locked;
 mod multilib;
 mod peers;
+mod root;
 mod world;

@@ -138,6 +138,7 @@ impl Place {
         let folder = scratch().join(name);
         fs::create_dir(&folder).unwrap();
         copy(&package_root().join("recipes"), &folder.join("recipes"), order);
+        copy(&package_root().join("kickstarts"), &folder.join("kickstarts"), order);
         let place = Self { folder };
         if place.lock().exists() {
             fs::remove_dir_all(place.lock()).unwrap();
@@ -239,6 +240,11 @@ pub struct First {
 pub fn first() -> &'static First {
     static FIRST: OnceLock<Result<First, String>> = OnceLock::new();
     let first = FIRST.get_or_init(|| {
+        if let Some(folder) = std::env::var_os("GANDER_TEST_COMPOSED") {
+            let place = Place { folder: folder.into() };
+            let mirror = serve(place.store());
+            return Ok(First { place, began: Instant::now(), mirror });
+        }
         let place = Place::new("first", Order::Forward);
         let began = Instant::now();
         let mirror = std::env::var("GANDER_TEST_MIRROR").ok();

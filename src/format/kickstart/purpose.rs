@@ -1,6 +1,6 @@
 //! What a kickstart is used for, and what of it has a meaning then.
 
-use super::{Kickstart, Problem, ScriptKind};
+use super::{Kickstart, Problem, ScriptKind, Section};
 
 /// What a kickstart is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +47,7 @@ impl Purpose {
             "reqpart" | "autopart" => Use::Idle,
             "lang" | "keyboard" | "timezone" | "rootpw" | "user" | "group" | "sshkey" | "services"
             | "selinux" | "firewall" | "network" | "bootloader" | "firstboot" | "skipx" | "xconfig"
-            | "auth" | "authconfig" | "authselect"
+            | "auth" | "authconfig" | "authselect" | "timesource"
                 if self == Self::Live =>
             {
                 Use::Done
@@ -63,6 +63,15 @@ impl Purpose {
             (_, ScriptKind::OnError | ScriptKind::Traceback) => Use::Idle,
             _ => Use::Refused,
         }
+    }
+}
+
+impl Section {
+    /// Whether it says that there is no kdump, as most kickstarts of EL do: a service that is not to run.
+    pub fn is_kdump_off(&self) -> bool {
+        self.name == "%addon"
+            && self.words.first().is_some_and(|word| word == "com_redhat_kdump")
+            && self.words.iter().any(|word| word == "--disable")
     }
 }
 
@@ -103,6 +112,7 @@ impl Kickstart {
             .sections
             .iter()
             .filter(|section| refused == (section.name != "%anaconda"))
+            .filter(|section| !(purpose == Purpose::Live && section.is_kdump_off()))
             .map(|section| problem(&section.place, &format!("the section {}", section.name)));
         let live = purpose == Purpose::Live;
         let lists = self

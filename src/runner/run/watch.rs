@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::error::{Ended, RunError};
 use super::super::host::{Done, Job, Output, host};
-use super::super::request::{Bind, Cell, Request, Task, Work};
+use super::super::request::{Bind, Cell, Task, Work};
 use super::super::stage::Stage;
 use super::{Command, Root, Runner, environment, standard_binds};
 
@@ -72,6 +72,7 @@ impl Runner {
             cpu: None,
             capabilities: 0,
             makes_root: false,
+            owners: None,
             bits32: false,
             runtime: None,
             work,
@@ -83,7 +84,7 @@ impl Runner {
             deadline: Some(deadline),
             output: Output::Watched { errors: &errors },
         };
-        let done = job.watch(&Request { interactive: false, task: Task::Cell(cell) }, watch);
+        let done = job.watch(&job.request(Task::Cell(cell), false), watch);
         self.folders.clear(scratch)?;
         Ok(match done? {
             Done::Ended(ended) => {

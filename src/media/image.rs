@@ -1,0 +1,205 @@
+//! The steps that run programs: initrd, squashfs, loader and iso. What each does stands in its script.
+
+use std::collections::BTreeMap;
+
+use crate::base::relpath::RelPathError;
+use crate::base::{RelPath, SourceDate};
+use crate::format::volume_id::VolumeId;
+use crate::plan::{Executor, Input, Rights, Step};
+
+use super::menu::Menus;
+
+const INITRD: &str = include_str!("initrd.sh");
+const SQUASHFS: &str = include_str!("squashfs.sh");
+const LOADER: &str = include_str!("loader.sh");
+const ISO: &str = include_str!("iso.sh");
+
+/// A kernel and an initrd that starts media. Output: `vmlinuz`, `initrd.img`.
+#[derive(Clone, Debug)]
+pub struct Initrd<'a> {
+    /// For people.
+    pub label: &'a str,
+    /// The configured tree that it is of and runs in: it needs a kernel, dracut and dracut-live.
+    pub root: Input,
+    /// Whether it must be able to check the medium, for which the tree needs `/usr/bin/checkisomd5`.
+    pub check: bool,
+    /// The arch that its programs run on.
+    pub platform: &'a str,
+    /// The only time.
+    pub source_date: SourceDate,
+}
+
+/// The step.
+pub fn initrd(initrd: &Initrd<'_>) -> Result<Step, RelPathError> {
+    let Initrd { label, ref root, check, platform, source_date } = *initrd;
+    let check = if check { "check" } else { "no-check" };
+    Ok(Step {
+        kind: "initrd".into(),
+        label: label.into(),
+        params: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        root: Some(root.clone()),
+        base: None,
+        // Programs that only their owners may read, and which dracut copies.
+        rights: Rights::ReadAll,
+        platform: platform.into(),
+        source_date,
+        executor: program("initrd", INITRD, [label.to_owned(), check.to_owned()]),
+    })
+}
+
+/// How a squashfs image is compressed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// As the root's own kernel can read it: zstd at a level that is fast (6), else xz, else gzip.
+    #[default]
+    Auto,
+    /// zstd of a level from 1 to 22.
+    Zstd(u8),
+    /// xz, small and slow.
+    Xz,
+    /// gzip of a level from 1 to 9.
+    Gzip(u8),
+}
+
+impl Compression {
+    fn words(&self) -> String {
+        match self {
+            Self::Auto => "auto".into(),
+            Self::Zstd(level) => format!("zstd {level}"),
+            Self::Xz => "xz".into(),
+            Self::Gzip(level) => format!("gzip {level}"),
+        }
+    }
+}
+
+/// An image of a root, with its owners, modes, times and extended attributes. Output: `root.img`.
+#[derive(Clone, Debug)]
+pub struct Squashfs<'a> {
+    /// For people.
+    pub label: &'a str,
+    /// The tree.
+    pub root: Input,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// The image that it runs in.
+    pub builder: Input,
+    /// The arch of that image.
+    pub platform: &'a str,
+    /// The only time.
+    pub source_date: SourceDate,
+}
+
+/// The step.
+pub fn squashfs(squashfs: &Squashfs<'_>) -> Result<Step, RelPathError> {
+    let Squashfs { label, ref root, ref compression, ref builder, platform, source_date } = *squashfs;
+    Ok(Step {
+        kind: "squashfs".into(),
+        label: label.into(),
+        params: BTreeMap::new(),
+        inputs: BTreeMap::from([(RelPath::new("root")?, root.clone())]),
+        root: Some(builder.clone()),
+        base: None,
+        rights: Rights::ReadAll,
+        platform: platform.into(),
+        source_date,
+        executor: program("squashfs", SQUASHFS, [compression.words()]),
+    })
+}
+
+/// What starts a medium. Output: `medium/` (what goes on the medium as it is: `EFI/`, `images/efiboot.img` and
+/// `isolinux/` or `images/eltorito.img` and `boot/grub2/`), `mbr.img`, `boot.options`.
+#[derive(Clone, Debug)]
+pub struct Loader<'a> {
+    /// For people.
+    pub label: &'a str,
+    /// The tree whose boot loaders are used.
+    pub root: Input,
+    /// The medium's id.
+    pub volume_id: &'a VolumeId,
+    /// Its menus.
+    pub menus: &'a Menus,
+    /// The arch that the medium starts on.
+    pub arch: &'a str,
+    /// The image that it runs in.
+    pub builder: Input,
+    /// The arch of that image.
+    pub platform: &'a str,
+    /// The only time.
+    pub source_date: SourceDate,
+}
+
+/// The step.
+pub fn loader(loader: &Loader<'_>) -> Result<Step, RelPathError> {
+    let Loader { label, ref root, volume_id, menus, arch, ref builder, platform, source_date } = *loader;
+    let words = [arch, volume_id.as_str(), &menus.grub, &menus.isolinux].map(str::to_owned);
+    Ok(Step {
+        kind: "loader".into(),
+        label: label.into(),
+        params: BTreeMap::new(),
+        inputs: BTreeMap::from([(RelPath::new("root")?, root.clone())]),
+        root: Some(builder.clone()),
+        base: None,
+        rights: Rights::ReadAll,
+        platform: platform.into(),
+        source_date,
+        executor: program("loader", LOADER, words),
+    })
+}
+
+/// The medium. Output: the file and, with `.manifest` at its end, the list of what is on it.
+///
+/// A path may come from one place only; two are an error of the step. One file at several paths is on the medium
+/// once.
+#[derive(Clone, Debug)]
+pub struct Iso<'a> {
+    /// For people.
+    pub label: &'a str,
+    /// The name of the file, `….iso`.
+    pub file_name: &'a str,
+    /// Its id.
+    pub volume_id: &'a VolumeId,
+    /// Files by where they lie on the medium.
+    pub files: BTreeMap<RelPath, Input>,
+    /// Whole outputs, each at the top of the medium or below a folder.
+    pub trees: Vec<(Option<RelPath>, Input)>,
+    /// What the loader step makes.
+    pub loader: Input,
+    /// The image that it runs in.
+    pub builder: Input,
+    /// The arch of that image.
+    pub platform: &'a str,
+    /// The only time.
+    pub source_date: SourceDate,
+}
+
+/// The step.
+pub fn iso(iso: &Iso<'_>) -> Result<Step, RelPathError> {
+    let mut inputs = BTreeMap::from([(RelPath::new("loader")?, iso.loader.clone())]);
+    for (path, input) in &iso.files {
+        inputs.insert(RelPath::new(format!("files/{path}"))?, input.clone());
+    }
+    // What it is to be called goes through the same gate as a path.
+    let mut words = vec![RelPath::new(iso.file_name)?.file_name().to_owned(), iso.volume_id.to_string()];
+    for (index, (place, input)) in iso.trees.iter().enumerate() {
+        inputs.insert(RelPath::new(format!("trees/{index}"))?, input.clone());
+        words.push(place.as_ref().map(ToString::to_string).unwrap_or_default());
+    }
+    Ok(Step {
+        kind: "iso".into(),
+        label: iso.label.into(),
+        params: BTreeMap::new(),
+        inputs,
+        root: Some(iso.builder.clone()),
+        base: None,
+        rights: Rights::Plain,
+        platform: iso.platform.into(),
+        source_date: iso.source_date,
+        executor: program("iso", ISO, words),
+    })
+}
+
+fn program(kind: &str, script: &str, words: impl IntoIterator<Item = String>) -> Executor {
+    let head = ["/bin/sh", "-c", script, kind].map(str::to_owned);
+    Executor::Program(head.into_iter().chain(words).collect())
+}

@@ -1,0 +1,147 @@
+# What install.sh and configure.sh share; it is put before each of them. The root is /out.
+set -eu
+# A root's own programs run in the plain C locale: it has no other before its packages are there.
+export LC_ALL=C TZ=UTC HOME=/root TERM=dumb
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# Compiled Python would lie beside packaged files, in packages' folders, without an owner; and hashes of text
+# differ from run to run.
+export PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0
+# systemctl is to change files only, also where it does not see that this is a chroot.
+export SYSTEMD_OFFLINE=1
+# The parts of /out that the jail mounts while this runs.
+MOUNTED='/proc /sys /dev /run /tmp /var/tmp'
+TAB=$(printf '\t')
+
+complain() {
+    printf '%s\n' "$*" >&2
+}
+
+fail() {
+    complain "$*"
+    exit 1
+}
+
+# Prints where a path of the root really lies, below /out. Links in the root must not lead out of it: to
+# whoever runs in it, its own / is the top.
+inside() {
+    rest=${1#/} at='' hops=0
+    while [ -n "$rest" ]; do
+        part=${rest%%/*}
+        case $rest in
+        */*) rest=${rest#*/} ;;
+        *) rest='' ;;
+        esac
+        case $part in
+        '' | .) continue ;;
+        ..)
+            at=${at%/*}
+            continue
+            ;;
+        esac
+        if [ -L "/out$at/$part" ]; then
+            hops=$((hops + 1))
+            [ "$hops" -le 40 ] || fail "the links of $1 lead in a circle"
+            target=$(readlink "/out$at/$part")
+            case $target in
+            /*) at='' ;;
+            esac
+            rest=$target/$rest
+        else
+            at=$at/$part
+        fi
+    done
+    printf '/out%s\n' "$at"
+}
+
+# Removes what is at these paths of the root, not what links lead to.
+remove() {
+    for path; do
+        folder=$(inside "${path%/*}")
+        rm -rf -- "$folder/${path##*/}"
+    done
+}
+
+# Empties a file of the root, if it is there: its owner and mode stay.
+empty() {
+    for path; do
+        [ ! -L "/out$path" ] && [ -s "/out$path" ] || continue
+        file=$(inside "$path")
+        : >"$file"
+    done
+}
+
+# Where the rpm database lies; nothing if there is none.
+database() {
+    for folder in /usr/lib/sysimage/rpm /var/lib/rpm; do
+        file=$(inside "$folder/rpmdb.sqlite")
+        if [ -f "$file" ]; then
+            printf '%s\n' "$folder"
+            return
+        fi
+    done
+}
+
+# The table in src/root/mod.rs says why each of these goes.
+scrub() {
+    if [ ! -L /out/etc/machine-id ] && [ -e /out/etc/machine-id ]; then
+        # What somebody wrote on purpose ("uninitialized") stays.
+        if ! grep -qvxE '[0-9a-f]{32}' /out/etc/machine-id; then
+            : >/out/etc/machine-id
+            chmod 0444 /out/etc/machine-id
+        fi
+    fi
+    [ -L /out/var/lib/dbus/machine-id ] || remove /var/lib/dbus/machine-id
+
+    remove /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/random-seed \
+        /boot/loader/random-seed /boot/efi/loader/random-seed /etc/kernel/entry-token \
+        /root/.rnd /root/.gnupg/random_seed
+    for key in /out/etc/ssh/ssh_host_*; do
+        remove "${key#/out}"
+    done
+    remove /etc/nvme/hostid /etc/nvme/hostnqn /etc/iscsi/initiatorname.iscsi /etc/rndc.key \
+        /var/lib/NetworkManager/secret_key /var/lib/NetworkManager/timestamps \
+        /var/lib/NetworkManager/seen-bssids
+
+    remove /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid- /etc/.pwd.lock
+    today=$((SOURCE_DATE_EPOCH / 86400))
+    if [ -f /out/etc/shadow ] && [ ! -L /out/etc/shadow ]; then
+        # shadow before 4.7 takes the day of a password from the clock.
+        awk -F: -v OFS=: -v today="$today" '$3 > today { $3 = today } { print }' /out/etc/shadow >/build/shadow
+        cmp -s /build/shadow /out/etc/shadow || cat /build/shadow >/out/etc/shadow
+    fi
+
+    remove /var/cache/ldconfig/aux-cache /var/cache/man/index.db /var/cache/man/CACHEDIR.TAG
+    for folder in /var/cache/dnf /var/cache/libdnf5 /var/cache/yum /var/cache/PackageKit; do
+        for entry in "$(inside $folder)"/* "$(inside $folder)"/.[!.]*; do
+            remove "${entry#/out}"
+        done
+    done
+    for folder in /var/lib/dnf /usr/lib/sysimage/libdnf5; do
+        remove $folder/history.sqlite $folder/history.sqlite-shm $folder/history.sqlite-wal \
+            $folder/transaction_history.sqlite $folder/transaction_history.sqlite-shm \
+            $folder/transaction_history.sqlite-wal
+    done
+    for entry in /out/var/log/dnf*.log /out/var/log/hawkey.log /out/var/log/yum.log /out/var/log/anaconda \
+        /out/var/log/journal/* /out/var/lib/systemd/timers/stamp-* /out/var/lib/NetworkManager/*.lease; do
+        remove "${entry#/out}"
+    done
+    remove /var/lib/systemd/timesync/clock /root/.bash_history /root/.python_history /root/.lesshst
+    empty /var/log/lastlog /var/log/wtmp /var/log/btmp /var/log/faillog /var/log/tallylog
+
+    folder=$(database)
+    if [ -n "$folder" ]; then
+        # All of it is in the database itself when the last program closed it.
+        [ ! -s "/out$folder/rpmdb.sqlite-wal" ] ||
+            fail "the rpm database is still open: a program that a script started uses it"
+        remove "$folder/rpmdb.sqlite-wal" "$folder/rpmdb.sqlite-shm" "$folder/.rpm.lock"
+    fi
+
+    # A tree cannot hold these; the capture would only say so without a hint where they come from.
+    find /out -xdev \( -type p -o -type s -o -type b -o -type c \) >/build/special
+    if [ -s /build/special ]; then
+        complain "a script left what an image cannot hold (pipes, sockets, devices): make these when the" \
+            "system starts, with systemd-tmpfiles:"
+        sed 's|^/out|  |' /build/special >&2
+        exit 1
+    fi
+}
