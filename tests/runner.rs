@@ -1,9 +1,9 @@
 //! Steps in their jail, as root and as an ordinary user.
 //!
 //! A test binary without the usual harness, since it is its own jail: a runner starts it as it would start
-//! gander, and then it must not have threads. Started by root it runs every case as root and once more as an
-//! ordinary user that has subordinate ids. A name as argument runs only the cases that contain it; `bench`
-//! prints what steps cost.
+//! gander, and then it must not have threads. It runs every case with a range of ids, with one id and by runc;
+//! started by root, as root and once more as an ordinary user. What they make has to be the same. A name as argument
+//! runs only the cases that contain it; `bench` prints what steps cost.
 #![allow(clippy::disallowed_methods, reason = "tests drive programs and look at the host")]
 #![allow(
     clippy::unwrap_used,
