@@ -11,7 +11,7 @@
     reason = "clippy knows a test by its harness, and this has none"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -134,7 +134,11 @@ fn everybody(filter: &str) -> ExitCode {
     for other in same {
         let theirs = fs::read_to_string(record(other)).unwrap();
         if ours != theirs {
-            println!("other trees were made\nthis user:\n{ours}{other}:\n{theirs}");
+            println!("{other} made other trees; lines that differ, this user's first:");
+            let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+            let (ours, theirs) = (lines(&ours), lines(&theirs));
+            ours.difference(&theirs).for_each(|line| println!("- {line}"));
+            theirs.difference(&ours).for_each(|line| println!("+ {line}"));
             failed = true;
         }
     }
@@ -224,6 +228,13 @@ impl World {
         let known = fs::read_to_string(record).unwrap();
         let manifest = String::from_utf8(self.store.tree(tree).unwrap().to_bytes()).unwrap();
         fs::write(record, format!("{known}{name}: {tree}\n{manifest}")).unwrap();
+    }
+
+    /// Notes a text that has to be the same whoever runs this.
+    fn note(&self, text: &str) {
+        let record = self.record.as_ref().unwrap();
+        let known = fs::read_to_string(record).unwrap();
+        fs::write(record, format!("{known}{text}\n")).unwrap();
     }
 
     fn output(&self, tree: &Digest, name: &str) -> String {
