@@ -9,16 +9,19 @@ use crate::compose::{ComposeError, Downloads, Event, Session};
 use crate::debian::{self, Mirrors};
 use crate::fetch::Fetcher;
 use crate::oci;
-use crate::runner::{Choice, Runner};
+use crate::runner::{Backend, Choice, Runner};
 use crate::select::{Problem, SelectError};
 use crate::store::{Store, StoreError};
 
-/// How steps are run.
+/// How steps run.
 #[derive(Debug, clap::Args)]
 pub struct Jobs {
     /// How many steps may run at a time (default: the number of CPUs).
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
+    /// What runs the programs of steps; the results are the same.
+    #[arg(long, value_enum, value_name = "RUNNER", default_value_t)]
+    runner: Programs,
     /// Show on stderr at the end which steps ran for how long, and which the store had.
     #[arg(long)]
     timings: bool,
@@ -59,6 +62,16 @@ impl Ids {
     }
 }
 
+/// What runs the programs of steps.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Programs {
+    /// gander itself
+    #[default]
+    Embedded,
+    /// runc, which has to be installed
+    Runc,
+}
+
 impl Jobs {
     #[allow(clippy::disallowed_methods, reason = "how many steps run at a time reaches no output")]
     fn number(&self) -> usize {
@@ -74,7 +87,11 @@ pub fn with<T>(
     work: impl FnOnce(&Session<'_>, &dyn Downloads) -> Result<T, ComposeError>,
 ) -> Result<T, Failure> {
     let store = global.open_store()?;
-    let runner = jobs.ids.runner(global, &store)?;
+    let backend = match jobs.runner {
+        Programs::Embedded => Backend::Embedded,
+        Programs::Runc => Backend::Runc,
+    };
+    let runner = jobs.ids.runner(global, &store)?.with_backend(backend)?;
     let downloads = Network {
         global,
         fetcher: Fetcher::new(&store, global.offline)?,

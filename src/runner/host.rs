@@ -71,14 +71,14 @@ impl Job<'_> {
         }
     }
 
-    /// Runs it to its end, or until whoever watches has seen enough or has no more time.
-    pub fn watch(&self, request: &Request, watcher: Watcher<'_>) -> Result<Done, RunError> {
-        self.perform(request, Some(watcher))
-    }
-
     /// What the jail is told.
     pub fn request(&self, task: Task, interactive: bool) -> Request {
         Request { interactive, single: self.ids.writer == Writer::Single, task }
+    }
+
+    /// Runs it to its end, or until whoever watches has seen enough or has no more time.
+    pub fn watch(&self, request: &Request, watcher: Watcher<'_>) -> Result<Done, RunError> {
+        self.perform(request, Some(watcher))
     }
 
     /// Does an errand within the map.
@@ -227,6 +227,7 @@ impl Job<'_> {
                 Err(RunError::Inexact { label: label(), what, log, tail })
             }
             Ok(Report::Captured(tree)) => Ok(Done::Captured(tree)),
+            Ok(Report::Runtime { said }) => Err(RunError::Runtime { label: label(), said }),
             Ok(Report::Native { causes, errno }) => {
                 let mut causes = causes.into_iter();
                 let message = causes.next().unwrap_or_default();
@@ -334,7 +335,7 @@ fn refused(source: io::Error) -> RunError {
 
 fn start_helper(tool: &str, pid: u32, extents: &[Extent]) -> Result<Child, RunError> {
     #[allow(clippy::disallowed_methods, reason = "only these helpers can map ids for an ordinary user")]
-    let mut command = Command::new(tool);
+    let mut command = Command::new(probe::program(tool).unwrap_or_else(|| tool.into()));
     command.arg(pid.to_string());
     for extent in extents {
         command.args([extent.inside, extent.outside, extent.count].map(|number| number.to_string()));

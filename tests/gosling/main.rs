@@ -18,6 +18,7 @@ mod alike;
 mod folder;
 mod incremental;
 mod locked;
+mod media;
 mod multilib;
 mod peers;
 mod root;
