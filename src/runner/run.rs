@@ -143,10 +143,9 @@ impl Runner {
             Backend::Embedded => None,
             // The supervisor that stands in for a range of ids watches a program, not what starts it.
             Backend::Runc if self.ids().writer == Writer::Single => {
+                let why = self.without_range.map_or_else(String::new, |why| format!(", and {why}"));
                 return Err(RunError::NoIds {
-                    reason: self
-                        .without_range
-                        .unwrap_or_else(|| "one id was asked for, which runc cannot use".into()),
+                    reason: format!("with runc one id will not do{why}"),
                     cure: "use the embedded runner".into(),
                 });
             }
