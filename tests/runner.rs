@@ -1,9 +1,9 @@
 //! Steps in their jail, as root and as an ordinary user.
 //!
 //! A test binary without the usual harness, since it is its own jail: a runner starts it as it would start
-//! gander, and then it must not have threads. It runs every case with a range of ids, with one id and by runc;
-//! started by root, as root and once more as an ordinary user. What they make has to be the same. A name as argument
-//! runs only the cases that contain it; `bench` prints what steps cost.
+//! gander, and then it must not have threads. Started by root it runs every case as root and once more as an
+//! ordinary user that has subordinate ids. A name as argument runs only the cases that contain it; `bench`
+//! prints what steps cost.
 #![allow(clippy::disallowed_methods, reason = "tests drive programs and look at the host")]
 #![allow(
     clippy::unwrap_used,
@@ -25,6 +25,9 @@ use gander::plan::{Action, Executor, ResolvedInput, Rights, Step, StepIo};
 use gander::runner::{self, Backend, Choice, LayOut, RunError, RunOptions, Runner};
 use gander::store::{EntryKind, Store};
 
+#[path = "runner/owners.rs"]
+mod owners;
+
 type Failed = Box<dyn Error + Send + Sync>;
 
 const TOOLS: [&str; 22] = [
@@ -36,8 +39,15 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("jail") => runner::enter(&native),
-        Some("suite") => suite(&arguments[1], Path::new(&arguments[2])),
-        Some("hang") => hang(Path::new(&arguments[1])),
+        Some("probe") => match owners::probe(&arguments[1..]) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
+        Some("suite") => suite(&arguments[1], Path::new(&arguments[2]), backend(&arguments[3])),
+        Some("hang") => hang(Path::new(&arguments[1]), backend(&arguments[2])),
         Some("bench") => bench(),
         first => everybody(first.filter(|name| !name.starts_with('-')).unwrap_or("")),
     }
@@ -89,7 +99,7 @@ fn native(kind: &str, io: &StepIo) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// All cases: as root and as an ordinary user; with a range of ids, with one, and by runc.
+/// All cases, as root and as an ordinary user, with each backend.
 fn everybody(filter: &str) -> ExitCode {
     let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
     let mut failed = false;
@@ -97,43 +107,61 @@ fn everybody(filter: &str) -> ExitCode {
         eprintln!("SKIPPED: runner {what}");
         failed |= ci;
     };
+    let mut backends = vec!["embedded"];
+    match ["/usr/sbin/runc", "/usr/bin/runc"].iter().any(|runc| Path::new(runc).exists()) {
+        true => backends.push("runc"),
+        false => skip("with runc: it is not installed (apt install runc)"),
+    }
     let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/tmp").unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let this = std::env::current_exe().unwrap();
     // A copy that an ordinary user can reach.
     let copy = folder.path().join("runner");
-    let mut suites = vec![(&this, None, "range"), (&this, None, "single"), (&this, None, "runc")];
-    let user = ordinary_user();
+    let mut users = vec![None];
+    // Anybody can have one id.
+    let mut alone = vec![None];
     if rustix::process::geteuid().is_root() {
         fs::copy(&this, &copy).unwrap();
-        // Anybody can have one id.
-        suites.push((&copy, Some("12345"), "single"));
-        match &user {
-            Some(user) => suites.extend(["range", "runc"].map(|mode| (&copy, Some(user.as_str()), mode))),
+        alone.push(Some("12345".to_owned()));
+        match ordinary_user() {
+            Some(user) => users.push(Some(user)),
             None => skip("as an ordinary user: nobody here has subordinate ids (useradd -m goose)"),
         }
     }
-    if !["/usr/sbin/runc", "/usr/bin/runc"].iter().any(|runc| Path::new(runc).exists()) {
-        skip("with runc: it is not installed (apt install runc)");
-        suites.retain(|(_, _, mode)| *mode != "runc");
+    let mut runs: Vec<(&str, &str, &Option<String>)> = Vec::new();
+    for backend in &backends {
+        runs.extend(users.iter().map(|user| (*backend, "range", user)));
     }
+    runs.extend(alone.iter().map(|user| ("embedded", "single", user)));
     let mut first: Option<String> = None;
-    for (binary, user, mode) in suites {
-        let name = user.unwrap_or("this user");
-        println!("as {name}, {mode}:");
-        let record = folder.path().join(format!("{mode}-{name}"));
-        failed |= !run_suite(binary, filter, user, mode, &record);
+    for (backend, ids, user) in runs {
+        let binary = if user.is_some() { &copy } else { &this };
+        let name = user.as_deref().unwrap_or("this user");
+        println!("as {name}, {backend}, {ids}:");
+        let record = folder.path().join(format!("{backend}-{ids}-{name}"));
+        failed |= !run_suite(binary, filter, user.as_deref(), ids, &record, backend);
         let record = fs::read_to_string(record).unwrap_or_default();
         let expected = first.get_or_insert_with(|| record.clone());
         if *expected != record {
-            println!("{name} made other trees with {mode}\nfirst:\n{expected}\nnow:\n{record}");
+            println!("{name} made other trees with {backend}, {ids}\nfirst:\n{expected}\nnow:\n{record}");
             failed = true;
         }
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn run_suite(binary: &Path, filter: &str, user: Option<&str>, mode: &str, record: &Path) -> bool {
+fn backend(name: &str) -> Backend {
+    if name == "runc" { Backend::Runc } else { Backend::Embedded }
+}
+
+fn run_suite(
+    binary: &Path,
+    filter: &str,
+    user: Option<&str>,
+    ids: &str,
+    record: &Path,
+    backend: &str,
+) -> bool {
     let mut command = match user {
         None => Command::new(binary),
         Some(user) => {
@@ -142,19 +170,12 @@ fn run_suite(binary: &Path, filter: &str, user: Option<&str>, mode: &str, record
             command
         }
     };
-    command.env(MODE, mode).args(["suite", filter]).arg(record).current_dir("/").status().unwrap().success()
+    let command = command.env(IDS, ids).args(["suite", filter]).arg(record).arg(backend).current_dir("/");
+    command.status().unwrap().success()
 }
 
-/// The variable that says how steps run: `range` or `single`, which ids they get, or `runc`.
-const MODE: &str = "GANDER_TEST_MODE";
-
-fn mode() -> String {
-    std::env::var(MODE).unwrap_or_default()
-}
-
-fn backend() -> Backend {
-    if mode() == "runc" { Backend::Runc } else { Backend::Embedded }
-}
+/// The variable that says which ids steps get.
+const IDS: &str = "GANDER_TEST_IDS";
 
 fn ordinary_user() -> Option<String> {
     let subuid = fs::read_to_string("/etc/subuid").ok()?;
@@ -168,11 +189,11 @@ fn ordinary_user() -> Option<String> {
         .find(|name| known(&subgid, name) && known(&passwd, name) && name != "root")
 }
 
-fn suite(filter: &str, record: &Path) -> ExitCode {
+fn suite(filter: &str, record: &Path, backend: Backend) -> ExitCode {
     let mut failures = 0;
-    let world = World { record: Some(record.to_owned()), ..World::new() };
+    let world = World { record: Some(record.to_owned()), ..World::new(backend) };
     fs::write(record, "").unwrap();
-    for (name, case) in CASES {
+    for (name, case) in CASES.into_iter().chain(owners::CASES) {
         if !name.contains(filter) {
             continue;
         }
@@ -188,15 +209,18 @@ struct World {
     store: Store,
     runner: Runner,
     backend: Backend,
+    /// Whether steps have one id.
+    single: bool,
     /// Digests that have to be the same for everybody.
     record: Option<PathBuf>,
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(backend: Backend) -> Self {
         let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/var/tmp").unwrap();
-        let (store, runner) = at(&folder.path().join("store"));
-        Self { _folder: folder, store, runner, backend: backend(), record: None }
+        let (store, runner) = at(&folder.path().join("store"), backend);
+        let single = std::env::var(IDS).as_deref() == Ok("single");
+        Self { _folder: folder, store, runner, backend, single, record: None }
     }
 
     fn run(&self, action: &Action) -> Result<Digest, RunError> {
@@ -229,20 +253,48 @@ impl World {
     }
 }
 
-fn at(path: &Path) -> (Store, Runner) {
+fn at(path: &Path, backend: Backend) -> (Store, Runner) {
     let store = Store::open(path).unwrap();
-    let lay_out: LayOut = Arc::new(|_, _, dest, _| small_root(dest));
-    let choice = match mode().as_str() {
-        "single" => Choice::Single,
+    let lay_out: LayOut = Arc::new(|_, image, dest, _| {
+        small_root(dest, &TOOLS)?;
+        if *image == probe_root() { owners::more_programs(dest) } else { Ok(()) }
+    });
+    let choice = match std::env::var(IDS).as_deref() {
+        Ok("single") => Choice::Single,
         _ => Choice::Range,
     };
     let runner = Runner::with_ids(&store, std::env::current_exe().unwrap(), choice).unwrap();
-    let runner = runner.with_roots(lay_out).with_backend(backend()).unwrap();
+    let runner = runner.with_roots(lay_out).with_backend(backend).unwrap();
     (store, runner)
 }
 
+/// The root of the tests of owners.
+fn probe_root() -> Digest {
+    Digest::of("probe root")
+}
+
+/// Programs of this host, by name or path, and the libraries that they need.
+fn put_programs(dest: &Path, tools: &[&str]) -> Result<(), Failed> {
+    let mut files = Vec::new();
+    for tool in tools {
+        let mut places = ["/usr/bin", "/bin", "/usr/sbin"].iter().map(|folder| Path::new(folder).join(tool));
+        let path = places.find(|path| path.exists());
+        let path = path.ok_or(format!("this host has no {tool}"))?;
+        let libraries = Command::new("ldd").arg(&path).stderr(Stdio::null()).output()?;
+        let text = String::from_utf8(libraries.stdout)?;
+        files.extend(text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from));
+        fs::copy(&path, dest.join("usr/bin").join(path.file_name().unwrap()))?;
+    }
+    for file in files {
+        let copy = dest.join(file.strip_prefix("/")?);
+        fs::create_dir_all(copy.parent().unwrap())?;
+        fs::copy(file, copy)?;
+    }
+    Ok(())
+}
+
 /// A root of a few tools of this host and the libraries that they need.
-fn small_root(dest: &Path) -> Result<(), Failed> {
+fn small_root(dest: &Path, tools: &[&str]) -> Result<(), Failed> {
     for folder in ["usr/bin", "var/tmp", "etc"] {
         fs::create_dir_all(dest.join(folder))?;
     }
@@ -251,21 +303,7 @@ fn small_root(dest: &Path) -> Result<(), Failed> {
         fs::set_permissions(dest.join(folder), fs::Permissions::from_mode(mode))?;
     }
     symlink("usr/bin", dest.join("bin"))?;
-    let mut files = Vec::new();
-    for tool in TOOLS {
-        let mut places = ["/usr/bin", "/bin", "/usr/sbin"].iter().map(|folder| Path::new(folder).join(tool));
-        let path = places.find(|path| path.exists());
-        let path = path.ok_or(format!("this host has no {tool}"))?;
-        let libraries = Command::new("ldd").arg(&path).stderr(Stdio::null()).output()?;
-        let text = String::from_utf8(libraries.stdout)?;
-        files.extend(text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from));
-        fs::copy(&path, dest.join("usr/bin").join(tool))?;
-    }
-    for file in files {
-        let copy = dest.join(file.strip_prefix("/")?);
-        fs::create_dir_all(copy.parent().unwrap())?;
-        fs::copy(file, copy)?;
-    }
+    put_programs(dest, tools)?;
     let locale = Path::new("usr/lib/locale/C.utf8");
     for folder in [locale.to_owned(), locale.join("LC_MESSAGES")] {
         fs::create_dir_all(dest.join(&folder))?;
@@ -648,13 +686,13 @@ fn death_of_the_parent(world: &World) {
     parent.wait().unwrap();
     assert!(eventually(|| !exists("98762")), "a step outlived gander");
     // The next one clears what the dead one left, whoever owns it.
-    drop(at(&store));
+    drop(at(&store, world.backend));
     let left = fs::read_dir(store.join("tmp")).unwrap().count();
     assert_eq!(left, 0);
 }
 
-fn hang(store: &Path) -> ExitCode {
-    let (_store, runner) = at(store);
+fn hang(store: &Path, backend: Backend) -> ExitCode {
+    let (_store, runner) = at(store, backend);
     let script = "for d in build out; do mkdir -p /$d/d/d; touch /$d/d/d/f; chown 7:8 /$d/d/d /$d/d; chmod 700 /$d/d; done; \
                   (sleep 98762 &); sleep 98762";
     let _error = runner.run(&makes_root(program(script)), &RunOptions::default());
@@ -689,7 +727,13 @@ fn missing_program(world: &World) {
 }
 
 fn bench() -> ExitCode {
-    let world = World::new();
+    for backend in [Backend::Embedded, Backend::Runc] {
+        bench_of(&World::new(backend));
+    }
+    ExitCode::SUCCESS
+}
+
+fn bench_of(world: &World) {
     let options = RunOptions::default();
     let native = action("nothing", Executor::Native(1), None);
     let mut quick = program("");
@@ -704,7 +748,7 @@ fn bench() -> ExitCode {
             })
             .collect();
         times.sort();
-        println!("{name}: median {:?}, least {:?}, most {:?}", times[25], times[0], times[49]);
+        let backend = world.backend;
+        println!("{backend:?} {name}: median {:?}, least {:?}, most {:?}", times[25], times[0], times[49]);
     }
-    ExitCode::SUCCESS
 }

@@ -131,6 +131,14 @@ pub enum RunError {
         /// Its name.
         name: &'static str,
     },
+    /// An OCI runtime is to run programs, but there is only one id. Retrying cannot help.
+    #[error(
+        "{name} runs steps only where they can have 65,536 user ids, and here they have one: only gander itself can run them so"
+    )]
+    NoRange {
+        /// The runtime.
+        name: &'static str,
+    },
     /// The OCI runtime could not run a step's program. Retrying helps if the surroundings were at fault; the
     /// embedded runner needs less of them.
     #[error("runc could not run {label}: {said}")]

@@ -71,14 +71,14 @@ impl Job<'_> {
         }
     }
 
-    /// Runs it to its end, or until whoever watches has seen enough or has no more time.
-    pub fn watch(&self, request: &Request, watcher: Watcher<'_>) -> Result<Done, RunError> {
-        self.perform(request, Some(watcher))
-    }
-
     /// What the jail is told.
     pub fn request(&self, task: Task, interactive: bool) -> Request {
         Request { interactive, single: self.ids.writer == Writer::Single, task }
+    }
+
+    /// Runs it to its end, or until whoever watches has seen enough or has no more time.
+    pub fn watch(&self, request: &Request, watcher: Watcher<'_>) -> Result<Done, RunError> {
+        self.perform(request, Some(watcher))
     }
 
     /// Does an errand within the map.

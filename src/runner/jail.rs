@@ -237,25 +237,20 @@ fn init(
     // The step must not read gander's environment from /proc/1.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .at(Stage::Confine, "hide process 1")?;
+    let runtime = cell.runtime.is_some();
     // While that of the host can be seen: else the kernel allows no new one.
     let watch = watch.map(|watch| mounts::detached_proc().map(|proc| (watch, proc))).transpose()?;
-    let runtime = match &cell.runtime {
-        Some(_) => Some(runtime::prepare(sources, cell)?),
-        None => {
+    let runtime = match runtime {
+        true => Some(runtime::prepare(sources, cell)?),
+        false => {
             mounts::enter(sources, cell)?;
             None
         }
     };
     match sys::fork().at(Stage::Execute, "start the step's process")? {
         sys::Fork::Child => {
-            let Err(stuck) = step(
-                socket,
-                cell,
-                stdin.as_fd(),
-                watch.as_ref().map(|(watch, _)| watch),
-                runtime.as_ref(),
-                native,
-            );
+            let watch = watch.as_ref().map(|(watch, _)| watch);
+            let Err(stuck) = step(socket, cell, stdin.as_fd(), watch, runtime.as_ref(), native);
             let _unheard = report(socket, &stuck);
             std::process::exit(1)
         }

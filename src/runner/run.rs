@@ -33,9 +33,9 @@ const DEADLINE: Duration = Duration::from_secs(3600);
 pub struct Runner {
     folders: Folders,
     cpus: Cpus,
+    without_range: Option<String>,
     /// The OCI runtime that runs programs; none for the embedded runner.
     runtime: Option<PathBuf>,
-    without_range: Option<String>,
 }
 
 impl std::fmt::Debug for Runner {
@@ -126,7 +126,7 @@ impl Runner {
             // One that belongs to another user's map waits for that user; it is in nobody's way.
             folders.remove(path).ok();
         }
-        Ok(Self { folders, cpus: Cpus::new(), runtime: None, without_range })
+        Ok(Self { folders, cpus: Cpus::new(), without_range, runtime: None })
     }
 
     /// The same runner with roots from elsewhere: for tests that have no image.
@@ -142,12 +142,8 @@ impl Runner {
         self.runtime = match backend {
             Backend::Embedded => None,
             // The supervisor that stands in for a range of ids watches a program, not what starts it.
-            Backend::Runc if self.ids().writer == Writer::Single => {
-                let why = self.without_range.map_or_else(String::new, |why| format!(", and {why}"));
-                return Err(RunError::NoIds {
-                    reason: format!("with runc one id will not do{why}"),
-                    cure: "use the embedded runner".into(),
-                });
+            Backend::Runc if self.folders.ids.writer == Writer::Single => {
+                return Err(RunError::NoRange { name: "runc" });
             }
             Backend::Runc => Some(probe::program("runc").ok_or(RunError::NoRuntime { name: "runc" })?),
         };
@@ -315,7 +311,7 @@ impl Runner {
             makes_root: false,
             owners: stage.owners.clone(),
             bits32,
-            runtime: None,
+            runtime: self.runtime.clone().filter(|_| matches!(work, Work::Program { .. })),
             work,
         };
         let job = Job {
