@@ -50,6 +50,9 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
                     tree.packages.iter().map(|(arch, count)| format!("{count} {arch}")).collect();
                 println!("tree {} {}: repomd.xml {}", tree.path, counts.join(", "), tree.repomd);
             }
+            for medium in &composed.media {
+                println!("medium {} {} bytes: {}", medium.path, medium.size, medium.digest);
+            }
         }
         Format::Json => {
             let trees: Vec<_> = composed
@@ -63,10 +66,22 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
                     })
                 })
                 .collect();
+            let media: Vec<_> = composed
+                .media
+                .iter()
+                .map(|medium| {
+                    serde_json::json!({
+                        "path": medium.path,
+                        "size": medium.size,
+                        "digest": medium.digest,
+                    })
+                })
+                .collect();
             let result = serde_json::json!({
                 "digest": composed.tree,
                 "output": args.output,
                 "trees": trees,
+                "media": media,
                 "steps": composed.steps,
                 "ran": composed.ran,
                 "written": composed.written,

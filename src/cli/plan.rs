@@ -78,6 +78,8 @@ fn json(plan: &Plan) -> serde_json::Value {
             "params": step.params,
             "inputs": inputs,
             "root": step.root.as_ref().map(input),
+            "base": step.base.as_ref().map(input),
+            "rights": step.rights.name(),
             "platform": step.platform,
             "source-date": step.source_date,
             "executor": executor,

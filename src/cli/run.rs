@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::failure::{self, Kind};
+use super::session::Ids;
 use super::{Failure, Global};
 use crate::base::{RelPath, SourceDate};
-use crate::runner::{Command, Root, RunError, Runner};
+use crate::runner::{Command, Root, RunError};
 use crate::store::{Store, StoreError};
 
 /// Run a command inside an image, without network, as a step would be.
@@ -24,6 +25,8 @@ pub struct Args {
     /// Set SOURCE_DATE_EPOCH; times of /out are no later.
     #[arg(long, value_name = "TIME")]
     source_date: Option<SourceDate>,
+    #[command(flatten)]
+    ids: Ids,
     /// The image: its digest in the store, a lock of packages, an OCI layout, or a folder that is a root.
     #[arg(value_name = "IMAGE")]
     image: String,
@@ -46,7 +49,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         return Err(Failure::new(Kind::Usage, message).hint("name one that is not"));
     }
     let root = resolve(global, &store, &args.image)?;
-    let runner = Runner::new(&store, executable()?)?;
+    let runner = args.ids.runner(global, &store)?;
     let command = Command {
         root,
         binds: args.bind_ro,

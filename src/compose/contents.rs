@@ -70,7 +70,8 @@ pub(super) fn volume_id(files: &RecipeFiles, medium: &Medium, arch: &str) -> Res
         ("arch", arch),
         ("disc_type", medium.name.as_str()),
     ]);
-    let mut rules = Rules::of_pungi(false);
+    // An initrd finds its medium by letters, digits, '-' and '_' only.
+    let mut rules = Rules { restricted: true, ..Rules::of_pungi(false) };
     if medium.kind == MediumKind::Live {
         rules.formats = vec![
             "{release_short}-{version} {variant}-{disc_type}.{arch}",
@@ -98,6 +99,17 @@ pub(super) fn check_groups(files: &RecipeFiles) -> Result<(), ComposeError> {
             {
                 request(kickstart, &comps, &nothing, arch)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Finds media whose programs the builder cannot run.
+pub(super) fn check_arches(files: &RecipeFiles, platform: &str) -> Result<(), ComposeError> {
+    for medium in &files.recipe.media {
+        if let Some(arch) = medium.arches.iter().find(|arch| *arch != platform) {
+            let medium = medium_ref(medium, arch).to_string();
+            return Err(ComposeError::OtherArch { medium, platform: platform.into() });
         }
     }
     Ok(())

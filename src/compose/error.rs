@@ -15,11 +15,13 @@ use crate::format::kickstart::KickstartError;
 use crate::format::productmd::MetadataError;
 use crate::format::volume_id::VolumeIdError;
 use crate::lock::LockError;
+use crate::media::{MenuError, TextError, TreeInfoStepError};
 use crate::oci::{AssembleError, ImageError, ReferenceError, RegistryError};
 use crate::openpgp::{KeyringError, VerifyError};
 use crate::plan::PlanError;
 use crate::recipe::RecipeError;
 use crate::repo::RepoError;
+use crate::root::ConfigurationError;
 use crate::rpm::IdentityError;
 use crate::runner::RunError;
 use crate::select::{SelectError, UniverseError};
@@ -82,6 +84,18 @@ pub enum ComposeError {
     /// A kickstart asks for what cannot be done. Retrying cannot help.
     #[error("kickstarts ask for what gander cannot do:{}", lines(.0))]
     Unsupported(Vec<String>),
+    /// A kickstart cannot be carried out. Retrying cannot help.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// A medium has no boot menu. Retrying cannot help.
+    #[error(transparent)]
+    Menu(#[from] MenuError),
+    /// A medium cannot say what it is. Retrying cannot help.
+    #[error(transparent)]
+    MediumText(#[from] TextError),
+    /// An install tree cannot be described. Retrying cannot help.
+    #[error(transparent)]
+    TreeInfo(#[from] TreeInfoStepError),
     /// A medium has no volume id. Retrying cannot help.
     #[error("the medium {medium} has no volume id")]
     VolumeId {
@@ -90,6 +104,16 @@ pub enum ComposeError {
         /// Why.
         #[source]
         source: VolumeIdError,
+    },
+    /// A medium is for another arch than the builder's. Retrying cannot help.
+    #[error(
+        "the medium {medium} cannot be made in a builder of {platform}: its packages run programs when they are installed"
+    )]
+    OtherArch {
+        /// The medium.
+        medium: String,
+        /// The builder's arch.
+        platform: String,
     },
     /// A medium lacks what it cannot start without. Retrying cannot help.
     #[error("the medium {medium} cannot start: {lacks}")]

@@ -3,21 +3,22 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::deliver::{COMPOSE_ID, check_place, deliver};
+use super::assemble;
+use super::deliver::{check_place, deliver};
 use super::error::ComposeError;
 use super::execute::{Executed, Session, execute};
 use super::folder::{self, lock_folder};
+use super::images;
 use super::inputs::RecipeFiles;
-use super::lower::{Demand, Lowered, NATIVE_PLATFORM, debian_list, lower};
+use super::lower::{Demand, Lowered, debian_list, lower};
 use super::metadata;
 use super::resolve::{Resolved, fetch_lists, resolve};
 use super::signatures;
-use crate::base::{Digest, RelPath, SourceDate};
+use crate::base::{Digest, RelPath};
 use crate::debian;
-use crate::lock::{Lock, Origin, SignatureKind, Signed, TreeRef};
+use crate::lock::{Lock, Origin, Signed};
 use crate::plan::{Input, Plan};
-use crate::sign::{self, LocalSigner};
-use crate::store::{Entry, EntryKind, Tree};
+use crate::sign::LocalSigner;
 
 /// Gets what a lock names. The command line has one made of sockets.
 pub trait Downloads {
@@ -45,6 +46,8 @@ pub struct Composed {
     pub tree: Digest,
     /// Its trees.
     pub trees: Vec<TreeSummary>,
+    /// Its media.
+    pub media: Vec<MediumSummary>,
     /// Steps in the plan, and how many of them ran.
     pub steps: usize,
     /// Steps that ran instead of being answered by the store.
@@ -64,6 +67,17 @@ pub struct TreeSummary {
     pub repomd: Digest,
 }
 
+/// One medium of a compose, for people.
+#[derive(Clone, Debug)]
+pub struct MediumSummary {
+    /// Its path in the compose.
+    pub path: RelPath,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The digest of its bytes.
+    pub digest: Digest,
+}
+
 /// Resolves a recipe, has headers signed where the key is at hand, and writes the lock. Gives what changed,
 /// a line each.
 pub fn update(
@@ -75,7 +89,8 @@ pub fn update(
     let files = RecipeFiles::read(recipe)?;
     let folder = lock_folder(recipe);
     let old = folder::read(&folder)?;
-    let lock = resolve_and_sign(session, downloads, &files, old.as_ref(), home)?;
+    let lock =
+        session.timed("resolve", || resolve_and_sign(session, downloads, &files, old.as_ref(), home))?;
     folder::write(&folder, &lock)?;
     Ok(changes(old.as_ref(), &lock))
 }
@@ -93,12 +108,12 @@ fn resolve_and_sign(
         session
             .note(format!("warning: {name} of comps group {group} is not offered by any source of {tree}"));
     }
-    let mut lowered = lower(&lock)?;
+    let mut lowered = plan(session, &lock)?;
     if !lowered.demands.is_empty() {
         let signer = signatures::open(&files.recipe, lock.header.source_date, home)?
             .ok_or_else(|| signatures::missing(&lowered.demands))?;
         sign_headers(session, &signer, &lowered, &done, &mut lock)?;
-        lowered = lower(&lock)?;
+        lowered = plan(session, &lock)?;
     }
     let done = run_attached(session, &lock, &lowered, done)?;
     lock.signed = signed(session, &lowered, &done)?;
@@ -199,51 +214,91 @@ pub fn compose(
         Some(lock) => lock,
         None if options.locked => return Err(ComposeError::NoLock(folder)),
         None => {
-            let lock = resolve_and_sign(session, downloads, &files, None, home)?;
+            let lock =
+                session.timed("resolve", || resolve_and_sign(session, downloads, &files, None, home))?;
             folder::write(&folder, &lock)?;
             lock
         }
     };
     metadata::check(&lock)?;
-    stock(session, downloads, &files, &lock)?;
+    session.timed("fetch", || stock(session, downloads, &files, &lock))?;
 
     let date = lock.header.source_date;
     let signer = |demands: &[Demand]| {
         let signer = if options.locked { None } else { signatures::at_hand(&files.recipe, date, home)? };
         signer.ok_or_else(|| signatures::missing(demands))
     };
-    let mut lowered = lower(&lock)?;
+    let mut lowered = plan(session, &lock)?;
     let mut done = Executed::default();
     if !lowered.demands.is_empty() {
         let signer = signer(&lowered.demands)?;
         done = run_attached(session, &lock, &lowered, done)?;
         sign_headers(session, &signer, &lowered, &done, &mut lock)?;
-        lowered = lower(&lock)?;
+        lowered = plan(session, &lock)?;
         folder::write(&folder, &lock)?;
     }
     done = run_attached(session, &lock, &lowered, done)?;
     check_pins(&lock, &lowered, &done)?;
     signatures::check(session.store, &lock, &lowered, &done)?;
-    let repositories = lowered.trees.values().filter_map(|tree| tree.repodata);
+    let repositories: Vec<_> = lowered.repositories().map(|(_, repository)| repository.repodata).collect();
     done = execute(session, &lowered.plan, repositories, done)?;
-
-    let demands = metadata_demands(&lock, &lowered, &done)?;
-    let open: Vec<_> = demands
-        .iter()
-        .filter(|demand| lock.signatures.get(demand.kind, &demand.digest, &demand.fingerprint).is_none())
-        .cloned()
-        .collect();
-    if !open.is_empty() {
-        let data = |demand: &Demand| signatures::file_bytes(session.store, &demand.digest);
-        signatures::make(session, &signer(&open)?, &open, data, date, &mut lock.signatures)?;
+    let demands = assemble::repository_demands(&lock, &lowered, &done)?;
+    if sign_files(session, &demands, &signer, &mut lock)? {
+        folder::write(&folder, &lock)?;
+        lowered = plan(session, &lock)?;
+    }
+    let media: Vec<_> = lowered.media.iter().map(|medium| medium.iso).collect();
+    done = execute(session, &lowered.plan, media, done)?;
+    let images = assemble::images(session.store, &lowered, &done)?;
+    let checksums = images::checksums(&images)?;
+    let demands = assemble::checksum_demands(session.store, &lock, &checksums)?;
+    if sign_files(session, &demands, &signer, &mut lock)? {
         folder::write(&folder, &lock)?;
     }
 
-    let (tree, trees, done) = assemble(session, &lock, &mut lowered, done, &demands)?;
+    let (tree, trees, done) = assemble::assemble(session, &lock, &mut lowered, done, &images, &checksums)?;
     let digest = session.store.put_tree(&tree)?;
-    keep(session, &files, &lock, &done, digest)?;
-    let written = deliver(session.store, &tree, &options.output)?;
-    Ok(Composed { tree: digest, trees, steps: done.records().len(), ran: done.ran(), written })
+    keep(session, &files, &lock, &lowered, &done, digest)?;
+    let written = session.timed("deliver", || deliver(session.store, &tree, &options.output))?;
+    let media = images.iter().map(|image| {
+        let path = RelPath::new(format!("{}/{}", metadata::FOLDER, image.path))?;
+        Ok::<_, ComposeError>(MediumSummary { path, size: image.size, digest: image.digest })
+    });
+    let media = media.collect::<Result<_, _>>()?;
+    Ok(Composed { tree: digest, trees, media, steps: done.records().len(), ran: done.ran(), written })
+}
+
+/// Has the files signed whose signatures the lock lacks, and checks those it has. Whether it lacked any.
+fn sign_files(
+    session: &Session<'_>,
+    demands: &[Demand],
+    signer: &dyn Fn(&[Demand]) -> Result<LocalSigner, ComposeError>,
+    lock: &mut Lock,
+) -> Result<bool, ComposeError> {
+    let lacks =
+        |demand: &&Demand| lock.signatures.get(demand.kind, &demand.digest, &demand.fingerprint).is_none();
+    let open: Vec<_> = demands.iter().filter(lacks).cloned().collect();
+    if !open.is_empty() {
+        let data = |demand: &Demand| signatures::file_bytes(session.store, &demand.digest);
+        let date = lock.header.source_date;
+        signatures::make(session, &signer(&open)?, &open, data, date, &mut lock.signatures)?;
+    }
+    for demand in demands {
+        let packet = lock.signatures.get(demand.kind, &demand.digest, &demand.fingerprint);
+        let packet = packet.ok_or_else(|| signatures::missing(std::slice::from_ref(demand)))?;
+        let data = signatures::file_bytes(session.store, &demand.digest)?;
+        signatures::check_detached(lock, demand, packet, &data)?;
+    }
+    Ok(!open.is_empty())
+}
+
+/// Plans a lock and puts the small inputs that planning made into the store.
+fn plan(session: &Session<'_>, lock: &Lock) -> Result<Lowered, ComposeError> {
+    let lowered = lower(lock)?;
+    for text in lowered.texts.values() {
+        session.store.put_bytes(text)?;
+    }
+    Ok(lowered)
 }
 
 /// Sees to it that the store has every input of the lock.
@@ -307,115 +362,13 @@ fn check_pins(lock: &Lock, lowered: &Lowered, done: &Executed) -> Result<(), Com
     if different.is_empty() { Ok(()) } else { Err(ComposeError::NotReproduced(different)) }
 }
 
-/// The repomd.xml files that must be signed.
-fn metadata_demands(lock: &Lock, lowered: &Lowered, done: &Executed) -> Result<Vec<Demand>, ComposeError> {
-    let Some(fingerprint) = &lock.header.metadata_key else { return Ok(Vec::new()) };
-    let mut demands = Vec::new();
-    for name in lowered.trees.keys() {
-        demands.push(Demand {
-            what: format!("repomd.xml of {name}"),
-            kind: SignatureKind::Detached,
-            digest: repomd(lowered, done, name)?,
-            fingerprint: fingerprint.clone(),
-        });
-    }
-    Ok(demands)
-}
-
-fn repomd(lowered: &Lowered, done: &Executed, name: &TreeRef) -> Result<Digest, ComposeError> {
-    let path = RelPath::new("repodata/repomd.xml")?;
-    let step = lowered.trees.get(name).and_then(|tree| tree.repodata);
-    let file = step.and_then(|step| done.file(&Input::Output { step, path: Some(path) }));
-    file.ok_or_else(|| ComposeError::NoOutput { step: name.to_string(), path: "repodata/repomd.xml".into() })
-}
-
-/// Puts packages, metadata, signatures and keys together.
-fn assemble(
-    session: &Session<'_>,
-    lock: &Lock,
-    lowered: &mut Lowered,
-    done: Executed,
-    demands: &[Demand],
-) -> Result<(Tree, Vec<TreeSummary>, Executed), ComposeError> {
-    let date = lock.header.source_date;
-    let asc = RelPath::new("repomd.xml.asc")?;
-    let mut signature_steps = BTreeMap::new();
-    for demand in demands {
-        let packet = lock.signatures.get(demand.kind, &demand.digest, &demand.fingerprint);
-        let packet = packet.ok_or_else(|| signatures::missing(std::slice::from_ref(demand)))?;
-        let data = signatures::file_bytes(session.store, &demand.digest)?;
-        signatures::check_detached(lock, demand, packet, &data)?;
-        let packet = Input::Object(session.store.put_bytes(packet)?);
-        let step = sign::attach::detached_step(packet, &asc, NATIVE_PLATFORM, date);
-        signature_steps.insert(demand.digest, lowered.plan.add(step)?);
-    }
-    let done = execute(session, &lowered.plan, signature_steps.values().copied(), done)?;
-
-    let mut files: BTreeMap<RelPath, (Digest, u64)> = BTreeMap::new();
-    let mut summaries = Vec::new();
-    let key = lock.header.metadata_key.as_ref();
-    let key = key.and_then(|key| lock.header.keys.iter().find(|known| known.fingerprint == *key));
-    for (name, tree) in &lowered.trees {
-        let path = RelPath::new(format!("{}/{}", metadata::FOLDER, metadata::tree_path(name)?))?;
-        let mut counts = BTreeMap::new();
-        for (place, input) in &tree.packages {
-            let digest = done
-                .file(input)
-                .ok_or_else(|| ComposeError::NoOutput { step: name.to_string(), path: place.to_string() })?;
-            files.insert(path.join(place.as_str())?, (digest, session.store.size(&digest)?));
-            let arch = place.as_str().trim_end_matches(".rpm").rsplit('.').next().unwrap_or_default();
-            *counts.entry(arch.to_owned()).or_insert(0) += 1;
-        }
-        let metadata = tree.repodata.and_then(|step| done.tree(step));
-        for (place, entry) in metadata.iter().flat_map(|tree| tree.entries()) {
-            if let EntryKind::File { digest, size } = entry.kind {
-                files.insert(path.join(place.as_str())?, (digest, size));
-            }
-        }
-        let repomd = repomd(lowered, &done, name)?;
-        if let Some(step) = signature_steps.get(&repomd) {
-            let input = Input::Output { step: *step, path: Some(asc.clone()) };
-            if let Some(digest) = done.file(&input) {
-                files.insert(path.join("repodata/repomd.xml.asc")?, (digest, session.store.size(&digest)?));
-            }
-        }
-        if let Some(key) = key {
-            let file = format!("RPM-GPG-KEY-{}", lock.header.release.short);
-            files.insert(path.join(&file)?, (key.certificate, session.store.size(&key.certificate)?));
-        }
-        summaries.push(TreeSummary { path, packages: counts, repomd });
-    }
-    let id = metadata::identity(&lock.header).id;
-    files.insert(RelPath::new(COMPOSE_ID)?, (session.store.put_bytes(id.as_bytes())?, id.len() as u64));
-    for (name, bytes) in metadata::files(lock)? {
-        let path = RelPath::new(format!("{}/metadata/{name}", metadata::FOLDER))?;
-        files.insert(path, (session.store.put_bytes(&bytes)?, bytes.len() as u64));
-    }
-    Ok((tree_of(files, date)?, summaries, done))
-}
-
-/// A tree of plain files with the folders that they need.
-fn tree_of(files: BTreeMap<RelPath, (Digest, u64)>, date: SourceDate) -> Result<Tree, ComposeError> {
-    let entry =
-        |mode, kind| Entry { mode, uid: 0, gid: 0, mtime: date.seconds(), xattrs: BTreeMap::new(), kind };
-    let mut entries = BTreeMap::new();
-    for (path, (digest, size)) in files {
-        let mut folder = path.parent();
-        while let Some(path) = folder {
-            folder = path.parent();
-            entries.entry(path).or_insert_with(|| entry(0o755, EntryKind::Directory));
-        }
-        entries.insert(path, entry(0o644, EntryKind::File { digest, size }));
-    }
-    Ok(Tree::new(entries)?)
-}
-
 /// Keeps everything that this compose needs from being collected as garbage; what an earlier compose of the
 /// same recipe needed alone no longer is.
 fn keep(
     session: &Session<'_>,
     files: &RecipeFiles,
     lock: &Lock,
+    lowered: &Lowered,
     done: &Executed,
     tree: Digest,
 ) -> Result<(), ComposeError> {
@@ -425,6 +378,7 @@ fn keep(
     kept.extend(lock.objects.keys().copied());
     kept.extend(lock.header.universe_stored);
     kept.extend(lock.header.builds.iter().flat_map(|build| &build.sources).map(|source| source.digest));
+    kept.extend(lowered.texts.keys().copied());
     kept.extend(lock.signatures.packets().map(|(_, packet)| Digest::of(packet)));
     if let Some(builder) = debian_list(lock, lock.header.builder.as_ref().and_then(|builder| builder.debian))?
     {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::ComposeError;
+use super::media::{self, MediumPlan};
 use crate::base::Digest;
 use crate::base::{Nevra, RelPath, SourceDate};
 use crate::build::{self, Parts};
@@ -39,6 +40,11 @@ pub struct Lowered {
     pub trees: BTreeMap<TreeRef, TreePlan>,
     /// Signatures that must be made before the rest can be planned.
     pub demands: Vec<Demand>,
+    /// The media.
+    pub media: Vec<MediumPlan>,
+    /// Small inputs that planning made: menus, scripts, tables of signatures. The store must have them before
+    /// steps run.
+    pub texts: BTreeMap<Digest, Vec<u8>>,
 }
 
 /// What one tree is made of.
@@ -46,8 +52,28 @@ pub struct Lowered {
 pub struct TreePlan {
     /// Packages by their path in the tree.
     pub packages: BTreeMap<RelPath, Input>,
+    /// Its repository's metadata.
+    pub repository: Option<Repository>,
+    /// Files that make it an install tree, by their path in it.
+    pub install: BTreeMap<RelPath, Input>,
+    /// The step that made the boot loaders of an install tree.
+    pub loader: Option<StepId>,
+}
+
+/// The metadata of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repository {
     /// The step that writes `repodata`.
-    pub repodata: Option<StepId>,
+    pub repodata: StepId,
+    /// The step that writes `repomd.xml.asc`, where metadata is signed. It fails while the lock has no signature.
+    pub signature: Option<StepId>,
+}
+
+impl Repository {
+    /// The repository's `repomd.xml`.
+    pub fn repomd(&self) -> Result<Input, ComposeError> {
+        Ok(Input::Output { step: self.repodata, path: Some(RelPath::new("repodata/repomd.xml")?) })
+    }
 }
 
 /// The builds of a lock's header and the image that they run in.
@@ -57,6 +83,8 @@ pub struct Builds {
     pub plan: Plan,
     /// The step that assembles the builder image, where it is assembled here.
     pub image: Option<StepId>,
+    /// The image that programs run in.
+    pub builder: Option<Input>,
     /// One step for each spec and target.
     pub steps: BTreeMap<(RelPath, String), StepId>,
 }
@@ -87,6 +115,7 @@ pub(super) fn builds(header: &Header, builder: Option<&debian::Lock>) -> Result<
         (None, _) if header.builds.is_empty() => return Ok(builds),
         (None, _) => return Err(ComposeError::NoBuilder),
     };
+    builds.builder = Some(root.clone());
     let platform = header.builder.as_ref().map_or("", |builder| builder.platform.as_str());
     for build in &header.builds {
         for (place, target) in build.targets.iter().enumerate() {
@@ -113,7 +142,7 @@ pub(super) fn builds(header: &Header, builder: Option<&debian::Lock>) -> Result<
 /// Plans everything that a lock asks for, as far as its signatures allow.
 pub(super) fn lower(lock: &Lock) -> Result<Lowered, ComposeError> {
     let builder = debian_list(lock, lock.header.builder.as_ref().and_then(|builder| builder.debian))?;
-    let Builds { plan, image, steps } = builds(&lock.header, builder.as_ref())?;
+    let Builds { plan, image, builder, steps } = builds(&lock.header, builder.as_ref())?;
     let mut lowered = Lowered { plan, image, ..Lowered::default() };
     for (nevra, package) in &lock.packages.0 {
         let unsigned = origin(package, &steps)
@@ -139,13 +168,43 @@ pub(super) fn lower(lock: &Lock) -> Result<Lowered, ComposeError> {
         for tree in &lock.header.trees {
             let name = TreeRef { variant: tree.variant.clone(), arch: tree.arch.clone() };
             let packages = lowered.trees.entry(name.clone()).or_default().packages.clone();
-            let comps = tree.comps.map(Input::Object);
-            let step = repo::step(&name.to_string(), packages, comps, lock.header.source_date)?;
-            let step = lowered.plan.add(step)?;
-            lowered.trees.entry(name).or_default().repodata = Some(step);
+            let repository = lowered.repository(lock, &name.to_string(), packages, tree.comps)?;
+            lowered.trees.entry(name).or_default().repository = Some(repository);
+        }
+        if let Some(builder) = builder {
+            media::lower(lock, &builder, &mut lowered)?;
         }
     }
     Ok(lowered)
+}
+
+impl Lowered {
+    /// Plans the metadata of a repository with its signature.
+    pub(super) fn repository(
+        &mut self,
+        lock: &Lock,
+        label: &str,
+        packages: BTreeMap<RelPath, Input>,
+        comps: Option<Digest>,
+    ) -> Result<Repository, ComposeError> {
+        let date = lock.header.source_date;
+        let step = repo::step(label, packages, comps.map(Input::Object), date)?;
+        let mut repository = Repository { repodata: self.plan.add(step)?, signature: None };
+        if let Some(key) = &lock.header.metadata_key {
+            let table = self.text(sign::attach::table(&lock.signatures, SignatureKind::Detached, key));
+            let (file, name) = (repository.repomd()?, RelPath::new("repomd.xml.asc")?);
+            let step = sign::attach::detached_step(file, table, key, &name, NATIVE_PLATFORM, date);
+            repository.signature = Some(self.plan.add(step)?);
+        }
+        Ok(repository)
+    }
+
+    /// Takes note of a small input that planning made.
+    pub(super) fn text(&mut self, bytes: Vec<u8>) -> Input {
+        let digest = Digest::of(&bytes);
+        self.texts.insert(digest, bytes);
+        Input::Object(digest)
+    }
 }
 
 fn origin(package: &Package, builds: &BTreeMap<(RelPath, String), StepId>) -> Option<Input> {

@@ -13,12 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ComposeError;
 use super::resolve::SOURCE;
-use crate::base::{Nevra, RelPath};
+use crate::base::{Digest, Nevra, RelPath};
 use crate::format::productmd::{
     Category, Compose, ComposeInfo, ComposeType, PathKind, Product, Release, ReleaseType, Rpm, Rpms, SigKey,
     Variant, VariantType,
 };
-use crate::lock::{Header, Lock, TreeRef};
+use crate::lock::{Header, Lock, MediumRef, TreeRef};
 use crate::repo;
 use crate::select::{Universe, is_debug_name};
 
@@ -55,6 +55,19 @@ pub(super) fn tree_path(tree: &TreeRef) -> Result<RelPath, ComposeError> {
     Ok(RelPath::new(format!("{}/{}/{kind}", tree.variant, tree.arch))?)
 }
 
+/// Where a medium lies below `compose/`, named as Pungi names images.
+pub(super) fn image_path(header: &Header, medium: &MediumRef) -> Result<RelPath, ComposeError> {
+    let id = identity(header).id;
+    let MediumRef { variant, arch, name } = medium;
+    Ok(RelPath::new(format!("{variant}/{arch}/iso/{id}-{variant}-{arch}-{name}1.iso"))?)
+}
+
+/// The name and certificate of the key that signs metadata, as trees and media have it.
+pub(super) fn key_file(header: &Header) -> Option<(String, Digest)> {
+    let key = header.keys.iter().find(|known| Some(&known.fingerprint) == header.metadata_key.as_ref())?;
+    Some((format!("RPM-GPG-KEY-{}", header.release.short), key.certificate))
+}
+
 /// The arches of each variant.
 fn arches(header: &Header) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut arches: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -89,6 +102,10 @@ fn compose_info(lock: &Lock) -> Result<ComposeInfo, ComposeError> {
             };
             tree(arch, [PathKind::OsTree, PathKind::Repository, PathKind::Packages])?;
             tree(SOURCE, [PathKind::SourceTree, PathKind::SourceRepository, PathKind::SourcePackages])?;
+            if lock.header.media.iter().any(|medium| medium.variant == id && medium.arch == *arch) {
+                let path = RelPath::new(format!("{id}/{arch}/iso"))?;
+                paths.entry(PathKind::Isos).or_default().insert((*arch).into(), path);
+            }
         }
         let variant = Variant {
             id: id.into(),

@@ -8,6 +8,7 @@
 //! pin the headers that came out, select, sign. [`compose`](compose()) decides nothing: everything that it
 //! does follows from the lock; only the signatures of a later stage may still have to be made.
 
+mod assemble;
 mod contents;
 mod deliver;
 mod error;
@@ -15,11 +16,11 @@ mod execute;
 mod flow;
 mod folder;
 mod harvest;
-#[cfg_attr(not(test), expect(dead_code, reason = "the flow makes no media yet"))]
 mod images;
 mod inputs;
 mod kickstarts;
 mod lower;
+mod media;
 mod metadata;
 mod native;
 mod resolve;
@@ -27,7 +28,7 @@ mod signatures;
 
 pub use error::ComposeError;
 pub use execute::{Event, Executed, Session, StepRecord, execute};
-pub use flow::{Composed, Downloads, Options, TreeSummary, compose, planned, update};
+pub use flow::{Composed, Downloads, MediumSummary, Options, TreeSummary, compose, planned, update};
 pub use folder::lock_folder;
 pub use inputs::RecipeFiles;
 pub use lower::{Lowered, image_plan};

@@ -72,6 +72,7 @@ pub(super) fn resolve(
             None => oci::Image::load(session.store, &pinned.image)?.platform()?,
         }
         .into();
+        contents::check_arches(files, &pinned.platform)?;
     }
     let builds = lower::builds(&header, builder.as_ref())?;
     let done = execute(

@@ -81,6 +81,18 @@ impl Signatures {
         }
     }
 
+    /// Those of a kind by one key.
+    #[must_use]
+    pub fn only(&self, kind: SignatureKind, fingerprint: &str) -> Self {
+        let mut only = Self::default();
+        for ((of, digest, by), packet) in &self.0 {
+            if *of == kind && by == fingerprint {
+                only.add(kind, *digest, by, packet.clone());
+            }
+        }
+        only
+    }
+
     /// Every packet with the fingerprint of its key.
     pub fn packets(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0.iter().map(|((_, _, fingerprint), packet)| (fingerprint.as_str(), packet.as_slice()))

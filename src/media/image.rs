@@ -44,7 +44,7 @@ pub fn initrd(initrd: &Initrd<'_>) -> Result<Step, RelPathError> {
         rights: Rights::ReadAll,
         platform: platform.into(),
         source_date,
-        executor: program("initrd", INITRD, [check.to_owned()]),
+        executor: program("initrd", INITRD, [label.to_owned(), check.to_owned()]),
     })
 }
 

@@ -83,6 +83,12 @@ impl Reader {
         {
             self.findings.add(text.span.clone(), error.to_string());
         }
+        check(
+            &volume_id,
+            "a volume id is made of letters, digits, '-', '_', '.' and '+', by which an initrd finds its medium",
+            &mut self.findings,
+            |text| made_of(text, "-_.+"),
+        );
         let arches = self.medium_arches(&table, known);
         let kind = kind?;
         Some(Medium {

@@ -77,6 +77,22 @@ pub enum RunError {
         /// The last of what it said.
         tail: String,
     },
+    /// A step did what cannot be carried out exactly with one id. Retrying cannot help; a range of ids can.
+    #[error(
+        "{label} cannot be carried out with one user id: it {what}; give this user a range of ids (a line in \
+         /etc/subuid and /etc/subgid, and newuidmap), or run gander as root{}",
+        Tail(log, tail)
+    )]
+    Inexact {
+        /// The step.
+        label: String,
+        /// What it did, in words that follow "it".
+        what: String,
+        /// Where its whole log is.
+        log: Option<PathBuf>,
+        /// The last of what it said.
+        tail: String,
+    },
     /// The jail went away without a word, by somebody's signal or a bug. Retrying can help.
     #[error("the jail of {label} ended without an answer ({status}){}", Tail(log, tail))]
     Lost {
@@ -106,6 +122,31 @@ pub enum RunError {
         platform: String,
         /// What this machine is.
         host: String,
+    },
+    /// The OCI runtime that steps are to run in is not there. Retrying helps once it is.
+    #[error(
+        "{name} is not installed; install it (Debian and Fedora: package {name}), or use the embedded runner"
+    )]
+    NoRuntime {
+        /// Its name.
+        name: &'static str,
+    },
+    /// An OCI runtime is to run programs, but there is only one id. Retrying cannot help.
+    #[error(
+        "{name} runs steps only where they can have 65,536 user ids, and here they have one: only gander itself can run them so"
+    )]
+    NoRange {
+        /// The runtime.
+        name: &'static str,
+    },
+    /// The OCI runtime could not run a step's program. Retrying helps if the surroundings were at fault; the
+    /// embedded runner needs less of them.
+    #[error("runc could not run {label}: {said}")]
+    Runtime {
+        /// The step.
+        label: String,
+        /// The runtime's own words.
+        said: String,
     },
     /// A step that is a program has no root to run in: a bug in what planned it.
     #[error("{label} runs a program and names no image")]

@@ -13,6 +13,7 @@ use super::host::{Done, Job, Output, host};
 use super::ids::{Ids, Writer};
 use super::request::Errand;
 use super::roots;
+use super::supervise::{self, Owners};
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::store::{Entry, EntryKind, IdMap, Scratch, Store, StoreError, Tree, TreeError};
 
@@ -32,13 +33,34 @@ pub(super) struct Folders {
     pub image: LayOut,
 }
 
+/// What a tree is laid out for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place<'a> {
+    /// To be a step's root: with the mount points of a jail.
+    Root,
+    /// To be what the step starts from, and changes.
+    Base,
+    /// To be its input of this name.
+    Input(&'a RelPath),
+}
+
+impl Place<'_> {
+    fn doing(self) -> String {
+        match self {
+            Self::Root => "lay out the root".into(),
+            Self::Base => "lay out the tree that it starts from".into(),
+            Self::Input(name) => format!("stage the input '{name}'"),
+        }
+    }
+}
+
 impl Folders {
     /// The root of an image, laid out once for all steps.
     pub fn image_root(&self, image: &Digest) -> Result<PathBuf, RunError> {
         roots::root(&self.store, image, &self.ids, |dest| {
             let plain = (self.image)(&self.store, image, dest, &self.map);
-            match (plain, self.ids.writer) {
-                (Err(_), Writer::Helpers) => {
+            match (plain, self.ids.helped()) {
+                (Err(_), true) => {
                     self.remove(dest)?;
                     let label = format!("the root of the image {image}");
                     let (store, dest) = (self.store.root().to_owned(), dest.to_owned());
@@ -53,29 +75,37 @@ impl Folders {
         })
     }
 
-    /// Lays out a tree where nothing is; as the root of a step with the mount points of a jail.
+    /// Lays out a tree where nothing is. Where the map has one id all of it is root's on the disk, and `owners`
+    /// learns what is not in truth.
     pub fn tree(
         &self,
         label: &str,
-        doing: &str,
         tree: &Digest,
         dest: &Path,
-        as_root: bool,
+        place: Place<'_>,
+        owners: &mut Owners,
     ) -> Result<(), RunError> {
-        let failed = |source| RunError::Store { label: label.into(), doing: doing.into(), source };
+        let failed = |source| RunError::Store { label: label.into(), doing: place.doing(), source };
+        let none = |source| failed(StoreError::NoTree { folder: dest.into(), source });
         let mut content = self.store.tree(tree).map_err(failed)?;
-        if self.ids.writer == Writer::Helpers && !ordinary(&content) {
-            let errand = Errand::Tree {
-                store: self.store.root().to_owned(),
-                tree: *tree,
-                dest: dest.to_owned(),
-                as_root,
-            };
-            return self.lay_out_within(label, errand, dest);
+        let as_root = place == Place::Root;
+        let flat = self.ids.writer == Writer::Single;
+        if flat {
+            if let Some((path, id)) = supervise::other_list(&content) {
+                let what =
+                    format!("has the tree {tree}, in which the access list of '{path}' names the id {id}");
+                return Err(RunError::Inexact { label: label.into(), what, log: None, tail: String::new() });
+            }
+            owners.add(&content, dest, place == Place::Base);
+            content = supervise::flatten(content).map_err(none)?;
+        }
+        if self.ids.helped() && !ordinary(&content) {
+            let (store, dest) = (self.store.root().to_owned(), dest.to_owned());
+            let errand = Errand::Tree { store, tree: *tree, dest: dest.clone(), as_root, flat };
+            return self.lay_out_within(label, errand, &dest);
         }
         if as_root {
-            content = with_mount_points(content)
-                .map_err(|source| failed(StoreError::NoTree { folder: dest.into(), source }))?;
+            content = with_mount_points(content).map_err(none)?;
         }
         crate::store::lay_out(&self.store, &content, dest, &self.map).map_err(failed)
     }
@@ -91,25 +121,34 @@ impl Folders {
         }
     }
 
-    /// Takes a folder in. What a step made that may change owners is for an ordinary user somebody else's.
+    /// Takes a folder in. What a step made that may change owners is for an ordinary user somebody else's; or, with
+    /// one id, it is written at `owners`.
     pub fn capture(
         &self,
         output: &Path,
         clamp: SourceDate,
         label: &str,
         foreign: bool,
+        owners: Option<&Path>,
     ) -> Result<Tree, RunError> {
         let failed =
             |source| RunError::Store { label: label.into(), doing: "take in the output".into(), source };
-        let helped = self.ids.writer == Writer::Helpers;
+        let helped = self.ids.helped();
         if !(helped && foreign) {
             let plain = crate::store::capture(&self.store, output, &self.map, clamp);
             if plain.is_ok() || !helped {
-                return plain.map_err(failed);
+                return match (plain.map_err(failed)?, owners) {
+                    (tree, None) => Ok(tree),
+                    (tree, Some(owners)) => supervise::owned(tree, output, owners)
+                        .map_err(host(format!("give the output of {label} its owners"))),
+                };
             }
         }
         let store = self.store.root().to_owned();
-        match self.errand(label, Errand::Capture { store, folder: output.to_owned(), clamp })? {
+        match self.errand(
+            label,
+            Errand::Capture { store, folder: output.to_owned(), clamp, owners: owners.map(Path::to_owned) },
+        )? {
             Done::Captured(tree) => self.store.tree(&tree).map_err(failed),
             Done::Ended(ended) => Err(lost(label, ended)),
             Done::Enough | Done::Deadline => Err(lost(label, Ended::Exited(1))),
@@ -135,13 +174,13 @@ impl Folders {
     /// Removes a folder, whoever owns what is in it.
     pub fn remove(&self, path: &Path) -> Result<(), RunError> {
         let removed = crate::store::remove_tree(path);
-        match (removed, self.ids.writer) {
+        match (removed, self.ids.helped()) {
             (Ok(()), _) => Ok(()),
-            (Err(_), Writer::Helpers) => {
+            (Err(_), true) => {
                 let label = format!("the removal of '{}'", path.display());
                 self.errand(&label, Errand::Remove { folder: path.to_owned() }).map(|_| ())
             }
-            (Err(source), Writer::Direct) => {
+            (Err(source), false) => {
                 Err(RunError::Host { doing: format!("remove '{}'", path.display()), source })
             }
         }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::descriptors;
 use super::error::{Cause, Ended, RunError};
 use super::ids::{self, Ids, Writer};
 use super::probe;
@@ -70,6 +71,11 @@ impl Job<'_> {
         }
     }
 
+    /// What the jail is told.
+    pub fn request(&self, task: Task, interactive: bool) -> Request {
+        Request { interactive, single: self.ids.writer == Writer::Single, task }
+    }
+
     /// Runs it to its end, or until whoever watches has seen enough or has no more time.
     pub fn watch(&self, request: &Request, watcher: Watcher<'_>) -> Result<Done, RunError> {
         self.perform(request, Some(watcher))
@@ -77,7 +83,7 @@ impl Job<'_> {
 
     /// Does an errand within the map.
     pub fn errand(&self, errand: Errand) -> Result<Done, RunError> {
-        self.perform(&Request { interactive: false, task: Task::Errand(errand) }, None)
+        self.perform(&self.request(Task::Errand(errand), false), None)
     }
 
     fn perform(&self, request: &Request, watcher: Option<Watcher<'_>>) -> Result<Done, RunError> {
@@ -129,7 +135,7 @@ impl Job<'_> {
     ) -> Option<Result<Done, RunError>> {
         let talk = || -> io::Result<()> {
             send(socket, request)?;
-            if request.interactive { send_stdin(socket) } else { Ok(()) }
+            if request.interactive { descriptors::send(socket, io::stdin().as_fd()) } else { Ok(()) }
         };
         match talk() {
             Ok(()) => {}
@@ -216,7 +222,12 @@ impl Job<'_> {
         Some(match report {
             Ok(Report::Exited(code)) => Ok(Done::Ended(Ended::Exited(code))),
             Ok(Report::Signalled(signal)) => Ok(Done::Ended(Ended::Signalled(signal))),
+            Ok(Report::Inexact(what)) => {
+                let (log, tail) = self.tail();
+                Err(RunError::Inexact { label: label(), what, log, tail })
+            }
             Ok(Report::Captured(tree)) => Ok(Done::Captured(tree)),
+            Ok(Report::Runtime { said }) => Err(RunError::Runtime { label: label(), said }),
             Ok(Report::Native { causes, errno }) => {
                 let mut causes = causes.into_iter();
                 let message = causes.next().unwrap_or_default();
@@ -246,6 +257,12 @@ impl Job<'_> {
     fn write_map(&self, pid: u32) -> Result<(), RunError> {
         let Ids { users, groups, writer } = self.ids;
         match writer {
+            Writer::Single => {
+                // Without a right over groups, only who can drop none may map his own.
+                write_file(&format!("/proc/{pid}/setgroups"), "deny").map_err(refused)?;
+                write_direct(pid, "gid", groups)?;
+                write_direct(pid, "uid", users)
+            }
             Writer::Direct => {
                 write_direct(pid, "gid", groups)?;
                 write_direct(pid, "uid", users)
@@ -299,46 +316,32 @@ fn gone(error: &io::Error) -> bool {
 }
 
 fn write_direct(pid: u32, kind: &str, extents: &[Extent]) -> Result<(), RunError> {
-    let path = format!("/proc/{pid}/{kind}_map");
-    let write = || -> io::Result<()> {
-        let file = File::options().write(true).open(&path)?;
-        let text = ids::map_text(extents);
-        // The kernel takes a map in one write or not at all.
-        match rustix::io::write(&file, text.as_bytes())? {
-            written if written == text.len() => Ok(()),
-            _ => Err(io::ErrorKind::WriteZero.into()),
-        }
-    };
-    write().map_err(|source| RunError::Forbidden {
-        doing: "write the map of a user namespace".into(),
-        reasons: probe::forbidden(&source),
-        source,
-    })
+    write_file(&format!("/proc/{pid}/{kind}_map"), &ids::map_text(extents)).map_err(refused)
+}
+
+/// The kernel takes such a file in one write or not at all.
+fn write_file(path: &str, text: &str) -> io::Result<()> {
+    let file = File::options().write(true).open(path)?;
+    match rustix::io::write(&file, text.as_bytes())? {
+        written if written == text.len() => Ok(()),
+        _ => Err(io::ErrorKind::WriteZero.into()),
+    }
+}
+
+fn refused(source: io::Error) -> RunError {
+    let doing = "write the map of a user namespace".into();
+    RunError::Forbidden { doing, reasons: probe::forbidden(&source), source }
 }
 
 fn start_helper(tool: &str, pid: u32, extents: &[Extent]) -> Result<Child, RunError> {
     #[allow(clippy::disallowed_methods, reason = "only these helpers can map ids for an ordinary user")]
-    let mut command = Command::new(tool);
+    let mut command = Command::new(probe::program(tool).unwrap_or_else(|| tool.into()));
     command.arg(pid.to_string());
     for extent in extents {
         command.args([extent.inside, extent.outside, extent.count].map(|number| number.to_string()));
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().map_err(host(format!("start {tool}")))
-}
-
-/// Hands over this process's stdin.
-fn send_stdin(socket: &UnixStream) -> io::Result<()> {
-    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-    let stdin = io::stdin();
-    let fds = [stdin.as_fd()];
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
-        return Err(io::Error::other("no room for a descriptor"));
-    }
-    sendmsg(socket, &[io::IoSlice::new(&[0])], &mut control, SendFlags::empty())?;
-    Ok(())
 }
 
 fn tail(mut log: &File) -> io::Result<String> {

@@ -8,6 +8,9 @@
 //!   name or by number, and several lines are joined in their order;
 //! - inside a user namespace too small for [`ROOT_BASE`] (a rootless container): the container's own
 //!   first 65,536 ids, unchanged.
+//!
+//! Where none of that can be had, a step has one id, 0, and a supervisor remembers to whom its files belong (see
+//! `supervise/`). Outside it is the user's own, or [`ROOT_BASE`] for root.
 
 use std::fmt::Write as _;
 
@@ -26,6 +29,20 @@ pub enum Writer {
     Direct,
     /// `newuidmap` and `newgidmap`.
     Helpers,
+    /// gander, for one user and one group.
+    Single,
+}
+
+/// Which ids steps are to get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// 65,536 if they can be had, else one.
+    #[default]
+    Auto,
+    /// 65,536.
+    Range,
+    /// One.
+    Single,
 }
 
 /// The ids of a step.
@@ -44,6 +61,21 @@ impl Ids {
     pub fn root() -> Self {
         let all = vec![Extent { inside: 0, outside: ROOT_BASE, count: COUNT }];
         Self { users: all.clone(), groups: all, writer: Writer::Direct }
+    }
+
+    /// One user and one group, who are root inside.
+    pub fn single(user: u32, group: u32) -> Self {
+        let only = |outside| vec![Extent { inside: 0, outside, count: 1 }];
+        Self { users: only(user), groups: only(group), writer: Writer::Single }
+    }
+
+    /// Whether root of the map can do more to the map's files than this process can.
+    pub fn helped(&self) -> bool {
+        match self.writer {
+            Writer::Direct => false,
+            Writer::Helpers => true,
+            Writer::Single => !rustix::process::geteuid().is_root(),
+        }
     }
 
     /// The user and the group outside that are 0 inside.

@@ -16,8 +16,11 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{DumpableBehavior, PidfdFlags, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid, UnshareFlags};
 
+use super::descriptors;
 use super::mounts;
 use super::request::{Cell, Go, Report, Request, Stage, Task, Work, receive, send};
+use super::runtime;
+use super::supervise::Watch;
 use super::sys;
 use super::within;
 use crate::plan::StepIo;
@@ -79,7 +82,7 @@ fn report(socket: &UnixStream, stuck: &Stuck) -> io::Result<ExitCode> {
 
 fn outer(socket: &UnixStream, native: Native<'_>) -> io::Result<ExitCode> {
     let request: Request = receive(socket)?;
-    let terminal = if request.interactive { Some(receive_fd(socket)?) } else { None };
+    let terminal = if request.interactive { Some(descriptors::receive(socket)?) } else { None };
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     die_with_parent()?;
     if request.interactive {
@@ -88,15 +91,20 @@ fn outer(socket: &UnixStream, native: Native<'_>) -> io::Result<ExitCode> {
         // Only gander itself is to get the terminal's signals; its end ends the rest.
         let _leader = rustix::process::setsid();
     }
+    let single = request.single;
+    if single {
+        // Inside nobody can. An ordinary user cannot here either, and the supervisor hides his groups.
+        rustix::thread::set_thread_groups(&[]).ok();
+    }
     if let Err(error) = sys::unshare(UnshareFlags::NEWUSER) {
         return report(socket, &stuck(Stage::Namespaces, "make a user namespace", error.into()));
     }
     send(socket, &Report::Entered)?;
     let Go = receive(socket)?;
     let done = match request.task {
-        Task::Cell(cell) => cell_outer(socket, cell, terminal, native),
+        Task::Cell(cell) => cell_outer(socket, cell, single, terminal, native),
         Task::Errand(errand) => {
-            become_root().at(Stage::Namespaces, "become root of the map").and_then(|()| {
+            become_root(single).at(Stage::Namespaces, "become root of the map").and_then(|()| {
                 within::run(&errand)
                     .map_or_else(|error| send(socket, &failure(&*error)), |report| send(socket, &report))
                     .at(Stage::Execute, "answer")
@@ -118,9 +126,11 @@ fn die_with_parent() -> io::Result<()> {
 }
 
 /// Takes the ids that are 0 inside. The kernel forgets the death signal when ids change.
-fn become_root() -> io::Result<()> {
+fn become_root(single: bool) -> io::Result<()> {
     let (user, group) = (Uid::ROOT, Gid::ROOT);
-    rustix::thread::set_thread_groups(&[])?;
+    if !single {
+        rustix::thread::set_thread_groups(&[])?;
+    }
     rustix::thread::set_thread_res_gid(group, group, group)?;
     rustix::thread::set_thread_res_uid(user, user, user)?;
     die_with_parent()
@@ -129,6 +139,7 @@ fn become_root() -> io::Result<()> {
 fn cell_outer(
     socket: &UnixStream,
     cell: Cell,
+    single: bool,
     terminal: Option<OwnedFd>,
     native: Native<'_>,
 ) -> Result<(), Stuck> {
@@ -144,14 +155,15 @@ fn cell_outer(
         None => std::fs::File::open("/dev/null").at(Stage::Mounts, "open /dev/null")?.into(),
     };
     let sources = mounts::open(&cell)?;
-    become_root().at(Stage::Namespaces, "become root of the jail")?;
+    let watch = watch(&cell)?;
+    become_root(single).at(Stage::Namespaces, "become root of the jail")?;
     rustix::system::sethostname(b"gander").at(Stage::Namespaces, "name the jail's host")?;
     let (watched, held) =
         rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Stage::Namespaces, "make a pipe")?;
     match sys::fork().at(Stage::Namespaces, "start process 1 of the jail")? {
         sys::Fork::Child => {
             drop(held);
-            let result = init(socket, &cell, sources, &stdin, watched, native);
+            let result = init(socket, &cell, sources, &stdin, watched, watch, native);
             if let Err(stuck) = result {
                 let _unheard = report(socket, &stuck);
             }
@@ -210,6 +222,7 @@ fn init(
     sources: mounts::Sources,
     stdin: &OwnedFd,
     watched: OwnedFd,
+    watch: Option<Watch>,
     native: Native<'_>,
 ) -> Result<(), Stuck> {
     die_with_parent().at(Stage::Namespaces, "tie the jail to its parent")?;
@@ -224,29 +237,69 @@ fn init(
     // The step must not read gander's environment from /proc/1.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .at(Stage::Confine, "hide process 1")?;
-    mounts::enter(sources, cell)?;
+    let runtime = cell.runtime.is_some();
+    // While that of the host can be seen: else the kernel allows no new one.
+    let watch = watch.map(|watch| mounts::detached_proc().map(|proc| (watch, proc))).transpose()?;
+    let runtime = match runtime {
+        true => Some(runtime::prepare(sources, cell)?),
+        false => {
+            mounts::enter(sources, cell)?;
+            None
+        }
+    };
     match sys::fork().at(Stage::Execute, "start the step's process")? {
         sys::Fork::Child => {
-            let Err(stuck) = step(socket, cell, stdin.as_fd(), native);
+            let watch = watch.as_ref().map(|(watch, _)| watch);
+            let Err(stuck) = step(socket, cell, stdin.as_fd(), watch, runtime.as_ref(), native);
             let _unheard = report(socket, &stuck);
             std::process::exit(1)
         }
-        sys::Fork::Parent(step) => loop {
-            let (pid, status) = match rustix::process::wait(WaitOptions::empty()) {
-                Ok(Some(ended)) => ended,
-                Ok(None) | Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(stuck(Stage::Execute, "wait for the step", error.into())),
-            };
-            if pid == step {
-                let report = match (status.exit_status(), status.terminating_signal()) {
-                    (Some(code), _) => Report::Exited(code),
-                    (None, Some(signal)) => Report::Signalled(signal),
-                    (None, None) => continue,
-                };
-                return send(socket, &report).at(Stage::Execute, "report the step's end");
+        sys::Fork::Parent(step) => {
+            let watching = watch.map(|(watch, proc)| watch.start(proc, sys::kill_others)).transpose();
+            let watching = watching.at(Stage::Execute, "start the supervisor")?;
+            let at = |error: rustix::io::Errno| stuck(Stage::Execute, "wait for the step", error.into());
+            let mut ended = reap(step).map_err(at)?;
+            if let Some(said) = runtime.as_ref().and_then(runtime::Prepared::complaint) {
+                ended = Report::Runtime { said };
             }
-        },
+            if let Some(watching) = watching {
+                // Nobody is to change anything while it is written down who owns what.
+                loop {
+                    sys::kill_others();
+                    if matches!(rustix::process::wait(WaitOptions::empty()), Err(rustix::io::Errno::CHILD)) {
+                        break;
+                    }
+                }
+                let finished = watching.finish().at(Stage::Execute, "write down who owns what")?;
+                ended = finished.map_or(ended, Report::Inexact);
+            }
+            send(socket, &ended).at(Stage::Execute, "report the step's end")
+        }
     }
+}
+
+/// Waits until the step's process has ended, and for all that were left to process 1 meanwhile.
+fn reap(step: rustix::process::Pid) -> rustix::io::Result<Report> {
+    loop {
+        let (pid, status) = match rustix::process::wait(WaitOptions::empty()) {
+            Ok(Some(ended)) => ended,
+            Ok(None) | Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error),
+        };
+        match (status.exit_status(), status.terminating_signal()) {
+            _ if pid != step => {}
+            (Some(code), _) => return Ok(Report::Exited(code)),
+            (None, Some(signal)) => return Ok(Report::Signalled(signal)),
+            (None, None) => {}
+        }
+    }
+}
+
+/// What watches a step that has one id. Done with the ids of the outside.
+fn watch(cell: &Cell) -> Result<Option<Watch>, Stuck> {
+    let Some(path) = &cell.owners else { return Ok(None) };
+    let capabilities = CapabilitySet::from_bits_retain(cell.capabilities);
+    Watch::new(path, capabilities, cell.cpu).at(Stage::Mounts, "read who owns what").map(Some)
 }
 
 /// Process 2: confined, then the program or gander's own code.
@@ -254,10 +307,22 @@ fn step(
     socket: &UnixStream,
     cell: &Cell,
     stdin: BorrowedFd<'_>,
+    watch: Option<&Watch>,
+    runtime: Option<&runtime::Prepared>,
     native: Native<'_>,
 ) -> Result<std::convert::Infallible, Stuck> {
     rustix::stdio::dup2_stdin(stdin).at(Stage::Confine, "set stdin")?;
+    inherited(cell).at(Stage::Confine, "give up what the step does not need")?;
+    if let (Some(prepared), Some(program)) = (runtime, &cell.runtime) {
+        let error = prepared.start(program);
+        return Err(stuck(Stage::Execute, &format!("start '{}'", program.display()), error));
+    }
     confine(cell)?;
+    if let Some(watch) = watch {
+        watch
+            .submit()
+            .at(Stage::Confine, "put the step under a supervisor (is it under another one already?)")?;
+    }
     match &cell.work {
         Work::Program { argv, environment, folder } => {
             let (program, arguments) = argv.split_first().ok_or_else(|| {
@@ -307,17 +372,21 @@ fn failure(error: &(dyn Error + 'static)) -> Report {
     Report::Native { causes, errno }
 }
 
+/// What an OCI runtime has no word for, but hands on to its container.
+fn inherited(cell: &Cell) -> io::Result<()> {
+    if let Some(cpu) = cell.cpu.filter(|cpu| *cpu < rustix::thread::CpuSet::MAX_CPU) {
+        let mut one = rustix::thread::CpuSet::new();
+        one.set(cpu);
+        rustix::thread::sched_setaffinity(None, &one)?;
+    }
+    sys::personality(cell.bits32)?;
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    Ok(rustix::process::setrlimit(rustix::process::Resource::Core, none)?)
+}
+
 /// Gives up every right that the step does not need.
 fn confine(cell: &Cell) -> Result<(), Stuck> {
     let confine = || -> io::Result<()> {
-        if let Some(cpu) = cell.cpu.filter(|cpu| *cpu < rustix::thread::CpuSet::MAX_CPU) {
-            let mut one = rustix::thread::CpuSet::new();
-            one.set(cpu);
-            rustix::thread::sched_setaffinity(None, &one)?;
-        }
-        sys::personality(cell.bits32)?;
-        let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
-        rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
         rustix::thread::set_no_new_privs(true)?;
         let kept = CapabilitySet::from_bits_retain(cell.capabilities);
         for bit in 0..64 {
@@ -336,20 +405,6 @@ fn confine(cell: &Cell) -> Result<(), Stuck> {
         Ok(rustix::thread::set_capabilities(None, sets)?)
     };
     confine().at(Stage::Confine, "give up the rights that the step does not need")
-}
-
-/// Receives one descriptor: the stdin of a person's command.
-fn receive_fd(socket: &UnixStream) -> io::Result<OwnedFd> {
-    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-    let mut byte = [0];
-    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    recvmsg(socket, &mut [io::IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
-    let mut fds = control.drain().filter_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-        _ => None,
-    });
-    fds.next().ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::RunError;
-use super::ids::{self, Ids, Writer};
+use super::ids::{self, Choice, Ids, Writer};
+use super::supervise;
 
 const SETGID: u32 = 6;
 const SETUID: u32 = 7;
@@ -14,22 +15,62 @@ fn status_field(status: &str, name: &str) -> Option<String> {
     status.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
 }
 
-/// The ids that this process can give to steps.
-pub(super) fn ids() -> Result<Ids, RunError> {
+/// The ids that this process gives to steps, and why they are not as many as they should be.
+pub(super) fn ids(choice: Choice) -> Result<(Ids, Option<String>), RunError> {
+    let range = match choice {
+        Choice::Range => return range().map(|ids| (ids, None)),
+        Choice::Single => None,
+        Choice::Auto => Some(range()),
+    };
+    let why = match range {
+        Some(Ok(ids)) => return Ok((ids, None)),
+        Some(Err(RunError::NoIds { reason, cure })) if supervise::is_possible() => {
+            Some(format!("{reason} ({cure})"))
+        }
+        Some(Err(error)) => return Err(error),
+        None if supervise::is_possible() => None,
+        None => {
+            return Err(RunError::NoIds {
+                reason: "gander cannot watch steps with one id on this kind of machine".into(),
+                cure: "let it use a range of ids".into(),
+            });
+        }
+    };
+    Ok((single(), why))
+}
+
+/// One id: a high one for root, so that steps cannot reach what is root's; the own one for others.
+fn single() -> Ids {
+    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let map = |kind: &str| {
+        ids::parse_map(&fs::read_to_string(format!("/proc/self/{kind}_map")).unwrap_or_default())
+    };
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let high = |kind: &str| ids::holds(&map(kind), ids::ROOT_BASE, 1);
+    match own.0 == 0 && has(&status, SETUID) && has(&status, SETGID) && high("uid") && high("gid") {
+        true => Ids::single(ids::ROOT_BASE, ids::ROOT_BASE),
+        false => Ids::single(own.0, own.1),
+    }
+}
+
+/// Whether a status has an effective capability.
+fn has(status: &str, bit: u32) -> bool {
+    let effective = status_field(status, "CapEff");
+    let bits = effective.and_then(|hex| u64::from_str_radix(&hex, 16).ok()).unwrap_or(0);
+    bits >> bit & 1 == 1
+}
+
+/// The 65,536 ids that this process can give to steps.
+fn range() -> Result<Ids, RunError> {
     let status = fs::read_to_string("/proc/self/status").map_err(|source| RunError::Host {
         doing: "read /proc/self/status; is /proc mounted".into(),
         source,
     })?;
-    let has = |bit: u32| {
-        let effective = status_field(&status, "CapEff");
-        let bits = effective.and_then(|hex| u64::from_str_radix(&hex, 16).ok()).unwrap_or(0);
-        bits >> bit & 1 == 1
-    };
     let own_map = |kind: &str| {
         ids::parse_map(&fs::read_to_string(format!("/proc/self/{kind}_map")).unwrap_or_default())
     };
     let (users, groups) = (own_map("uid"), own_map("gid"));
-    if rustix::process::geteuid().is_root() && has(SETUID) && has(SETGID) {
+    if rustix::process::geteuid().is_root() && has(&status, SETUID) && has(&status, SETGID) {
         let high = |map: &[crate::store::Extent]| ids::holds(map, ids::ROOT_BASE, ids::COUNT);
         if high(&users) && high(&groups) {
             return Ok(Ids::root());
@@ -81,10 +122,17 @@ fn helpers(status: &str) -> Result<Ids, RunError> {
     Ok(Ids { users: map("/etc/subuid", user)?, groups: map("/etc/subgid", group)?, writer: Writer::Helpers })
 }
 
-#[allow(clippy::disallowed_methods, reason = "where the host's helpers lie reaches no output")]
 fn in_path(tool: &str) -> bool {
+    program(tool).is_some()
+}
+
+/// Where a program of the host is. Ordinary users often lack the folders of the system's own programs.
+#[allow(clippy::disallowed_methods, reason = "where the host's helpers lie reaches no output")]
+pub(super) fn program(tool: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(tool).is_file())
+    let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    let mut folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).chain(usual);
+    folders.find_map(|folder| Some(folder.join(tool)).filter(|file| file.is_file()))
 }
 
 /// Why the kernel refused a namespace, as far as its settings tell, each with its cure.

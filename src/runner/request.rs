@@ -27,6 +27,8 @@ const LIMIT: u32 = 16 << 20;
 pub(super) struct Request {
     /// Whether a person's terminal is behind it: it stays in the terminal's session.
     pub interactive: bool,
+    /// Whether the map has one id.
+    pub single: bool,
     /// What to do.
     pub task: Task,
 }
@@ -46,10 +48,10 @@ pub(super) enum Errand {
     Remove { folder: PathBuf },
     /// Lay out an image.
     LayOut { store: PathBuf, image: Digest, dest: PathBuf },
-    /// Lay out a tree; with the mount points of a jail, if it is to be a step's root.
-    Tree { store: PathBuf, tree: Digest, dest: PathBuf, as_root: bool },
-    /// Take in a folder as a tree.
-    Capture { store: PathBuf, folder: PathBuf, clamp: SourceDate },
+    /// Lay out a tree; with the mount points of a jail, if it is to be a step's root; `flat`: all as root's.
+    Tree { store: PathBuf, tree: Digest, dest: PathBuf, as_root: bool, flat: bool },
+    /// Take in a folder as a tree, with the owners that are written there.
+    Capture { store: PathBuf, folder: PathBuf, clamp: SourceDate, owners: Option<PathBuf> },
 }
 
 /// The jail of a step.
@@ -65,8 +67,13 @@ pub(super) struct Cell {
     pub capabilities: u64,
     /// Whether a root file system is made in `/out`, which then has mounts of its own.
     pub makes_root: bool,
+    /// Where the owners of files are written that the only id cannot hold; for a map of many ids nowhere. After
+    /// the step it tells those of its output.
+    pub owners: Option<PathBuf>,
     /// Whether programs are to believe that this is a 32-bit machine.
     pub bits32: bool,
+    /// The OCI runtime that runs the program; none for the embedded runner.
+    pub runtime: Option<PathBuf>,
     /// What is done in it.
     pub work: Work,
 }
@@ -101,10 +108,14 @@ pub(super) enum Report {
     Native { causes: Vec<String>, errno: Option<i32> },
     /// The tree that was taken in.
     Captured(Digest),
+    /// The OCI runtime could not do its own work: what it said.
+    Runtime { said: String },
     /// The program (or the process of the native step) ended.
     Exited(i32),
     /// A signal ended it.
     Signalled(i32),
+    /// It did what one id cannot do as many can, in words that follow "it".
+    Inexact(String),
 }
 
 /// How far the jail got.

@@ -4,19 +4,22 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cpus::Cpus;
 use super::error::{Ended, ProgramFailure, RunError};
-use super::folders::{Folders, LayOut};
+use super::folders::{Folders, LayOut, Place};
 use super::host::{Job, Output, host};
-use super::ids::Ids;
+use super::ids::{Choice, Ids, Writer};
 use super::probe;
-use super::request::{Bind, Cell, Request, Task, Work};
+use super::request::{Bind, Cell, Task, Work};
 use super::rights;
 use super::stage::Stage;
+use super::supervise::Owners;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::plan::{Action, Executor, ResolvedInput, Rights};
 use crate::store::{IdMap, Store, StoreError, Tree};
@@ -30,6 +33,9 @@ const DEADLINE: Duration = Duration::from_secs(3600);
 pub struct Runner {
     folders: Folders,
     cpus: Cpus,
+    without_range: Option<String>,
+    /// The OCI runtime that runs programs; none for the embedded runner.
+    runtime: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Runner {
@@ -37,6 +43,16 @@ impl std::fmt::Debug for Runner {
         let Folders { gander, ids, .. } = &self.folders;
         f.debug_struct("Runner").field("gander", gander).field("ids", ids).finish_non_exhaustive()
     }
+}
+
+/// What runs the programs of steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// gander itself.
+    #[default]
+    Embedded,
+    /// `runc`, by OCI bundle.
+    Runc,
 }
 
 /// How to run an action.
@@ -93,7 +109,12 @@ pub struct Command {
 impl Runner {
     /// A runner that keeps its files in this store and starts this gander executable as its inside.
     pub fn new(store: &Store, gander: PathBuf) -> Result<Self, RunError> {
-        let ids = probe::ids()?;
+        Self::with_ids(store, gander, Choice::Auto)
+    }
+
+    /// The same; steps get these ids.
+    pub fn with_ids(store: &Store, gander: PathBuf, choice: Choice) -> Result<Self, RunError> {
+        let (ids, without_range) = probe::ids(choice)?;
         let map = ids.map().map_err(|error| RunError::NoIds {
             reason: format!("the ranges that it may use are not usable: {error}"),
             cure: "let root correct /etc/subuid and /etc/subgid".into(),
@@ -105,7 +126,7 @@ impl Runner {
             // One that belongs to another user's map waits for that user; it is in nobody's way.
             folders.remove(path).ok();
         }
-        Ok(Self { folders, cpus: Cpus::new() })
+        Ok(Self { folders, cpus: Cpus::new(), without_range, runtime: None })
     }
 
     /// The same runner with roots from elsewhere: for tests that have no image.
@@ -115,9 +136,28 @@ impl Runner {
         self
     }
 
+    /// The same runner with the programs of steps run by this backend. A person's command stays with the embedded
+    /// one, which knows terminals.
+    pub fn with_backend(mut self, backend: Backend) -> Result<Self, RunError> {
+        self.runtime = match backend {
+            Backend::Embedded => None,
+            Backend::Runc if self.folders.ids.writer == Writer::Single => {
+                return Err(RunError::NoRange { name: "runc" });
+            }
+            Backend::Runc => Some(probe::program("runc").ok_or(RunError::NoRuntime { name: "runc" })?),
+        };
+        Ok(self)
+    }
+
     /// The ids that steps get.
     pub fn ids(&self) -> &Ids {
         &self.folders.ids
+    }
+
+    /// Why steps have one id and not the 65,536 that they should have, and how to change that; none if they have
+    /// these, or one was asked for.
+    pub fn without_range(&self) -> Option<&str> {
+        self.without_range.as_deref()
     }
 
     /// Runs an action, takes its output into the store and records that.
@@ -159,21 +199,23 @@ impl Runner {
             Executor::Native(_) => false,
         };
         let stage = Stage::new(scratch, &folders.ids, action.base.is_none())?;
+        let mut owners = Owners::default();
         let root = match (&step.executor, &action.root) {
             (Executor::Program(_), Some(ResolvedInput::File(image))) => Some(folders.image_root(image)?),
             (Executor::Program(_), Some(ResolvedInput::Tree(tree))) => {
-                folders.tree(label, "lay out the root", tree, &stage.root, true)?;
+                folders.tree(label, tree, &stage.root, Place::Root, &mut owners)?;
                 Some(stage.root.clone())
             }
             (Executor::Program(_), None) => return Err(RunError::NoRoot { label: label.into() }),
             (Executor::Native(_), _) => None,
         };
-        stage.fill(folders, label, &action.inputs)?;
+        stage.fill(folders, label, &action.inputs, &mut owners)?;
         if let Some(base) = &action.base {
-            folders.tree(label, "lay out the tree that it starts from", base, &stage.output, false)?;
+            folders.tree(label, base, &stage.output, Place::Base, &mut owners)?;
         }
+        stage.note(&owners)?;
         let log_path = options.log.clone().unwrap_or_else(|| stage.log.clone());
-        let log = File::options().read(true).write(true).create(true).truncate(true).open(&log_path);
+        let log = open_log(&log_path, &folders.ids);
         let log = log.map_err(host(format!("write the log '{}'", log_path.display())))?;
         let work = match &step.executor {
             Executor::Program(argv) => Work::Program {
@@ -194,7 +236,9 @@ impl Runner {
             cpu: cpu.number,
             capabilities: rights::capabilities(step.rights).bits(),
             makes_root: step.rights == Rights::MakeRoot,
+            owners: stage.owners.clone(),
             bits32,
+            runtime: self.runtime.clone().filter(|_| matches!(work, Work::Program { .. })),
             work,
         };
         let job = Job {
@@ -204,8 +248,11 @@ impl Runner {
             deadline: Some(options.deadline),
             output: Output::Log { file: &log, path: Some(&log_path) },
         };
-        let ended = job.run(&Request { interactive: false, task: Task::Cell(cell) });
+        let ended = job.run(&job.request(Task::Cell(cell), false));
         drop(cpu);
+        // Back from the map's root. An ordinary user's was his all the time.
+        let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+        rustix::fs::fchown(&log, Some(user), Some(group)).ok();
         let done = ended.and_then(|ended| match (ended, &step.executor) {
             (Ended::Exited(0), _) => Ok(()),
             (ended, Executor::Program(argv)) => {
@@ -220,7 +267,9 @@ impl Runner {
         });
         let foreign = step.rights == Rights::MakeRoot || action.base.is_some();
         match done {
-            Ok(()) => folders.capture(&stage.output, step.source_date, label, foreign),
+            Ok(()) => {
+                folders.capture(&stage.output, step.source_date, label, foreign, stage.owners.as_deref())
+            }
             Err(error) => Err(self.keep_log(error, &action.key(), &stage.log)),
         }
     }
@@ -239,6 +288,7 @@ impl Runner {
         };
         let scratch = self.folders.store.scratch("run").map_err(in_store("make a scratch folder"))?;
         let stage = Stage::new(scratch.path(), &self.folders.ids, true)?;
+        stage.note(&Owners::default())?;
         let mut binds = standard_binds(&stage);
         let mut wanted = command.binds.clone();
         wanted.sort_by(|left, right| left.1.cmp(&right.1));
@@ -258,7 +308,9 @@ impl Runner {
             cpu: cpu.number,
             capabilities: 0,
             makes_root: false,
+            owners: stage.owners.clone(),
             bits32,
+            runtime: self.runtime.clone().filter(|_| matches!(work, Work::Program { .. })),
             work,
         };
         let job = Job {
@@ -268,13 +320,13 @@ impl Runner {
             deadline: None,
             output: Output::Terminal,
         };
-        let ended = job.run(&Request { interactive: true, task: Task::Cell(cell) });
+        let ended = job.run(&job.request(Task::Cell(cell), true));
         let taken = match (&ended, &command.output) {
             (Ok(_), Some(output)) => {
                 // An output without a source date keeps the times that it has.
                 let clamp = command.source_date.or(SourceDate::from_seconds(i64::from(u32::MAX)).ok());
                 clamp.map_or(Ok(()), |clamp| {
-                    let tree = self.folders.capture(&stage.output, clamp, label, false)?;
+                    let tree = self.folders.capture(&stage.output, clamp, label, false, None)?;
                     let laid_out = crate::store::lay_out(&self.folders.store, &tree, output, &IdMap::own());
                     laid_out.map_err(in_store("bring out the output"))
                 })
@@ -290,7 +342,9 @@ impl Runner {
     fn keep_log(&self, mut error: RunError, key: &Digest, temporary: &Path) -> RunError {
         let named = match &mut error {
             RunError::Program(failure) => &mut failure.log,
-            RunError::Deadline { log, .. } | RunError::Lost { log, .. } => log,
+            RunError::Deadline { log, .. } | RunError::Lost { log, .. } | RunError::Inexact { log, .. } => {
+                log
+            }
             _ => return error,
         };
         if named.as_deref() == Some(temporary) {
@@ -301,6 +355,20 @@ impl Runner {
         }
         error
     }
+}
+
+/// Makes the log of a step. It belongs to the map's root while the step runs, so that a script may open its
+/// `/dev/stderr`; all writers append, since who opens that may cut the file short under the others.
+fn open_log(path: &Path, ids: &Ids) -> io::Result<File> {
+    let log = File::options().read(true).append(true).create(true).open(path)?;
+    log.set_len(0)?;
+    let (user, group) = ids.first();
+    let metadata = log.metadata()?;
+    if (metadata.uid(), metadata.gid()) != (user, group) {
+        // Where this is refused the log is complete all the same.
+        std::os::unix::fs::fchown(&log, Some(user), Some(group)).ok();
+    }
+    Ok(log)
 }
 
 fn standard_binds(stage: &Stage) -> Vec<Bind> {

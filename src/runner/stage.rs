@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::error::RunError;
-use super::folders::Folders;
+use super::folders::{Folders, Place};
 use super::host::host;
-use super::ids::Ids;
+use super::ids::{Ids, Writer};
+use super::supervise::Owners;
 use crate::base::{Digest, RelPath};
 use crate::plan::ResolvedInput;
 use crate::store::Store;
@@ -23,6 +24,8 @@ pub(super) struct Stage {
     /// Where a tree is laid out that is the step's root; nothing is there yet.
     pub root: PathBuf,
     pub log: PathBuf,
+    /// Where it is written who owns what, if the map has one id.
+    pub owners: Option<PathBuf>,
 }
 
 /// Their names: all that may hold files of the map's ids.
@@ -49,7 +52,9 @@ impl Stage {
                 },
             )
         });
-        Ok(Self { inputs: inputs?, output: output?, scratch: scratch?, root: root?, log: folder.join("log") })
+        let owners = (ids.writer == Writer::Single).then(|| folder.join("owners"));
+        let log = folder.join("log");
+        Ok(Self { inputs: inputs?, output: output?, scratch: scratch?, root: root?, log, owners })
     }
 
     /// Puts inputs under their names.
@@ -58,6 +63,7 @@ impl Stage {
         folders: &Folders,
         label: &str,
         inputs: &BTreeMap<RelPath, ResolvedInput>,
+        owners: &mut Owners,
     ) -> Result<(), RunError> {
         let ids = &folders.ids;
         let mut staged = BTreeMap::new();
@@ -72,7 +78,7 @@ impl Stage {
                     stage_file(&folders.store, digest, &path, ids, &mut staged).map_err(failed())?;
                 }
                 ResolvedInput::Tree(digest) => {
-                    folders.tree(label, &format!("stage the input '{name}'"), digest, &path, false)?;
+                    folders.tree(label, digest, &path, Place::Input(name), owners)?;
                 }
             }
         }
@@ -83,6 +89,15 @@ impl Stage {
             above.extend(folder.parent());
         }
         set_old(&self.inputs).map_err(host(format!("stage the inputs of {label}")))
+    }
+}
+
+impl Stage {
+    /// Writes down who owns what is laid out, for whoever watches the step.
+    pub fn note(&self, owners: &Owners) -> Result<(), RunError> {
+        let Some(path) = &self.owners else { return Ok(()) };
+        let written = owners.to_bytes().and_then(|bytes| fs::write(path, bytes));
+        written.map_err(host(format!("write '{}'", path.display())))
     }
 }
 

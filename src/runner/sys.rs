@@ -1,4 +1,5 @@
-//! The few system calls that no safe wrapper offers. All unsafe code of gander is in this file.
+//! The few system calls that no safe wrapper offers. All unsafe code of gander is in this file and in
+//! `supervise/notify.rs`.
 #![allow(unsafe_code, reason = "fork, personality, signal and mount_setattr have no safe form")]
 
 use std::io;
@@ -25,6 +26,14 @@ pub(super) fn fork() -> io::Result<Fork> {
     match pid {
         0 => Ok(Fork::Child),
         pid => Pid::from_raw(pid).filter(|_| pid > 0).map(Fork::Parent).ok_or_else(io::Error::last_os_error),
+    }
+}
+
+/// Kills every process of this pid namespace but its process 1, which must be the caller.
+pub(super) fn kill_others() {
+    if rustix::process::getpid() == Pid::INIT {
+        // SAFETY: the call takes integers and touches no memory of ours.
+        unsafe { libc::kill(-1, libc::SIGKILL) };
     }
 }
 

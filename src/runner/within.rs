@@ -7,6 +7,7 @@ use std::error::Error;
 
 use super::folders::with_mount_points;
 use super::request::{Errand, Report};
+use super::supervise;
 use crate::store::{IdMap, Store};
 
 /// Does an errand. The process has become root of the map, so ids stand for themselves.
@@ -16,17 +17,23 @@ pub(super) fn run(errand: &Errand) -> Result<Report, Box<dyn Error>> {
         Errand::LayOut { store, image, dest } => {
             crate::oci::lay_out(&Store::open(store)?, image, dest, &IdMap::identity())?;
         }
-        Errand::Tree { store, tree, dest, as_root } => {
+        Errand::Tree { store, tree, dest, as_root, flat } => {
             let store = Store::open(store)?;
             let mut tree = store.tree(tree)?;
             if *as_root {
                 tree = with_mount_points(tree)?;
             }
+            if *flat {
+                tree = supervise::flatten(tree)?;
+            }
             crate::store::lay_out(&store, &tree, dest, &IdMap::identity())?;
         }
-        Errand::Capture { store, folder, clamp } => {
+        Errand::Capture { store, folder, clamp, owners } => {
             let store = Store::open(store)?;
-            let tree = crate::store::capture(&store, folder, &IdMap::identity(), *clamp)?;
+            let mut tree = crate::store::capture(&store, folder, &IdMap::identity(), *clamp)?;
+            if let Some(owners) = owners {
+                tree = supervise::owned(tree, folder, owners)?;
+            }
             return Ok(Report::Captured(store.put_tree(&tree)?));
         }
     }

@@ -4,23 +4,27 @@
 //! |---|---|
 //! | `form` | `rpm-header`, `detached` or `clearsign` |
 //! | `name` | the output file's name |
+//! | `fingerprint` | but with `rpm-header`: the key whose signature it is |
 //!
 //! | input | meaning |
 //! |---|---|
 //! | `package.rpm` | with `rpm-header`: the unsigned package |
-//! | `text` | with `clearsign`: the text that is signed |
-//! | `signature` | the OpenPGP packet, in binary |
+//! | `signature` | with `rpm-header`: the OpenPGP packet, in binary |
+//! | `file` | otherwise: the file that is signed |
+//! | `signatures` | otherwise: the lock's table of such signatures by that key |
 //!
 //! With `rpm-header` the output is the signed package, as [`crate::rpm::signature`] makes it; with
-//! `detached` it is the packet in armor, which stands beside the signed file as `FILE.asc`; with
+//! `detached` it is the signature of exactly these bytes in armor, which stands beside the file as `FILE.asc`; with
 //! `clearsign` it is the text with its signature, as [`crate::openpgp::cleartext`] makes it.
+//! The table rather than a packet is the input there, so that the step is known before the file is made.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::base::{RelPath, SourceDate};
+use crate::base::{Digest, RelPath, SourceDate};
+use crate::lock::{SignatureKind, Signatures};
 use crate::openpgp::{CleartextError, PacketError, armor_detached, clearsign, inspect};
 use crate::plan::{Executor, Input, Rights, Step, StepIo};
 use crate::rpm::signature::{SignatureError, insert, splice};
@@ -29,15 +33,16 @@ use crate::rpm::{Headers, PackageError};
 /// The step's kind.
 pub const KIND: &str = "attach";
 /// Raised whenever other bytes come out.
-pub const REVISION: u32 = 1;
+pub const REVISION: u32 = 2;
 
 const PACKAGE: &str = "package.rpm";
-const TEXT: &str = "text";
 const SIGNATURE: &str = "signature";
+const FILE: &str = "file";
+const TABLE: &str = "signatures";
 /// Larger than any signature packet.
 const LIMIT: u64 = 1 << 20;
-/// Larger than any text that people are to read.
-const LONGEST_TEXT: u64 = 64 << 20;
+/// Larger than any file that is signed as a whole, and any table of such signatures.
+const LONGEST: u64 = 64 << 20;
 const BUFFER: usize = 1 << 17;
 
 /// Why a signature was not attached.
@@ -62,6 +67,19 @@ pub enum AttachError {
     /// The package is not readable. Retrying cannot help.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// The table has no signature of the file. Retrying cannot help; having it signed can.
+    #[error("the lock has no {kind} signature by {fingerprint} of the file with digest {digest}")]
+    Missing {
+        /// The kind of signature.
+        kind: SignatureKind,
+        /// The key.
+        fingerprint: String,
+        /// The file.
+        digest: Digest,
+    },
+    /// The table is malformed. Retrying cannot help.
+    #[error("the table of signatures cannot be read")]
+    Table(#[from] crate::lock::LockError),
     /// The signature is no packet. Retrying cannot help.
     #[error(transparent)]
     Packet(#[from] PacketError),
@@ -89,20 +107,39 @@ pub fn step(
     build("rpm-header", vec![(PACKAGE, package), (SIGNATURE, signature)], file, platform, source_date)
 }
 
-/// The step that makes the armored detached signature `file` (such as `repomd.xml.asc`) from a packet.
-pub fn detached_step(signature: Input, file: &RelPath, platform: &str, source_date: SourceDate) -> Step {
-    build("detached", vec![(SIGNATURE, signature)], file, platform, source_date)
-}
-
-/// The step that makes the clearsigned `file` (such as `CHECKSUM`) from a text and a packet.
-pub fn clearsign_step(
-    text: Input,
-    signature: Input,
-    file: &RelPath,
+/// The step that makes the armored detached signature `name` (such as `repomd.xml.asc`) of a file from a
+/// [`table`] of signatures by this key.
+pub fn detached_step(
+    file: Input,
+    table: Input,
+    fingerprint: &str,
+    name: &RelPath,
     platform: &str,
     source_date: SourceDate,
 ) -> Step {
-    build("clearsign", vec![(TEXT, text), (SIGNATURE, signature)], file, platform, source_date)
+    let mut step = build("detached", vec![(FILE, file), (TABLE, table)], name, platform, source_date);
+    step.params.insert("fingerprint".into(), fingerprint.into());
+    step
+}
+
+/// The table that steps of this kind of signature by this key have as input: those of the lock, and no others.
+pub fn table(signatures: &Signatures, kind: SignatureKind, fingerprint: &str) -> Vec<u8> {
+    signatures.only(kind, fingerprint).to_string().into_bytes()
+}
+
+/// The step that makes the clearsigned `name` (such as `CHECKSUM`) of a text from a [`table`] of signatures by this
+/// key.
+pub fn clearsign_step(
+    text: Input,
+    table: Input,
+    fingerprint: &str,
+    name: &RelPath,
+    platform: &str,
+    source_date: SourceDate,
+) -> Step {
+    let mut step = build("clearsign", vec![(FILE, text), (TABLE, table)], name, platform, source_date);
+    step.params.insert("fingerprint".into(), fingerprint.into());
+    step
 }
 
 fn build(
@@ -136,19 +173,33 @@ pub fn execute(io: &StepIo) -> Result<(), AttachError> {
     if let Some(folder) = output.parent() {
         fs::create_dir_all(folder).map_err(|source| written(folder, source))?;
     }
-    let packet = read(&io.inputs.join(SIGNATURE), LIMIT)?;
     match io.params.get("form").map(String::as_str) {
-        Some("rpm-header") => attach(&io.inputs.join(PACKAGE), &packet, &output),
+        Some("rpm-header") => {
+            attach(&io.inputs.join(PACKAGE), &read(&io.inputs.join(SIGNATURE), LIMIT)?, &output)
+        }
         Some("detached") => {
+            let (_, packet) = find(io, SignatureKind::Detached)?;
             inspect(&packet)?;
             fs::write(&output, armor_detached(&packet)).map_err(|source| written(&output, source))
         }
         Some("clearsign") => {
-            let text = read(&io.inputs.join(TEXT), LONGEST_TEXT)?;
+            let (text, packet) = find(io, SignatureKind::Clearsign)?;
             fs::write(&output, clearsign(&text, &packet)?).map_err(|source| written(&output, source))
         }
         _ => Err(AttachError::Parameter("form")),
     }
+}
+
+/// The file, and the packet in the table that signs it.
+fn find(io: &StepIo, kind: SignatureKind) -> Result<(Vec<u8>, Vec<u8>), AttachError> {
+    let fingerprint = io.params.get("fingerprint").ok_or(AttachError::Parameter("fingerprint"))?;
+    let table = read(&io.inputs.join(TABLE), LONGEST)?;
+    let table = Signatures::parse(&String::from_utf8_lossy(&table))?;
+    let file = read(&io.inputs.join(FILE), LONGEST)?;
+    let digest = Digest::of(&file);
+    let missing = || AttachError::Missing { kind, fingerprint: fingerprint.clone(), digest };
+    let packet = table.get(kind, &digest, fingerprint).map(<[u8]>::to_vec).ok_or_else(missing)?;
+    Ok((file, packet))
 }
 
 fn attach(package: &Path, packet: &[u8], output: &Path) -> Result<(), AttachError> {
@@ -196,9 +247,17 @@ mod tests {
         for part in ["in", "out", "build"] {
             fs::create_dir(folder.path().join(part)).unwrap();
         }
-        fs::write(folder.path().join("in/signature"), &packet).unwrap();
+        let fingerprint = signer.certificate().fingerprint().to_string();
+        let mut signatures = Signatures::default();
+        signatures.add(SignatureKind::Detached, Digest::of("repomd"), &fingerprint, packet.clone());
+        signatures.add(SignatureKind::Detached, Digest::of("other"), &fingerprint, packet);
+        let table = table(&signatures, SignatureKind::Detached, &fingerprint);
+        fs::write(folder.path().join("in/signatures"), &table).unwrap();
+        fs::write(folder.path().join("in/file"), "repomd").unwrap();
         let step = detached_step(
-            Input::Object(crate::base::Digest::of(&packet)),
+            Input::Object(Digest::of("repomd")),
+            Input::Object(Digest::of(&table)),
+            &fingerprint,
             &RelPath::new("repomd.xml.asc").unwrap(),
             "x86_64",
             date,
@@ -217,11 +276,15 @@ mod tests {
 
         let text = b"- a line with a dash \nFrom here\nno end";
         let packet = signer.sign_cleartext(text, date).unwrap();
-        fs::write(folder.path().join("in/signature"), &packet).unwrap();
-        fs::write(folder.path().join("in/text"), text).unwrap();
-        let input = |bytes: &[u8]| Input::Object(crate::base::Digest::of(bytes));
+        let mut signatures = Signatures::default();
+        signatures.add(SignatureKind::Clearsign, Digest::of(text), &fingerprint, packet);
+        let table = super::table(&signatures, SignatureKind::Clearsign, &fingerprint);
+        fs::write(folder.path().join("in/signatures"), &table).unwrap();
+        fs::write(folder.path().join("in/file"), text).unwrap();
+        let input = |bytes: &[u8]| Input::Object(Digest::of(bytes));
         let file = RelPath::new("CHECKSUM").unwrap();
-        io.params = clearsign_step(input(text), input(&packet), &file, "x86_64", date).params;
+        let step = clearsign_step(input(text), input(&table), &fingerprint, &file, "x86_64", date);
+        io.params = step.params;
         execute(&io).unwrap();
         let message = fs::read(folder.path().join("out/CHECKSUM")).unwrap();
         let certificate = std::slice::from_ref(signer.certificate());
@@ -229,9 +292,12 @@ mod tests {
         assert_eq!(shown, b"- a line with a dash\nFrom here\nno end\n");
         assert_eq!(
             (REVISION, crate::base::Digest::of(&message).hex().as_str()),
-            (1, "3023355d39df5dff50eba8f48808a25a65be17bb180a8b6d56f92ff252b147b2"),
+            (2, "3023355d39df5dff50eba8f48808a25a65be17bb180a8b6d56f92ff252b147b2"),
             "the step attach makes other bytes: raise attach::REVISION and pin the new digest"
         );
+        fs::write(folder.path().join("in/file"), "changed").unwrap();
+        io.params.insert("name".into(), "y".into());
+        assert!(matches!(execute(&io), Err(AttachError::Missing { .. })));
         io.params.insert("name".into(), "../x".into());
         assert!(matches!(execute(&io), Err(AttachError::Parameter("name"))));
         io.params.insert("name".into(), "x".into());

@@ -22,7 +22,7 @@ fn faketime() -> Option<PathBuf> {
 }
 
 /// User and group id of the other user, who is made where that is possible.
-fn other_user() -> Option<(u32, u32)> {
+pub fn other_user() -> Option<(u32, u32)> {
     let number = |option| {
         let said = run(Command::new("id").args([option, USER]));
         said.out.trim().parse().ok().filter(|_| said.code == Some(0))

@@ -138,6 +138,7 @@ impl Place {
         let folder = scratch().join(name);
         fs::create_dir(&folder).unwrap();
         copy(&package_root().join("recipes"), &folder.join("recipes"), order);
+        copy(&package_root().join("kickstarts"), &folder.join("kickstarts"), order);
         let place = Self { folder };
         if place.lock().exists() {
             fs::remove_dir_all(place.lock()).unwrap();

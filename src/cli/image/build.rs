@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::super::{Failure, Global, run as run_command};
+use super::super::session::Ids;
+use super::super::{Failure, Global};
 use super::named;
 use crate::base::Digest;
 use crate::debian::{self, Mirrors};
 use crate::fetch::Fetcher;
 use crate::oci::{self, Image};
-use crate::runner::{RunOptions, Runner};
+use crate::runner::RunOptions;
 use crate::store::Store;
 
 /// Build the image of a lock of Debian packages and print its digest.
@@ -63,7 +64,7 @@ pub fn image_of_lock(global: &Global, store: &Store, lock: &debian::Lock) -> Res
                 named::runtime()?.block_on(debian::fetch_all(lock, &mirrors, &fetcher, &()))?;
             }
             global.say(format_args!("assembling the image of {} packages", lock.packages.len()));
-            let runner = Runner::new(store, run_command::executable()?)?;
+            let runner = Ids::default().runner(global, store)?;
             let outcome = runner.run(&action, &RunOptions::default())?;
             oci::image_in(&store.tree(&outcome.tree)?)?
         }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::super::error::{Ended, RunError};
 use super::super::host::{Done, Job, Output, host};
-use super::super::request::{Bind, Cell, Request, Task, Work};
+use super::super::request::{Bind, Cell, Task, Work};
 use super::super::stage::Stage;
+use super::super::supervise::Owners;
 use super::{Command, Root, Runner, environment, standard_binds};
 
 /// How much of its error output is kept.
@@ -55,6 +56,7 @@ impl Runner {
             source,
         })?;
         let stage = Stage::new(scratch.path(), &self.folders.ids, true)?;
+        stage.note(&Owners::default())?;
         let mut binds = standard_binds(&stage);
         for (source, target) in command.binds.clone() {
             stage.mount_point(&source, &target, &self.folders.ids)?;
@@ -72,7 +74,9 @@ impl Runner {
             cpu: None,
             capabilities: 0,
             makes_root: false,
+            owners: stage.owners.clone(),
             bits32: false,
+            runtime: None,
             work,
         };
         let job = Job {
@@ -82,7 +86,7 @@ impl Runner {
             deadline: Some(deadline),
             output: Output::Watched { errors: &errors },
         };
-        let done = job.watch(&Request { interactive: false, task: Task::Cell(cell) }, watch);
+        let done = job.watch(&job.request(Task::Cell(cell), false), watch);
         self.folders.clear(scratch)?;
         Ok(match done? {
             Done::Ended(ended) => {
