@@ -44,7 +44,7 @@ pub fn initrd(initrd: &Initrd<'_>) -> Result<Step, RelPathError> {
         rights: Rights::ReadAll,
         platform: platform.into(),
         source_date,
-        executor: program("initrd", INITRD, [label.to_owned(), check.to_owned()]),
+        executor: program("initrd", INITRD, [check.to_owned()]),
     })
 }
 
@@ -243,6 +243,22 @@ mod tests {
         // A name cannot lead out of the output.
         assert!(iso(&Iso { file_name: "../x.iso", ..medium.clone() }).is_err());
         assert!(iso(&Iso { file_name: "", ..medium }).is_err());
+    }
+
+    #[test]
+    fn the_initrd_s_script_gets_what_it_reads() {
+        let of = |label, check| Initrd {
+            label,
+            root: Input::Object(Digest::of("r")),
+            check,
+            platform: "x86_64",
+            source_date: SourceDate::from_seconds(1_793_491_200).unwrap(),
+        };
+        let step = initrd(&of("a", true)).unwrap();
+        assert_eq!(words(&step), ["initrd", "check"]);
+        assert!(INITRD.contains("\ncheck=$1\n"));
+        assert_eq!(words(&initrd(&of("a", false)).unwrap()), ["initrd", "no-check"]);
+        assert_eq!(step.id(), initrd(&of("b", true)).unwrap().id(), "labels are for people");
     }
 
     #[test]
