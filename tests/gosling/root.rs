@@ -418,3 +418,41 @@ fn what_a_kickstart_cannot_have_is_an_error_with_its_line() {
         }
     }
 }
+
+/// Files made by somebody else and in folders that hand down a group are exact with one id, too. Programs of 32 bits
+/// are nobody's to watch.
+#[test]
+fn one_id_gives_the_same_or_an_error() {
+    let make = |ids: Choice| {
+        let mut workshop = workshop_with(&format!("root-inexact-{ids:?}"), ids);
+        let rpms = workshop.rpms("inexact.spec", INEXACT);
+        let some = |wanted: &[&str]| -> Vec<(String, Input)> {
+            let named = wanted.iter().map(|name| format!("inexact-{name}"));
+            named.map(|name| (name.clone(), rpms[&name].clone())).collect()
+        };
+        let exact = workshop.install(workshop.with(some(&["setuid", "setgid"])));
+        let exact = workshop.run(&exact).unwrap_or_else(|error| panic!("{error}"));
+        let tree = workshop.store.tree(&exact).unwrap();
+        for (name, owner) in [("setuid", (8, 8)), ("setgid", (0, 12))] {
+            let entry = tree.get(&path(&format!("var/lib/inexact-{name}/made"))).unwrap();
+            assert_eq!((entry.uid, entry.gid), owner, "{name}");
+        }
+        let mut packages = workshop.with(some(&["bits32"]));
+        let (all, _) = gosling();
+        let is_glibc = |path: &&PathBuf| {
+            let file = path.file_name().unwrap().to_string_lossy();
+            file.starts_with("glibc-2") && file.ends_with(".i686.rpm")
+        };
+        packages.extend(all.iter().filter(is_glibc).map(|path| package(&workshop.store, path)));
+        let install = workshop.install(packages);
+        (exact, workshop.run(&install))
+    };
+    let (many, run) = make(Choice::Range);
+    run.unwrap_or_else(|error| panic!("{error}"));
+    let (one, refused) = make(Choice::Single);
+    assert_eq!(many, one);
+    let refused = refused.unwrap_err();
+    for word in ["cannot be carried out with one user id", "ld-linux.so.2", "not one of 64 bits"] {
+        assert!(refused.contains(word), "{refused}");
+    }
+}

@@ -148,8 +148,7 @@ impl Watch {
 
     fn level(&self) -> Level {
         match (self.powers, self.record.is_empty()) {
-            (Powers { owners: true, .. } | Powers { read: true, .. }, false) => Level::Full,
-            (Powers { owners: true, .. }, true) => Level::Full,
+            (Powers { owners: true, .. }, _) | (Powers { read: true, .. }, false) => Level::Full,
             (_, true) => Level::Bare,
             (_, false) => Level::Guarded,
         }
@@ -157,7 +156,7 @@ impl Watch {
 
     /// Puts this process, which is to become the step, under supervision.
     pub fn submit(&self) -> io::Result<()> {
-        rustix::process::setrlimit(OPEN_FILES, self.limit.clone())?;
+        rustix::process::setrlimit(OPEN_FILES, self.limit)?;
         // Whoever answers looks into whoever asks. There is nobody else yet who could look, too.
         rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;
         let listener = notify::install(&filter::program(self.level()))?;
@@ -204,7 +203,7 @@ const OPEN_FILES: Resource = Resource::Nofile;
 fn more_open_files() -> Rlimit {
     let limit = rustix::process::getrlimit(OPEN_FILES);
     // With the old limit fewer files can change hands.
-    rustix::process::setrlimit(OPEN_FILES, Rlimit { current: limit.maximum, ..limit.clone() }).ok();
+    rustix::process::setrlimit(OPEN_FILES, Rlimit { current: limit.maximum, ..limit }).ok();
     limit
 }
 
