@@ -1,6 +1,63 @@
 //! The third way of running steps: with one id, and a supervisor that remembers to whom files belong.
 //!
-//! TODO
+//! Where an ordinary user can have no range of ids (no line in `/etc/subuid`, no `newuidmap`, no new privileges, a
+//! container with one id), the map of a step has one id, 0. Everything that is made belongs to the user outside and
+//! to root inside. A seccomp filter stops the calls that this would spoil, and a thread of the jail's process 1
+//! answers them as a jail with 65,536 ids would. A step gives *the same bytes as in the other modes, or it is
+//! refused* with an error that names what it did.
+//!
+//! # What is answered
+//! - `chown` and its kin: the new owner goes into the record (`record.rs`), and on the disk only happens what the
+//!   kernel does besides (set-id bits and capabilities go). Ids from 65,536 on are refused as there.
+//! - `stat` and its kin, for files in the record: the real answer, with the owner from the record.
+//! - `setuid` and its kin, `getuid` and its kin, `setgroups`, `getgroups`: each thread and what it starts is who it
+//!   would be (`who.rs`).
+//! - Whatever makes a file, where that would belong to another: for somebody who has become another user, and in a
+//!   folder that hands down another's group. The supervisor makes it, notes the owner, and hands it over (`make.rs`).
+//! - Whatever needs a permission, where the kernel's own check knows too little (`permissions.rs`): for somebody who
+//!   has become another user, and for steps that may not pass over the permissions of others.
+//! - `io_uring`, and the newest calls that set attributes by path: as if the kernel had none of them.
+//!
+//! Device nodes are refused by the kernel itself, as in every mode; capabilities of files are its own matter.
+//!
+//! # What is laid out
+//! A tree whose owners the disk cannot hold is laid out as root's; the record starts with its owners. When the step
+//! has ended and no process of it is left, the record gives the output its owners. So trees go from step to step
+//! and from mode to mode.
+//!
+//! # What is refused
+//! - Access lists that name other ids than root's, in trees and by programs.
+//! - Programs of 32 bits and of the x32 kind, whose calls nobody watches; but where nothing in the step belongs to
+//!   others than root and it has no right to change that (builds, as a rule), 32 bits are no matter.
+//! - A process whose parent has ended before it was seen, once anybody in the step has become another user: who it is
+//!   cannot be told.
+//! - Files without a name that would belong to others; changes of owner through a link of `/proc` in the middle of
+//!   a path; what `openat2` is to make for others with `RESOLVE_` flags.
+//! - A container image with other owners than root: its root cannot be laid out.
+//!
+//! # What is left
+//! A program can see a difference, if it wants to, and an output would differ if it wrote that down:
+//! - `/proc` tells the real ids (`status`, `uid_map`, the owners of its folders), and so do sockets
+//!   (`SO_PEERCRED`) and the auxiliary vector.
+//! - Somebody who has become another user may *read* files and run programs that he could not open there, and list
+//!   folders; may send signals to others; keeps the set-id bits of files that he writes to or changes the mode of.
+//! - A plain step on a tree of others is checked wherever it opens, makes, renames or removes something or asks
+//!   what it is. The search permission of folders is not asked for in paths of other calls (attributes, for one).
+//! - A step that changes the words of a call in memory while it is looked at deceives the supervisor. That reaches
+//!   nothing but its own output.
+//! - A call that a signal interrupts is begun anew. Before Linux 5.19 that may happen after a file was made, and
+//!   then "file exists" is the answer.
+//!
+//! # Where it lives
+//! The step's process puts itself under the filter as its last act before it becomes the program, and hands the
+//! listener to process 1 over a socket. Process 1 goes on reaping; a thread of it answers, on the step's own CPU.
+//! When it cannot answer any more, it kills every process of the step while those that asked still wait; when
+//! process 1 dies, the kernel kills them. The filter needs Linux 5.5, making files for others 5.14.
+//!
+//! # What it costs
+//! A step that is [`Level::Bare`] runs at full speed: its calls are stopped only if they name other ids. In others a
+//! call that is stopped takes some microseconds more.
+
 mod answers;
 mod calls;
 mod filter;
@@ -91,8 +148,7 @@ impl Watch {
 
     fn level(&self) -> Level {
         match (self.powers, self.record.is_empty()) {
-            (Powers { owners: true, .. } | Powers { read: true, .. }, false) => Level::Full,
-            (Powers { owners: true, .. }, true) => Level::Full,
+            (Powers { owners: true, .. }, _) | (Powers { read: true, .. }, false) => Level::Full,
             (_, true) => Level::Bare,
             (_, false) => Level::Guarded,
         }
@@ -100,7 +156,7 @@ impl Watch {
 
     /// Puts this process, which is to become the step, under supervision.
     pub fn submit(&self) -> io::Result<()> {
-        rustix::process::setrlimit(OPEN_FILES, self.limit.clone())?;
+        rustix::process::setrlimit(OPEN_FILES, self.limit)?;
         // Whoever answers looks into whoever asks. There is nobody else yet who could look, too.
         rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;
         let listener = notify::install(&filter::program(self.level()))?;
@@ -147,7 +203,7 @@ const OPEN_FILES: Resource = Resource::Nofile;
 fn more_open_files() -> Rlimit {
     let limit = rustix::process::getrlimit(OPEN_FILES);
     // With the old limit fewer files can change hands.
-    rustix::process::setrlimit(OPEN_FILES, Rlimit { current: limit.maximum, ..limit.clone() }).ok();
+    rustix::process::setrlimit(OPEN_FILES, Rlimit { current: limit.maximum, ..limit }).ok();
     limit
 }
 

@@ -171,9 +171,8 @@ impl View<'_> {
     pub fn place_of_new(&self, from: From, path: &CStr) -> Result<Option<Place>, Errno> {
         let Some(mut place) = self.place(from, path)? else { return Ok(None) };
         for _ in 0..LINKS {
-            let target = match rustix::fs::readlinkat(&place.folder, &place.name, Vec::new()) {
-                Ok(target) => target,
-                Err(_) => return Ok(Some(place)),
+            let Ok(target) = rustix::fs::readlinkat(&place.folder, &place.name, Vec::new()) else {
+                return Ok(Some(place));
             };
             // What it says starts in the folder that it stands in, or at the process's root.
             let next = if target.to_bytes().starts_with(b"/") {
