@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::timings::Timings;
 use super::{Failure, Global, Kind, image, run};
 use crate::base::Digest;
 use crate::compose::{ComposeError, Downloads, Event, Session};
@@ -21,6 +22,9 @@ pub struct Jobs {
     /// What runs the programs of steps; the results are the same.
     #[arg(long, value_enum, value_name = "RUNNER", default_value_t)]
     runner: Programs,
+    /// Show on stderr at the end which steps ran for how long, and which the store had.
+    #[arg(long)]
+    timings: bool,
     #[command(flatten)]
     ids: Ids,
 }
@@ -94,18 +98,30 @@ pub fn with<T>(
         runtime: image::runtime()?,
         store: &store,
     };
-    let watch = |event: Event<'_>| match event {
+    let timings = jobs.timings.then(Timings::new);
+    let show = |event: Event<'_>| match event {
         Event::Note(text) => global.say(text),
         Event::Start(step) if global.verbose > 0 => {
             global.say(format_args!("  start {} {}", step.kind, step.label));
         }
-        Event::Start(_) => {}
+        Event::Start(_) | Event::Known(_) | Event::Phase(..) => {}
         Event::Done(step, elapsed) => {
             global.say(format_args!("  {:<9} {} ({:.2} s)", step.kind, step.label, elapsed.as_secs_f64()));
         }
     };
+    let watch = |event: Event<'_>| {
+        if let Some(timings) = &timings {
+            timings.see(&event);
+        }
+        show(event);
+    };
     let session = Session { store: &store, runner: &runner, jobs: jobs.number(), watch: &watch };
-    work(&session, &downloads).map_err(Failure::from)
+    let done = work(&session, &downloads);
+    if let Some(timings) = timings {
+        // Asked for, so not even --quiet keeps it back; a step that failed is missing from it.
+        eprint!("{}", timings.text());
+    }
+    done.map_err(Failure::from)
 }
 
 /// The home folder, for key files below it.
