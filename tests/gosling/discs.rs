@@ -49,9 +49,13 @@ fn media_are_checked_and_a_flipped_bit_is_found() {
         let listed = fs::read_to_string(format!("{}.manifest", iso.display())).unwrap();
         let folder = tempfile::tempdir_in(super::world::scratch()).unwrap();
         extract(&iso, &folder.path().join("tree"));
-        let found =
-            run(Command::new("find").arg(folder.path().join("tree")).args(["-type", "f", "-printf", "%P\n"]))
-                .good();
+        let found = run(Command::new("find").arg(folder.path().join("tree")).args([
+            "-mindepth",
+            "1",
+            "-printf",
+            "/%P\n",
+        ]))
+        .good();
         let mut found: Vec<_> = found.out.lines().collect();
         found.sort_unstable();
         let listed: Vec<_> = listed.lines().collect();

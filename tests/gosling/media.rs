@@ -1,5 +1,6 @@
 //! Media made step by step: what starts them, what is on them, that the check of a medium sees a flipped bit, that
-//! all of it is the same bytes twice, and what is refused.
+//! all of it is the same bytes twice, and what is refused. `GANDER_TEST_ISO` may name a folder that gets a copy of the
+//! live medium, as `grub.iso`, for a look at it.
 
 use std::collections::BTreeMap;
 use std::fs;
