@@ -11,7 +11,7 @@
     reason = "clippy knows a test by its harness, and this has none"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -143,7 +143,11 @@ fn everybody(filter: &str) -> ExitCode {
         let record = fs::read_to_string(record).unwrap_or_default();
         let expected = first.get_or_insert_with(|| record.clone());
         if *expected != record {
-            println!("{name} made other trees with {backend}, {ids}\nfirst:\n{expected}\nnow:\n{record}");
+            println!("{name} made other trees with {backend}, {ids}; lines that differ, the first's first:");
+            let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+            let (first, now) = (lines(expected), lines(&record));
+            first.difference(&now).for_each(|line| println!("- {line}"));
+            now.difference(&first).for_each(|line| println!("+ {line}"));
             failed = true;
         }
     }
@@ -245,6 +249,13 @@ impl World {
         let known = fs::read_to_string(record).unwrap();
         let manifest = String::from_utf8(self.store.tree(tree).unwrap().to_bytes()).unwrap();
         fs::write(record, format!("{known}{name}: {tree}\n{manifest}")).unwrap();
+    }
+
+    /// Notes a text that has to be the same whoever runs this.
+    fn note(&self, text: &str) {
+        let record = self.record.as_ref().unwrap();
+        let known = fs::read_to_string(record).unwrap();
+        fs::write(record, format!("{known}{text}\n")).unwrap();
     }
 
     fn output(&self, tree: &Digest, name: &str) -> String {

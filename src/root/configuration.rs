@@ -138,22 +138,19 @@ impl Writer {
     /// In the order of anaconda and livecd-tools, whatever the order of the file: users come after their groups,
     /// services after the packages' own defaults, scripts last.
     fn all(&mut self, kickstart: &Kickstart) {
-        for name in ["lang", "keyboard", "timezone", "timesource", "selinux"] {
-            if let Some(command) = kickstart.last(&[name]) {
-                self.one(command);
-            }
-        }
-        if let Some(command) = kickstart.last(&["auth", "authconfig", "authselect"]) {
-            self.one(command);
-        }
+        let last: [&[&str]; 6] = [
+            &["lang"],
+            &["keyboard"],
+            &["timezone"],
+            &["timesource"],
+            &["selinux"],
+            &["auth", "authconfig", "authselect"],
+        ];
+        last.into_iter().filter_map(|names| kickstart.last(names)).for_each(|command| self.one(command));
         for name in ["network", "group", "user", "repo"] {
             kickstart.commands(name).for_each(|command| self.one(command));
         }
-        for name in ["rootpw"] {
-            if let Some(command) = kickstart.last(&[name]) {
-                self.one(command);
-            }
-        }
+        kickstart.last(&["rootpw"]).into_iter().for_each(|command| self.one(command));
         kickstart.commands("sshkey").for_each(|command| self.one(command));
         if let (Some(firewall), Some(command)) = (kickstart.firewall(), kickstart.last(&["firewall"])) {
             self.firewall(&command.place, &firewall);
@@ -163,9 +160,7 @@ impl Writer {
         }
         self.services(kickstart);
         for name in ["firstboot", "skipx", "xconfig"] {
-            if let Some(command) = kickstart.last(&[name]) {
-                self.one(command);
-            }
+            kickstart.last(&[name]).into_iter().for_each(|command| self.one(command));
         }
         self.script.push_str("end_of_commands\n");
         let posts = kickstart.scripts.iter().filter(|script| script.kind == ScriptKind::Post);

@@ -38,16 +38,8 @@ impl Writer {
                 }
             }
             Directive::User(user) => self.user(place, user),
-            Directive::Group { name, gid } => {
-                if self.is(place, "a name of a group", name, "_.-$") {
-                    self.call(place, "group", [name.as_str(), &number(*gid)]);
-                }
-            }
-            Directive::SshKey { user, key } => {
-                if self.is(place, "a name of a user", user, "_.-$") {
-                    self.call(place, "ssh_key", [user.as_str(), key]);
-                }
-            }
+            Directive::Group { name, gid } => self.group(place, name, *gid),
+            Directive::SshKey { user, key } => self.ssh_key(place, user, key),
             Directive::SeLinux(Some("enforcing")) => self.problem(
                 place,
                 "SELinux cannot be enforcing in an image yet: its files would have no labels, and then it does \
@@ -153,6 +145,18 @@ impl Writer {
         }
         if locked {
             self.call(place, "lock", [user]);
+        }
+    }
+
+    fn group(&mut self, place: &Place, name: &str, gid: Option<i64>) {
+        if self.is(place, "a name of a group", name, "_.-$") {
+            self.call(place, "group", [name, &number(gid)]);
+        }
+    }
+
+    fn ssh_key(&mut self, place: &Place, user: &str, key: &str) {
+        if self.is(place, "a name of a user", user, "_.-$") {
+            self.call(place, "ssh_key", [user, key]);
         }
     }
 

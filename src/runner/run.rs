@@ -141,6 +141,7 @@ impl Runner {
     pub fn with_backend(mut self, backend: Backend) -> Result<Self, RunError> {
         self.runtime = match backend {
             Backend::Embedded => None,
+            // The supervisor that stands in for a range of ids watches a program, not what starts it.
             Backend::Runc if self.folders.ids.writer == Writer::Single => {
                 return Err(RunError::NoRange { name: "runc" });
             }

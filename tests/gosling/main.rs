@@ -15,6 +15,7 @@
 )]
 
 mod alike;
+mod discs;
 mod folder;
 mod incremental;
 mod locked;

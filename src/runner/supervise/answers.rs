@@ -306,7 +306,13 @@ impl Supervisor {
                 return Err(asked.refuse(at, "gives", &why));
             }
         }
-        if text.to_bytes().starts_with(b"user.") { self.cut(asked, at) } else { self.alter(asked, at) }
+        match text.to_bytes() {
+            name if name.starts_with(b"user.") => self.cut(asked, at),
+            b"security.capability" if !self.table.is_plain() && self.who(asked)?.is_bound() => {
+                Ok(fails(Errno::PERM))
+            }
+            _ => self.alter(asked, at),
+        }
     }
 
     fn set(&mut self, asked: &Asked<'_>, which: Which) -> Judged {
@@ -334,7 +340,7 @@ impl Supervisor {
         Ok(Verdict::Answer(result))
     }
 
-    fn become_who(&mut self, asked: &Asked<'_>, who: Who) -> Judged<()> {
+    pub(super) fn become_who(&mut self, asked: &Asked<'_>, who: Who) -> Judged<()> {
         self.table.set(asked.call.thread, who).map_err(|error| {
             Halt::Refuse(format!("became another user, and its processes cannot be told apart ({error})"))
         })

@@ -81,8 +81,12 @@ pub(super) enum Call {
 pub(super) enum Permission {
     /// What this argument says, as the real user.
     Argument(usize),
-    /// Run it, or look for names in it.
-    Execute,
+    /// Look for names in it.
+    Search,
+    /// Make it its root.
+    Root,
+    /// Run it.
+    Run,
     /// See where it leads or what it is: only the folders above count.
     Reach,
 }
@@ -171,10 +175,10 @@ const COMMON: &[(c_long, Call)] = &[
     (libc::SYS_truncate, Call::Cut(At::Path(0))),
     (libc::SYS_faccessat, Call::Access(below(0, 1), Permission::Argument(2))),
     (libc::SYS_faccessat2, Call::Access(flagged(0, 1, 3), Permission::Argument(2))),
-    (libc::SYS_chdir, Call::Access(At::Path(0), Permission::Execute)),
-    (libc::SYS_chroot, Call::Access(At::Path(0), Permission::Execute)),
-    (libc::SYS_execve, Call::Access(At::Path(0), Permission::Execute)),
-    (libc::SYS_execveat, Call::Access(flagged(0, 1, 4), Permission::Execute)),
+    (libc::SYS_chdir, Call::Access(At::Path(0), Permission::Search)),
+    (libc::SYS_chroot, Call::Access(At::Path(0), Permission::Root)),
+    (libc::SYS_execve, Call::Access(At::Path(0), Permission::Run)),
+    (libc::SYS_execveat, Call::Access(flagged(0, 1, 4), Permission::Run)),
     (libc::SYS_readlinkat, Call::Access(below(0, 1), Permission::Reach)),
     (libc::SYS_setuid, Call::Set(Which::User)),
     (libc::SYS_setgid, Call::Set(Which::Group)),

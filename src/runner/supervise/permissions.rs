@@ -93,14 +93,14 @@ impl Supervisor {
         Ok(if may { Verdict::Pass } else { fails(Errno::ACCESS) })
     }
 
-    pub(super) fn access(&self, asked: &Asked<'_>, at: At, permission: Permission) -> Judged {
+    pub(super) fn access(&mut self, asked: &Asked<'_>, at: At, permission: Permission) -> Judged {
         if self.is_idle() {
             return Ok(Verdict::Pass);
         }
         let who = self.who(asked)?;
         let (who, what) = match permission {
             Permission::Argument(mode) => (who.really(), asked.call.word(mode) & 0o7),
-            Permission::Execute => (who, 0o1),
+            Permission::Search | Permission::Root | Permission::Run => (who, 0o1),
             Permission::Reach => (who, 0),
         };
         let file = match permission {
@@ -108,7 +108,16 @@ impl Supervisor {
             _ => asked.find(at)?,
         };
         let file = file.map_err(|_| Halt::Pass)?;
-        self.permission(asked, &who, at, &file, what)
+        match (self.permission(asked, &who, at, &file, what)?, permission) {
+            (Verdict::Pass, Permission::Root) if who.is_bound() => Ok(fails(Errno::PERM)),
+            (Verdict::Pass, Permission::Run) => {
+                if let Some(new) = who.running_another() {
+                    self.become_who(asked, new)?;
+                }
+                Ok(Verdict::Pass)
+            }
+            (verdict, _) => Ok(verdict),
+        }
     }
 
     /// What is in a file changes.

@@ -94,6 +94,13 @@ impl Who {
         self.keeps = keeps;
     }
 
+    /// Who it is when it runs another program, if that makes a difference: then no right is kept.
+    pub fn running_another(&self) -> Option<Self> {
+        let root = self.user.real == 0 || self.user.effective == 0;
+        let new = Self { keeps: false, capable: self.capable && root, ..self.clone() };
+        (new != *self).then_some(new)
+    }
+
     /// Sets further groups.
     pub fn set_groups(&mut self, mut groups: Vec<u32>) -> Result<i64, i32> {
         if !self.capable {
@@ -361,6 +368,18 @@ mod tests {
         ] {
             assert_eq!(who.may(owner, mode, what), may, "{owner:?} {mode:o}");
         }
+    }
+
+    #[test]
+    fn no_right_is_kept_by_another_program() {
+        let mut who = Who::root(true);
+        assert_eq!(who.running_another(), None);
+        who.keep(true);
+        who.set(Which::AllUsers, [5; 3]).unwrap();
+        assert_eq!(who.clone().set(Which::AllUsers, [0; 3]), Ok(0));
+        let mut other = who.running_another().unwrap();
+        assert_eq!(other.set(Which::AllUsers, [0; 3]), Err(libc::EPERM));
+        assert_eq!(other.running_another(), None);
     }
 
     #[test]
