@@ -439,11 +439,12 @@ fn one_id_gives_the_same_or_an_error() {
         }
         let mut packages = workshop.with(some(&["bits32"]));
         let (all, _) = gosling();
-        let is_glibc = |path: &&PathBuf| {
+        let is_needed = |path: &&PathBuf| {
             let file = path.file_name().unwrap().to_string_lossy();
-            file.starts_with("glibc-2") && file.ends_with(".i686.rpm")
+            let small = file.starts_with("glibc-2") || file.starts_with("libgcc-");
+            small && file.ends_with(".i686.rpm")
         };
-        packages.extend(all.iter().filter(is_glibc).map(|path| package(&workshop.store, path)));
+        packages.extend(all.iter().filter(is_needed).map(|path| package(&workshop.store, path)));
         let install = workshop.install(packages);
         (exact, workshop.run(&install))
     };
