@@ -2,7 +2,8 @@
 //!
 //! It says what the embedded runner does itself (see the module documentation of `runner/`), in the runtime's
 //! terms. No limits, no cgroups, no seccomp, no hooks. Two things differ, which no step's output may depend on: the
-//! program is process 1 of its PID namespace, and its stdin, stdout and stderr are pipes of the runtime.
+//! program is process 1 of its PID namespace, and its stdin, stdout and stderr are pipes of the runtime. So what it
+//! says on stdout and what it says on stderr may come into the log in another order.
 
 use std::path::{Path, PathBuf};
 
