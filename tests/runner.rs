@@ -27,6 +27,8 @@ use gander::store::Store;
 
 #[path = "runner/made_roots.rs"]
 mod made_roots;
+#[path = "runner/measure.rs"]
+mod measure;
 #[path = "runner/owners.rs"]
 mod owners;
 
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
         },
         Some("suite") => suite(&arguments[1], Path::new(&arguments[2]), backend(&arguments[3])),
         Some("hang") => hang(Path::new(&arguments[1]), backend(&arguments[2])),
-        Some("bench") => bench(),
+        Some("bench") => measure::bench(),
         first => everybody(first.filter(|name| !name.starts_with('-')).unwrap_or("")),
     }
 }
@@ -583,35 +585,4 @@ fn missing_program(world: &World) {
         Backend::Runc => assert!(matches!(error, RunError::Runtime { .. }), "{error:?}"),
     }
     assert!(error.to_string().contains("no-such-program"), "{error}");
-}
-
-fn bench() -> ExitCode {
-    for backend in [Backend::Embedded, Backend::Runc] {
-        bench_of(&World::new(backend));
-    }
-    ExitCode::SUCCESS
-}
-
-fn bench_of(world: &World) {
-    let options = RunOptions::default();
-    let native = action("nothing", Executor::Native(1), None);
-    let mut quick = program("");
-    quick.step.executor = Executor::Program(["sh", "-c", ":"].map(String::from).into());
-    // 500 files made, 500 given away, 5,000 looked at, 500 of which belong to others.
-    let owners = "cd /out; for i in {1..500}; do echo > $i; done; chown 5:6 *; \
-                  for i in 1 2 3 4 5 6 7 8 9 10; do stat -c %u * > /dev/null; done";
-    let owners = makes_root(program(owners));
-    for (name, action) in [("program", &quick), ("native", &native), ("owners", &owners)] {
-        world.runner.run(action, &options).unwrap();
-        let mut times: Vec<_> = (0..50)
-            .map(|_| {
-                let start = Instant::now();
-                world.runner.run(action, &options).unwrap();
-                start.elapsed()
-            })
-            .collect();
-        times.sort();
-        let backend = world.backend;
-        println!("{backend:?} {name}: median {:?}, least {:?}, most {:?}", times[25], times[0], times[49]);
-    }
 }

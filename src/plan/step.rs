@@ -10,7 +10,7 @@ use crate::base::{Digest, Encoder, RelPath, SourceDate};
 
 /// Which jail steps run in. Whoever changes what a step sees there (environment, mounts, ids, limits) raises it,
 /// so that results of the old jail are not taken for those of the new one.
-const JAIL_REVISION: i64 = 2;
+const JAIL_REVISION: i64 = 3;
 
 /// A step's plan id: the digest of its description with inputs named symbolically.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

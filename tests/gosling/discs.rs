@@ -221,7 +221,9 @@ fn refused(first: &First, place: &Place, code: i32, words: &[&str]) {
 #[test]
 fn what_cannot_be_is_said_at_once() {
     let first = first();
-    let cases: &[(&str, &str, &str, &str, i32, &[&str])] = &[
+    /// A name, the kickstart, what stands in it, what is to stand there, the exit code, words of the error.
+    type Case<'a> = (&'a str, &'a str, &'a str, &'a str, i32, &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
         ("syntax", "gosling-live.ks", "lang C.UTF-8\n", "lang\n", 2, &["gosling-live.ks:3"]),
         (
             "command",
