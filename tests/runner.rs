@@ -22,9 +22,11 @@ use std::time::{Duration, Instant};
 
 use gander::base::{Digest, RelPath, SourceDate};
 use gander::plan::{Action, Executor, ResolvedInput, Rights, Step, StepIo};
-use gander::runner::{self, Choice, LayOut, RunError, RunOptions, Runner};
+use gander::runner::{self, Backend, Choice, LayOut, RunError, RunOptions, Runner};
 use gander::store::Store;
 
+#[path = "runner/bench.rs"]
+mod bench;
 #[path = "runner/made_roots.rs"]
 mod made_roots;
 #[path = "runner/owners.rs"]
@@ -48,9 +50,9 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        Some("suite") => suite(&arguments[1], Path::new(&arguments[2])),
-        Some("hang") => hang(Path::new(&arguments[1])),
-        Some("bench") => bench(),
+        Some("suite") => suite(&arguments[1], Path::new(&arguments[2]), backend(&arguments[3])),
+        Some("hang") => hang(Path::new(&arguments[1]), backend(&arguments[2])),
+        Some("bench") => bench::bench(),
         first => everybody(first.filter(|name| !name.starts_with('-')).unwrap_or("")),
     }
 }
@@ -101,53 +103,73 @@ fn native(kind: &str, io: &StepIo) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// All cases, as root and as an ordinary user.
+/// All cases, as root and as an ordinary user, with each backend.
 fn everybody(filter: &str) -> ExitCode {
-    let records = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/tmp").unwrap();
-    fs::set_permissions(records.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    let record = |name: &str| records.path().join(name);
+    let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    let mut failed = false;
+    let mut skip = |what: &str| {
+        eprintln!("SKIPPED: runner {what}");
+        failed |= ci;
+    };
+    let mut backends = vec!["embedded"];
+    match ["/usr/sbin/runc", "/usr/bin/runc"].iter().any(|runc| Path::new(runc).exists()) {
+        true => backends.push("runc"),
+        false => skip("with runc: it is not installed (apt install runc)"),
+    }
+    let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/tmp").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let this = std::env::current_exe().unwrap();
-    let mut failed = !run_suite(&this, filter, None, "range", &record("this-user"));
-    failed |= !run_suite(&this, filter, None, "single", &record("this-user-single"));
-    let mut same = vec!["this-user-single"];
+    // A copy that an ordinary user can reach.
+    let copy = folder.path().join("runner");
+    let mut users = vec![None];
+    // Anybody can have one id.
+    let mut alone = vec![None];
     if rustix::process::geteuid().is_root() {
-        // A copy that an ordinary user can reach.
-        let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/tmp").unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let copy = folder.path().join("runner");
-        fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
-        // Anybody can have one id.
-        failed |= !run_suite(&copy, filter, Some("12345"), "single", &record("nobody-known"));
-        same.push("nobody-known");
+        fs::copy(&this, &copy).unwrap();
+        alone.push(Some("12345".to_owned()));
         match ordinary_user() {
-            Some(user) => {
-                failed |= !run_suite(&copy, filter, Some(&user), "range", &record("ordinary-user"));
-                same.push("ordinary-user");
-            }
-            None => {
-                eprintln!(
-                    "SKIPPED: runner as an ordinary user: nobody here has subordinate ids (useradd -m goose)"
-                );
-                failed |= std::env::var("CI").is_ok_and(|ci| ci == "true");
-            }
+            Some(user) => users.push(Some(user)),
+            None => skip("as an ordinary user: nobody here has subordinate ids (useradd -m goose)"),
         }
     }
-    let ours = fs::read_to_string(record("this-user")).unwrap();
-    for other in same {
-        let theirs = fs::read_to_string(record(other)).unwrap();
-        if ours != theirs {
-            println!("{other} made other trees; lines that differ, this user's first:");
+    let mut runs: Vec<(&str, &str, &Option<String>)> = Vec::new();
+    for backend in &backends {
+        runs.extend(users.iter().map(|user| (*backend, "range", user)));
+    }
+    runs.extend(alone.iter().map(|user| ("embedded", "single", user)));
+    let mut first: Option<String> = None;
+    for (backend, ids, user) in runs {
+        let binary = if user.is_some() { &copy } else { &this };
+        let name = user.as_deref().unwrap_or("this user");
+        println!("as {name}, {backend}, {ids}:");
+        let record = folder.path().join(format!("{backend}-{ids}-{name}"));
+        failed |= !run_suite(binary, filter, user.as_deref(), ids, &record, backend);
+        let record = fs::read_to_string(record).unwrap_or_default();
+        let expected = first.get_or_insert_with(|| record.clone());
+        if *expected != record {
+            println!("{name} made other trees with {backend}, {ids}; lines that differ, the first's first:");
             let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
-            let (ours, theirs) = (lines(&ours), lines(&theirs));
-            ours.difference(&theirs).for_each(|line| println!("- {line}"));
-            theirs.difference(&ours).for_each(|line| println!("+ {line}"));
+            let (first, now) = (lines(expected), lines(&record));
+            first.difference(&now).for_each(|line| println!("- {line}"));
+            now.difference(&first).for_each(|line| println!("+ {line}"));
             failed = true;
         }
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn run_suite(binary: &Path, filter: &str, user: Option<&str>, ids: &str, record: &Path) -> bool {
+fn backend(name: &str) -> Backend {
+    if name == "runc" { Backend::Runc } else { Backend::Embedded }
+}
+
+fn run_suite(
+    binary: &Path,
+    filter: &str,
+    user: Option<&str>,
+    ids: &str,
+    record: &Path,
+    backend: &str,
+) -> bool {
     let mut command = match user {
         None => Command::new(binary),
         Some(user) => {
@@ -156,8 +178,8 @@ fn run_suite(binary: &Path, filter: &str, user: Option<&str>, ids: &str, record:
             command
         }
     };
-    println!("as {}, {ids}:", user.unwrap_or("this user"));
-    command.env(IDS, ids).args(["suite", filter]).arg(record).current_dir("/").status().unwrap().success()
+    let command = command.env(IDS, ids).args(["suite", filter]).arg(record).arg(backend).current_dir("/");
+    command.status().unwrap().success()
 }
 
 /// The variable that says which ids steps get.
@@ -175,9 +197,9 @@ fn ordinary_user() -> Option<String> {
         .find(|name| known(&subgid, name) && known(&passwd, name) && name != "root")
 }
 
-fn suite(filter: &str, record: &Path) -> ExitCode {
+fn suite(filter: &str, record: &Path, backend: Backend) -> ExitCode {
     let mut failures = 0;
-    let world = World { record: Some(record.to_owned()), ..World::new() };
+    let world = World { record: Some(record.to_owned()), ..World::new(backend) };
     fs::write(record, "").unwrap();
     for (name, case) in CASES.into_iter().chain(owners::CASES) {
         if !name.contains(filter) {
@@ -194,6 +216,7 @@ struct World {
     _folder: tempfile::TempDir,
     store: Store,
     runner: Runner,
+    backend: Backend,
     /// Whether steps have one id.
     single: bool,
     /// Digests that have to be the same for everybody.
@@ -201,11 +224,11 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(backend: Backend) -> Self {
         let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/var/tmp").unwrap();
-        let (store, runner) = at(&folder.path().join("store"));
-        let single = std::env::var(IDS).is_ok_and(|ids| ids == "single");
-        Self { _folder: folder, store, runner, single, record: None }
+        let (store, runner) = at(&folder.path().join("store"), backend);
+        let single = std::env::var(IDS).as_deref() == Ok("single");
+        Self { _folder: folder, store, runner, backend, single, record: None }
     }
 
     fn run(&self, action: &Action) -> Result<Digest, RunError> {
@@ -245,7 +268,7 @@ impl World {
     }
 }
 
-fn at(path: &Path) -> (Store, Runner) {
+fn at(path: &Path, backend: Backend) -> (Store, Runner) {
     let store = Store::open(path).unwrap();
     let lay_out: LayOut = Arc::new(|_, image, dest, _| {
         small_root(dest, &TOOLS)?;
@@ -256,7 +279,7 @@ fn at(path: &Path) -> (Store, Runner) {
         _ => Choice::Range,
     };
     let runner = Runner::with_ids(&store, std::env::current_exe().unwrap(), choice).unwrap();
-    let runner = runner.with_roots(lay_out);
+    let runner = runner.with_roots(lay_out).with_backend(backend).unwrap();
     (store, runner)
 }
 
@@ -417,8 +440,8 @@ fn file_system(world: &World) {
                   for p in /x /in/x /dev/x /etc/x; do if (echo x > $p) 2>/dev/null; then echo $p is writable; exit 1; fi; done; \
                   for p in /tmp/x /var/tmp/x /build/x /dev/shm/x; do echo x > $p; done; \
                   echo x > /dev/null; cat /in/a/hello > /out/hello; stat -c '%a %Y' /in/a/hello /in/a /in > /out/stat; \
-                  ls /proc/self/fd > /out/fds; \
-                  if cat /proc/1/environ; then exit 1; fi";
+                  ls /proc/self/fd > /out/fds; echo said > /dev/stderr; echo said > /dev/stdout; \
+                  if test $$ != 1 && cat /proc/1/environ; then exit 1; fi";
     let _inherited = fs::File::open("/").unwrap();
     let tree = world.run(&with_inputs(world, program(script))).unwrap();
     let root = world.output(&tree, "root");
@@ -484,9 +507,15 @@ fn failure(world: &World) {
 }
 
 fn signal(world: &World) {
-    let error = world.run(&program("kill -TERM $$")).unwrap_err();
+    // With runc the program is process 1, which nothing in its jail can kill; a runtime says it by an exit code.
+    let error =
+        world.run(&program("bash -c 'kill -TERM $$'; code=$?; kill -TERM $$; exit $code")).unwrap_err();
     let RunError::Program(failure) = &error else { panic!("{error:?}") };
-    assert_eq!(failure.ended, runner::Ended::Signalled(15));
+    let expected = match world.backend {
+        Backend::Embedded => runner::Ended::Signalled(15),
+        Backend::Runc => runner::Ended::Exited(143),
+    };
+    assert_eq!(failure.ended, expected);
 }
 
 fn deadline(world: &World) {
@@ -501,19 +530,24 @@ fn deadline(world: &World) {
 
 fn death_of_the_parent(world: &World) {
     let store = world.store.root().parent().unwrap().join("other");
-    let mut parent = Command::new(std::env::current_exe().unwrap()).arg("hang").arg(&store).spawn().unwrap();
+    let mut parent = Command::new(std::env::current_exe().unwrap())
+        .arg("hang")
+        .arg(&store)
+        .arg(format!("{:?}", world.backend).to_lowercase())
+        .spawn()
+        .unwrap();
     assert!(eventually(|| exists("98762")), "the step did not start");
     parent.kill().unwrap();
     parent.wait().unwrap();
     assert!(eventually(|| !exists("98762")), "a step outlived gander");
     // The next one clears what the dead one left, whoever owns it.
-    drop(at(&store));
+    drop(at(&store, world.backend));
     let left = fs::read_dir(store.join("tmp")).unwrap().count();
     assert_eq!(left, 0);
 }
 
-fn hang(store: &Path) -> ExitCode {
-    let (_store, runner) = at(store);
+fn hang(store: &Path, backend: Backend) -> ExitCode {
+    let (_store, runner) = at(store, backend);
     let script = "for d in build out; do mkdir -p /$d/d/d; touch /$d/d/d/f; chown 7:8 /$d/d/d /$d/d; chmod 700 /$d/d; done; \
                   (sleep 98762 &); sleep 98762";
     let _error = runner.run(&makes_root(program(script)), &RunOptions::default());
@@ -540,31 +574,9 @@ fn missing_program(world: &World) {
     let mut missing = program("");
     missing.step.executor = Executor::Program(vec!["no-such-program".into()]);
     let error = world.run(&missing).unwrap_err();
-    assert!(matches!(error, RunError::Execute { .. }), "{error:?}");
-    assert!(error.to_string().contains("no-such-program"), "{error}");
-}
-
-fn bench() -> ExitCode {
-    let world = World::new();
-    let options = RunOptions::default();
-    let native = action("nothing", Executor::Native(1), None);
-    let mut quick = program("");
-    quick.step.executor = Executor::Program(["sh", "-c", ":"].map(String::from).into());
-    // 500 files made, 500 given away, 5,000 looked at, 500 of which belong to others.
-    let owners = "cd /out; for i in {1..500}; do echo > $i; done; chown 5:6 *; \
-                  for i in 1 2 3 4 5 6 7 8 9 10; do stat -c %u * > /dev/null; done";
-    let owners = makes_root(program(owners));
-    for (name, action) in [("program", &quick), ("native", &native), ("owners", &owners)] {
-        world.runner.run(action, &options).unwrap();
-        let mut times: Vec<_> = (0..50)
-            .map(|_| {
-                let start = Instant::now();
-                world.runner.run(action, &options).unwrap();
-                start.elapsed()
-            })
-            .collect();
-        times.sort();
-        println!("{name}: median {:?}, least {:?}, most {:?}", times[25], times[0], times[49]);
+    match world.backend {
+        Backend::Embedded => assert!(matches!(error, RunError::Execute { .. }), "{error:?}"),
+        Backend::Runc => assert!(matches!(error, RunError::Runtime { .. }), "{error:?}"),
     }
-    ExitCode::SUCCESS
+    assert!(error.to_string().contains("no-such-program"), "{error}");
 }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{Failure, Global, Kind, image, run as run_command};
+use super::session::Ids;
+use super::{Failure, Global, Kind, image};
 use crate::boot::{self, BootError, Machine, Verdict};
 use crate::debian;
 use crate::format::iso9660::IsoError;
-use crate::runner::Runner;
 
 /// Boot an image in an emulated machine and wait until its serial console shows a text.
 ///
@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "TEXT", default_value = boot::MARKER, value_parser = parse_text)]
     until: String,
     /// How many seconds it may take.
-    #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86400))]
+    #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86400))]
     timeout: u32,
     /// Also write what the console shows, as it comes, to this file.
     #[arg(long, value_name = "FILE")]
@@ -36,6 +36,8 @@ pub struct Args {
     /// The machine's memory in MiB.
     #[arg(long, value_name = "MB", default_value_t = 1536, value_parser = clap::value_parser!(u32).range(64..=65536))]
     memory: u32,
+    #[command(flatten)]
+    ids: Ids,
 }
 
 /// What boots an image.
@@ -71,7 +73,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         Failure::new(Kind::Bug, format!("the lock of QEMU's image is malformed: {error}"))
     })?;
     let emulator = image::image_of_lock(global, &store, &lock)?;
-    let runner = Runner::new(&store, run_command::executable()?)?;
+    let runner = args.ids.runner(global, &store)?;
     let mut file = match &args.serial {
         Some(path) => Some((path, File::create(path).map_err(|error| unwritten(path, error))?)),
         None => None,

@@ -28,6 +28,7 @@ mod plan;
 mod run;
 mod session;
 mod store;
+mod timings;
 
 use std::process::ExitCode;
 

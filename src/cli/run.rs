@@ -105,7 +105,7 @@ impl From<RunError> for Failure {
             _ => Kind::Surroundings,
         };
         let failure = Self::from_error(kind, &error);
-        if matches!(error, RunError::Forbidden { .. } | RunError::NoIds { .. }) {
+        if matches!(error, RunError::Forbidden { .. } | RunError::NoIds { .. } | RunError::Runtime { .. }) {
             // The kernel has the same word for a full disk and for too many namespaces.
             return failure;
         }

@@ -2,22 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
+use super::timings::Timings;
 use super::{Failure, Global, Kind, image, run};
 use crate::base::Digest;
 use crate::compose::{ComposeError, Downloads, Event, Session};
 use crate::debian::{self, Mirrors};
 use crate::fetch::Fetcher;
 use crate::oci;
-use crate::runner::{Choice, Runner};
+use crate::runner::{Backend, Choice, Runner};
 use crate::select::{Problem, SelectError};
 use crate::store::{Store, StoreError};
 
-/// How much runs at a time.
+/// How steps run.
 #[derive(Debug, clap::Args)]
 pub struct Jobs {
     /// How many steps may run at a time (default: the number of CPUs).
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
+    /// What runs the programs of steps; the results are the same.
+    #[arg(long, value_enum, value_name = "RUNNER", default_value_t)]
+    runner: Programs,
+    /// Show on stderr at the end which steps ran for how long, and which the store had.
+    #[arg(long)]
+    timings: bool,
     #[command(flatten)]
     ids: Ids,
 }
@@ -55,6 +62,16 @@ impl Ids {
     }
 }
 
+/// What runs the programs of steps.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Programs {
+    /// gander itself
+    #[default]
+    Embedded,
+    /// runc, which has to be installed
+    Runc,
+}
+
 impl Jobs {
     #[allow(clippy::disallowed_methods, reason = "how many steps run at a time reaches no output")]
     fn number(&self) -> usize {
@@ -70,25 +87,41 @@ pub fn with<T>(
     work: impl FnOnce(&Session<'_>, &dyn Downloads) -> Result<T, ComposeError>,
 ) -> Result<T, Failure> {
     let store = global.open_store()?;
-    let runner = jobs.ids.runner(global, &store)?;
+    let backend = match jobs.runner {
+        Programs::Embedded => Backend::Embedded,
+        Programs::Runc => Backend::Runc,
+    };
+    let runner = jobs.ids.runner(global, &store)?.with_backend(backend)?;
     let downloads = Network {
         global,
         fetcher: Fetcher::new(&store, global.offline)?,
         runtime: image::runtime()?,
         store: &store,
     };
-    let watch = |event: Event<'_>| match event {
+    let timings = jobs.timings.then(Timings::new);
+    let show = |event: Event<'_>| match event {
         Event::Note(text) => global.say(text),
         Event::Start(step) if global.verbose > 0 => {
             global.say(format_args!("  start {} {}", step.kind, step.label));
         }
-        Event::Start(_) => {}
+        Event::Start(_) | Event::Known(_) | Event::Phase(..) => {}
         Event::Done(step, elapsed) => {
             global.say(format_args!("  {:<9} {} ({:.2} s)", step.kind, step.label, elapsed.as_secs_f64()));
         }
     };
+    let watch = |event: Event<'_>| {
+        if let Some(timings) = &timings {
+            timings.see(&event);
+        }
+        show(event);
+    };
     let session = Session { store: &store, runner: &runner, jobs: jobs.number(), watch: &watch };
-    work(&session, &downloads).map_err(Failure::from)
+    let done = work(&session, &downloads);
+    if let Some(timings) = timings {
+        // Asked for, so not even --quiet keeps it back; a step that failed is missing from it.
+        eprint!("{}", timings.text());
+    }
+    done.map_err(Failure::from)
 }
 
 /// The home folder, for key files below it.

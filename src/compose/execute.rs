@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::ComposeError;
 use crate::base::Digest;
@@ -20,6 +20,10 @@ pub enum Event<'a> {
     Start(&'a Step),
     /// A step has run.
     Done(&'a Step, Duration),
+    /// The store has what a step would make, so it does not run.
+    Known(&'a Step),
+    /// What is no step is done: resolving, signing, delivering.
+    Phase(&'a str, Duration),
 }
 
 /// The world that steps run in.
@@ -48,6 +52,14 @@ impl Session<'_> {
     /// Tells people something.
     pub fn note(&self, text: impl AsRef<str>) {
         (self.watch)(Event::Note(text.as_ref()));
+    }
+
+    /// Does something that is no step, and tells how long it took.
+    pub fn timed<T>(&self, name: &str, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let done = work();
+        (self.watch)(Event::Phase(name, start.elapsed()));
+        done
     }
 }
 
@@ -232,6 +244,7 @@ fn work(session: &Session<'_>, plan: &Plan, state: &Mutex<State>, turn: &Condvar
 fn carry_out(session: &Session<'_>, action: &Action) -> Result<(StepRecord, Tree), ComposeError> {
     let key = action.key();
     if let Some(tree) = session.store.action(&key)? {
+        (session.watch)(Event::Known(&action.step));
         let record = StepRecord { key, tree, elapsed: None };
         return Ok((record, session.store.tree(&tree)?));
     }

@@ -89,7 +89,8 @@ pub fn update(
     let files = RecipeFiles::read(recipe)?;
     let folder = lock_folder(recipe);
     let old = folder::read(&folder)?;
-    let lock = resolve_and_sign(session, downloads, &files, old.as_ref(), home)?;
+    let lock =
+        session.timed("resolve", || resolve_and_sign(session, downloads, &files, old.as_ref(), home))?;
     folder::write(&folder, &lock)?;
     Ok(changes(old.as_ref(), &lock))
 }
@@ -213,13 +214,14 @@ pub fn compose(
         Some(lock) => lock,
         None if options.locked => return Err(ComposeError::NoLock(folder)),
         None => {
-            let lock = resolve_and_sign(session, downloads, &files, None, home)?;
+            let lock =
+                session.timed("resolve", || resolve_and_sign(session, downloads, &files, None, home))?;
             folder::write(&folder, &lock)?;
             lock
         }
     };
     metadata::check(&lock)?;
-    stock(session, downloads, &files, &lock)?;
+    session.timed("fetch", || stock(session, downloads, &files, &lock))?;
 
     let date = lock.header.source_date;
     let signer = |demands: &[Demand]| {
@@ -257,7 +259,7 @@ pub fn compose(
     let (tree, trees, done) = assemble::assemble(session, &lock, &mut lowered, done, &images, &checksums)?;
     let digest = session.store.put_tree(&tree)?;
     keep(session, &files, &lock, &lowered, &done, digest)?;
-    let written = deliver(session.store, &tree, &options.output)?;
+    let written = session.timed("deliver", || deliver(session.store, &tree, &options.output))?;
     let media = images.iter().map(|image| {
         let path = RelPath::new(format!("{}/{}", metadata::FOLDER, image.path))?;
         Ok::<_, ComposeError>(MediumSummary { path, size: image.size, digest: image.digest })

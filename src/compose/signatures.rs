@@ -89,6 +89,17 @@ pub(super) fn make(
     created: SourceDate,
     table: &mut Signatures,
 ) -> Result<(), ComposeError> {
+    session.timed("sign", || make_all(session, signer, demands, data, created, table))
+}
+
+fn make_all(
+    session: &Session<'_>,
+    signer: &LocalSigner,
+    demands: &[Demand],
+    data: impl Fn(&Demand) -> Result<Vec<u8>, ComposeError>,
+    created: SourceDate,
+    table: &mut Signatures,
+) -> Result<(), ComposeError> {
     let fingerprint = signer.certificate().fingerprint().to_string();
     for demand in demands {
         if demand.fingerprint != fingerprint {

@@ -44,7 +44,7 @@ pub fn initrd(initrd: &Initrd<'_>) -> Result<Step, RelPathError> {
         rights: Rights::ReadAll,
         platform: platform.into(),
         source_date,
-        executor: program("initrd", INITRD, [label.to_owned(), check.to_owned()]),
+        executor: program("initrd", INITRD, [check.to_owned()]),
     })
 }
 
@@ -202,4 +202,74 @@ pub fn iso(iso: &Iso<'_>) -> Result<Step, RelPathError> {
 fn program(kind: &str, script: &str, words: impl IntoIterator<Item = String>) -> Executor {
     let head = ["/bin/sh", "-c", script, kind].map(str::to_owned);
     Executor::Program(head.into_iter().chain(words).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Digest;
+
+    fn path(text: &str) -> RelPath {
+        RelPath::new(text).unwrap()
+    }
+
+    fn words(step: &Step) -> Vec<String> {
+        let Executor::Program(words) = &step.executor else { return Vec::new() };
+        words.iter().skip(3).cloned().collect()
+    }
+
+    #[test]
+    fn an_iso_says_where_its_trees_go() {
+        let object = |text: &str| Input::Object(Digest::of(text));
+        let volume_id = VolumeId::new("Gosling-1").unwrap();
+        let medium = Iso {
+            label: "x",
+            file_name: "x.iso",
+            volume_id: &volume_id,
+            files: BTreeMap::from([
+                (path(".treeinfo"), object("t")),
+                (path("LiveOS/squashfs.img"), object("s")),
+            ]),
+            trees: vec![(None, object("a")), (Some(path("addons/HA")), object("b"))],
+            loader: object("l"),
+            builder: object("b"),
+            platform: "x86_64",
+            source_date: SourceDate::from_seconds(1_793_491_200).unwrap(),
+        };
+        let step = iso(&medium).unwrap();
+        assert_eq!(words(&step), ["iso", "x.iso", "Gosling-1", "", "addons/HA"]);
+        let inputs: Vec<_> = step.inputs.keys().map(RelPath::as_str).collect();
+        assert_eq!(inputs, ["files/.treeinfo", "files/LiveOS/squashfs.img", "loader", "trees/0", "trees/1"]);
+        // A name cannot lead out of the output.
+        assert!(iso(&Iso { file_name: "../x.iso", ..medium.clone() }).is_err());
+        assert!(iso(&Iso { file_name: "", ..medium }).is_err());
+    }
+
+    #[test]
+    fn the_initrd_s_script_gets_what_it_reads() {
+        let of = |label, check| Initrd {
+            label,
+            root: Input::Object(Digest::of("r")),
+            check,
+            platform: "x86_64",
+            source_date: SourceDate::from_seconds(1_793_491_200).unwrap(),
+        };
+        let step = initrd(&of("a", true)).unwrap();
+        assert_eq!(words(&step), ["initrd", "check"]);
+        assert!(INITRD.contains("\ncheck=$1\n"));
+        assert_eq!(words(&initrd(&of("a", false)).unwrap()), ["initrd", "no-check"]);
+        assert_eq!(step.id(), initrd(&of("b", true)).unwrap().id(), "labels are for people");
+    }
+
+    #[test]
+    fn compressions_are_named_as_the_tool_names_them() {
+        for (compression, wanted) in [
+            (Compression::default(), "auto"),
+            (Compression::Zstd(15), "zstd 15"),
+            (Compression::Xz, "xz"),
+            (Compression::Gzip(9), "gzip 9"),
+        ] {
+            assert_eq!(compression.words(), wanted);
+        }
+    }
 }

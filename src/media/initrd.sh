@@ -1,15 +1,13 @@
 # The kernel and the initrd of a live or installer root.  Runs in that root itself, which is
 # read-only, so dracut, its modules and what they copy are the distribution's own.
 #
-# $1  what this is for: a kind, for messages
-# $2  "check": the initrd must be able to check the medium it was started from
+# $1  "check": the initrd must be able to check the medium it was started from
 #
 # Leaves /out/vmlinuz and /out/initrd.img.
 #
 # Only options that dracut 049 (EL 8), 055 to 059 (EL 9, Debian 12) and those of EL 10 and Fedora have.
 set -eu
-kind=$1
-check=$2
+check=$1
 umask 022
 
 fail() {
@@ -109,7 +107,7 @@ status=0
 dracut --force --no-hostonly --reproducible --no-early-microcode --nostrip --tmpdir "$work" \
     --add "$add" --omit "$omit" --add-drivers "$drivers" --compress "$compress" \
     --kver "$kver" /out/initrd.img "$kver" || status=$?
-[ "$status" = 0 ] || fail "dracut failed with code $status: the $kind has no initrd"
+[ "$status" = 0 ] || fail "dracut failed with code $status; what it said stands above"
 [ -s /out/initrd.img ] || fail "dracut wrote no initrd, without saying so"
 
 # A compressor that cannot be run makes dracut fall back to another, whose bytes nobody has fixed.

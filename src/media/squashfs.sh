@@ -39,8 +39,10 @@ cat /build/log
 
 # mksquashfs passes over what the format cannot hold.  A root without its access control lists is another root.
 if grep -qi 'unrecogni[sz]ed xattr\|failed to read\|cannot read\|cannot open' /build/log; then
-    find "$root" ! -type l -exec ls -ldb {} + | LC_ALL=C awk '$1 ~ /\+$/' | LC_ALL=C sort -k 9 | head -n 20 >&2
-    grep -i 'xattr\|failed\|cannot' /build/log | head -n 5 >&2
-    fail "the root has what squashfs cannot hold, such as the access control lists listed above: remove them in %post (setfacl -b)"
+    grep -i 'unrecogni[sz]ed xattr\|failed to read\|cannot read\|cannot open' /build/log | sort -u | head -n 5 >&2
+    cd "$root"
+    find . ! -type l -exec ls -ldb {} + | LC_ALL=C awk '$1 ~ /\+$/ { sub(/^[^\/]*\.\//, "/"); print }' | LC_ALL=C sort |
+        head -n 20 >&2
+    fail "the root has what squashfs cannot hold, such as the access control lists of the files above: remove them in %post (setfacl -b)"
 fi
 chmod 644 /out/root.img

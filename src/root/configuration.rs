@@ -11,12 +11,8 @@
 
 use std::collections::BTreeMap;
 
-use super::crypt;
 use crate::base::RelPath;
-use crate::format::kickstart::{
-    Bootloader, Command, Directive, Firewall, Kickstart, Network, Place, Problem, Purpose, Repo, Script,
-    ScriptKind, User,
-};
+use crate::format::kickstart::{Kickstart, Place, Problem, Purpose, ScriptKind};
 
 /// A system's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,9 +84,10 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-struct Writer {
+/// Makes the files, and collects what cannot be done.
+pub(super) struct Writer {
     script: String,
-    files: BTreeMap<RelPath, Vec<u8>>,
+    pub(super) files: BTreeMap<RelPath, Vec<u8>>,
     problems: Vec<Problem>,
     place: Option<Place>,
 }
@@ -102,7 +99,12 @@ impl Writer {
     }
 
     /// Calls a function of `commands.sh` for a line of the kickstart.
-    fn call<'w>(&mut self, place: &Place, function: &str, words: impl IntoIterator<Item = &'w str>) {
+    pub(super) fn call<'w>(
+        &mut self,
+        place: &Place,
+        function: &str,
+        words: impl IntoIterator<Item = &'w str>,
+    ) {
         if self.place.as_ref() != Some(place) {
             self.line("at", [place.to_string().as_str()]);
             self.place = Some(place.clone());
@@ -119,12 +121,12 @@ impl Writer {
         self.script.push('\n');
     }
 
-    fn problem(&mut self, place: &Place, message: impl Into<String>) {
+    pub(super) fn problem(&mut self, place: &Place, message: impl Into<String>) {
         self.problems.push(Problem { place: place.clone(), message: message.into() });
     }
 
     /// Whether a word is made of these characters only, and is no option; a problem if not.
-    fn is(&mut self, place: &Place, what: &str, word: &str, more: &str) -> bool {
+    pub(super) fn is(&mut self, place: &Place, what: &str, word: &str, more: &str) -> bool {
         let fits = |character: char| character.is_ascii_alphanumeric() || more.contains(character);
         let good = !word.is_empty() && !word.starts_with('-') && word.len() <= 255 && word.chars().all(fits);
         if !good {
@@ -136,22 +138,19 @@ impl Writer {
     /// In the order of anaconda and livecd-tools, whatever the order of the file: users come after their groups,
     /// services after the packages' own defaults, scripts last.
     fn all(&mut self, kickstart: &Kickstart) {
-        for name in ["lang", "keyboard", "timezone", "timesource", "selinux"] {
-            if let Some(command) = kickstart.last(&[name]) {
-                self.one(command);
-            }
-        }
-        if let Some(command) = kickstart.last(&["auth", "authconfig", "authselect"]) {
-            self.one(command);
-        }
+        let last: [&[&str]; 6] = [
+            &["lang"],
+            &["keyboard"],
+            &["timezone"],
+            &["timesource"],
+            &["selinux"],
+            &["auth", "authconfig", "authselect"],
+        ];
+        last.into_iter().filter_map(|names| kickstart.last(names)).for_each(|command| self.one(command));
         for name in ["network", "group", "user", "repo"] {
             kickstart.commands(name).for_each(|command| self.one(command));
         }
-        for name in ["rootpw"] {
-            if let Some(command) = kickstart.last(&[name]) {
-                self.one(command);
-            }
-        }
+        kickstart.last(&["rootpw"]).into_iter().for_each(|command| self.one(command));
         kickstart.commands("sshkey").for_each(|command| self.one(command));
         if let (Some(firewall), Some(command)) = (kickstart.firewall(), kickstart.last(&["firewall"])) {
             self.firewall(&command.place, &firewall);
@@ -161,9 +160,7 @@ impl Writer {
         }
         self.services(kickstart);
         for name in ["firstboot", "skipx", "xconfig"] {
-            if let Some(command) = kickstart.last(&[name]) {
-                self.one(command);
-            }
+            kickstart.last(&[name]).into_iter().for_each(|command| self.one(command));
         }
         self.script.push_str("end_of_commands\n");
         let posts = kickstart.scripts.iter().filter(|script| script.kind == ScriptKind::Post);
@@ -171,347 +168,181 @@ impl Writer {
             self.post(index + 1, script);
         }
     }
-
-    fn one(&mut self, command: &Command) {
-        let place = &command.place;
-        match &command.directive {
-            Directive::Lang { locale, more } => self.lang(place, locale, more),
-            Directive::Keyboard { layout, console, x, switch } => {
-                let console = console.as_deref().or(layout.as_deref()).unwrap_or_default();
-                self.keyboard(place, console, x, switch);
-            }
-            Directive::Timezone { zone, utc, no_ntp, servers } => {
-                if let Some(zone) = zone
-                    && self.is(place, "a time zone", zone, "/_+-")
-                {
-                    if RelPath::new(zone.as_str()).is_ok() {
-                        self.call(place, "timezone", [zone.as_str(), if *utc { "UTC" } else { "LOCAL" }]);
-                    } else {
-                        self.problem(place, format!("'{zone}' is not a time zone"));
-                    }
-                }
-                self.time(place, *no_ntp, servers.iter().map(|name| ("server", name.as_str())), false);
-            }
-            Directive::RootPassword { password, crypted, locked, allow_ssh } => {
-                if password.is_none() && !locked {
-                    self.problem(place, "rootpw says neither a password nor --lock");
-                }
-                self.password(place, "root", password.as_deref(), *crypted, *locked);
-                if *allow_ssh {
-                    self.call(place, "root_by_ssh", []);
-                }
-            }
-            Directive::User(user) => self.user(place, user),
-            Directive::Group { name, gid } => {
-                if self.is(place, "a name of a group", name, "_.-$") {
-                    self.call(place, "group", [name.as_str(), &number(*gid)]);
-                }
-            }
-            Directive::SshKey { user, key } => {
-                if self.is(place, "a name of a user", user, "_.-$") {
-                    self.call(place, "ssh_key", [user.as_str(), key]);
-                }
-            }
-            Directive::SeLinux(Some("enforcing")) => self.problem(
-                place,
-                "SELinux cannot be enforcing in an image yet: its files would have no labels, and then it does \
-                 not start; say 'selinux --permissive' or 'selinux --disabled'",
-            ),
-            Directive::SeLinux(Some(mode)) => self.call(place, "selinux", [*mode]),
-            Directive::Network(network) => self.network(command, network),
-            Directive::FirstBoot(Some("disable")) => self.call(place, "first_boot", ["disable"]),
-            Directive::FirstBoot(Some("reconfig")) => self.call(place, "first_boot", ["reconfig"]),
-            Directive::FirstBoot(Some("enable")) => self.call(place, "first_boot", ["enable"]),
-            Directive::SkipX => self.call(place, "default_target", ["multi-user.target"]),
-            Directive::XConfig { desktop, start } => {
-                if let Some(desktop) = desktop
-                    && self.is(place, "a name of a desktop", desktop, "_-")
-                {
-                    self.call(place, "desktop", [desktop.as_str()]);
-                }
-                if *start {
-                    self.call(place, "default_target", ["graphical.target"]);
-                }
-            }
-            Directive::Authentication(rest) => self.authentication(command, rest),
-            Directive::Repo(repo) if repo.install => self.repository(place, repo),
-            Directive::Other if command.name == "timesource" => {
-                let given = &command.arguments;
-                let sources = given.options.iter().filter_map(|(name, value)| match *name {
-                    "ntp-server" => Some(("server", value.as_deref()?)),
-                    "ntp-pool" => Some(("pool", value.as_deref()?)),
-                    _ => None,
-                });
-                self.time(place, given.has("ntp-disable"), sources, given.has("nts"));
-            }
-            _ => {}
-        }
-    }
-
-    fn lang(&mut self, place: &Place, locale: &str, more: &[String]) {
-        if self.is(place, "a language", locale, "_.@-") {
-            self.call(place, "language", [locale]);
-        }
-        if !more.is_empty() {
-            self.problem(
-                place,
-                "lang --addsupport installs nothing in an image: name the packages (such as langpacks-de) in \
-                 %packages",
-            );
-        }
-    }
-
-    fn keyboard(&mut self, place: &Place, console: &str, x: &[String], switch: &[String]) {
-        let mut good = console.is_empty() || self.is(place, "a keyboard map", console, "_.-");
-        let (mut layouts, mut variants) = (Vec::new(), Vec::new());
-        for entry in x {
-            // LAYOUT, or LAYOUT (VARIANT).
-            let (layout, variant) = match entry.split_once('(') {
-                Some((layout, rest)) => (layout.trim(), rest.trim().trim_end_matches(')')),
-                None => (entry.trim(), ""),
-            };
-            good &= self.is(place, "a keyboard layout", layout, "_-");
-            good &= variant.is_empty() || self.is(place, "a variant of a keyboard layout", variant, "_-");
-            layouts.push(layout);
-            variants.push(variant);
-        }
-        for option in switch {
-            good &= self.is(place, "a keyboard option", option, "_:-");
-        }
-        if good {
-            let words = [console, &layouts.join(","), &variants.join(","), &switch.join(",")];
-            self.call(place, "keyboard", words);
-        }
-    }
-
-    fn time<'w>(
-        &mut self,
-        place: &Place,
-        off: bool,
-        sources: impl Iterator<Item = (&'static str, &'w str)>,
-        nts: bool,
-    ) {
-        let mut lines = Vec::new();
-        for (kind, name) in sources {
-            if self.is(place, "a time server", name, ".:-") {
-                lines.push(format!("{kind} {name} iburst{}", if nts { " nts" } else { "" }));
-            }
-        }
-        if !lines.is_empty() {
-            self.call(place, "time_servers", lines.iter().map(String::as_str));
-        }
-        if off {
-            self.call(place, "disable", ["chronyd.service", "ntpd.service", "systemd-timesyncd.service"]);
-        }
-    }
-
-    fn password(&mut self, place: &Place, user: &str, password: Option<&str>, crypted: bool, locked: bool) {
-        if let Some(password) = password {
-            let hash = if crypted { password.to_owned() } else { crypt::hashed(user, password) };
-            // It stands between colons; what it is else is for libcrypt to understand.
-            if hash.contains(|character: char| character == ':' || !character.is_ascii_graphic()) {
-                self.problem(place, format!("the password of {user} is no hash: --iscrypted wants one"));
-            } else {
-                self.call(place, "password", [user, &hash]);
-            }
-        }
-        if locked {
-            self.call(place, "lock", [user]);
-        }
-    }
-
-    fn user(&mut self, place: &Place, user: &User) {
-        let mut good = self.is(place, "a name of a user", &user.name, "_.-$");
-        for group in &user.groups {
-            good &= self.is(place, "a group", group, "_.-$()");
-        }
-        let optional = |text: &Option<String>| text.clone().unwrap_or_default();
-        let (home, shell, gecos) = (optional(&user.homedir), optional(&user.shell), optional(&user.gecos));
-        for (what, path) in [("home folder", &home), ("shell", &shell)] {
-            if !path.is_empty() && (!path.starts_with('/') || path.contains([':', '\n'])) {
-                self.problem(place, format!("the {what} '{}' is no absolute path", path.escape_debug()));
-                good = false;
-            }
-        }
-        if !good {
-            return;
-        }
-        let (uid, gid) = (number(user.uid), number(user.gid));
-        let words = [&user.name, &uid, &gid, &home, &shell, &gecos].map(String::as_str);
-        self.call(place, "user", words.into_iter().chain(user.groups.iter().map(String::as_str)));
-        self.password(place, &user.name, user.password.as_deref(), user.crypted, user.locked);
-    }
-
-    /// What names an address or a device belongs to a machine, not to an image; DHCP is what NetworkManager does
-    /// by itself.
-    fn network(&mut self, command: &Command, network: &Network) {
-        let place = &command.place;
-        let automatic =
-            |value: &Option<String>| value.as_deref().is_none_or(|value| ["dhcp", "auto"].contains(&value));
-        for (option, value) in &command.arguments.options {
-            let fine = match *option {
-                "bootproto" | "ipv6" => automatic(value),
-                "onboot" => network.onboot,
-                "device" | "activate" | "no-activate" | "hostname" => true,
-                _ => false,
-            };
-            if !fine {
-                let value = value.as_ref().map(|value| format!("={value}")).unwrap_or_default();
-                self.problem(
-                    place,
-                    format!(
-                        "network --{option}{value} is for a certain machine: an image only has --hostname, and \
-                         DHCP; for more, write NetworkManager's files in a %post"
-                    ),
-                );
-            }
-        }
-        if let Some(name) = &network.hostname
-            && self.is(place, "a name of a host", name, ".-")
-        {
-            self.call(place, "host_name", [name.as_str()]);
-        }
-    }
-
-    /// As anaconda calls firewalld's program.
-    fn firewall(&mut self, place: &Place, firewall: &Firewall) {
-        if firewall.system_defaults {
-            return;
-        }
-        let mut options = vec![if firewall.enabled { "--enabled" } else { "--disabled" }.to_owned()];
-        let list = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
-        let (ports, services, removed) =
-            (list(&firewall.ports), list(&firewall.services), list(&firewall.removed));
-        let ssh = |names: &[String]| names.iter().any(|name| name == "ssh");
-        if !ssh(&services) && !ssh(&removed) && !ports.iter().any(|port| port == "22:tcp") {
-            options.push("--service=ssh".into());
-        }
-        for (option, values) in [
-            ("trust", list(&firewall.trusted)),
-            ("port", ports),
-            ("remove-service", removed),
-            ("service", services),
-        ] {
-            for value in values {
-                if self.is(place, "what a firewall knows", &value, "_.:-") {
-                    options.push(format!("--{option}={value}"));
-                }
-            }
-        }
-        let wanted = if firewall.enabled { "on" } else { "off" };
-        self.call(place, "firewall", [wanted].into_iter().chain(options.iter().map(String::as_str)));
-    }
-
-    /// Where a boot loader goes is the installer's business, and its words for the kernel go into a menu. A
-    /// password would be asked for by nobody.
-    fn bootloader(&mut self, place: &Place, bootloader: &Bootloader) {
-        if bootloader.password.is_some() {
-            self.problem(place, "the menu of an image cannot have a password (bootloader --password)");
-        }
-        if bootloader.append.as_deref().is_some_and(|append| append.chars().any(char::is_control)) {
-            self.problem(place, "bootloader --append holds a control character");
-        }
-    }
-
-    fn services(&mut self, kickstart: &Kickstart) {
-        if let Some(command) = kickstart.last(&["services"]) {
-            let (enabled, disabled) = kickstart.services();
-            for (function, units) in [("disable", disabled), ("enable", enabled)] {
-                let mut good = Vec::new();
-                for unit in units {
-                    if self.is(&command.place, "a name of a service", &unit, "_.:@\\-") {
-                        good.push(unit);
-                    }
-                }
-                if !good.is_empty() {
-                    self.call(&command.place, function, good.iter().map(String::as_str));
-                }
-            }
-        }
-        for section in kickstart.sections.iter().filter(|section| section.is_kdump_off()) {
-            self.call(&section.place, "disable", ["kdump.service"]);
-        }
-    }
-
-    /// Shadow passwords with SHA-512 are how it is anyway.
-    fn authentication(&mut self, command: &Command, rest: &str) {
-        let words: Vec<_> = rest.split_whitespace().collect();
-        let usual = ["--useshadow", "--enableshadow", "--passalgo=sha512", "--update", "--kickstart"];
-        if command.name == "authselect" {
-            let words = ["authselect"].into_iter().chain(words);
-            let force = ["--force"].into_iter().filter(|_| !rest.contains("--force"));
-            self.call(&command.place, "authentication", words.chain(force));
-        } else if !words.iter().all(|word| usual.contains(word)) {
-            let words = ["authconfig", "--update", "--nostart"].into_iter().chain(words);
-            self.call(&command.place, "authentication", words);
-        }
-    }
-
-    fn repository(&mut self, place: &Place, repo: &Repo) {
-        if !self.is(place, "a name of a repository", &repo.name, "_.:-") {
-            return;
-        }
-        let mut lines = vec![format!("[{}]", repo.name), format!("name={}", repo.name)];
-        let mut add = |key: &str, value: Option<String>| {
-            lines.extend(value.filter(|value| !value.is_empty()).map(|value| format!("{key}={value}")));
-        };
-        let source = &repo.source;
-        add("baseurl", source.url.clone());
-        add("mirrorlist", source.mirrorlist.clone());
-        add("metalink", source.metalink.clone());
-        add("proxy", source.proxy.clone());
-        add("cost", repo.cost.map(|cost| cost.to_string()));
-        add("includepkgs", Some(repo.includepkgs.join(",")));
-        add("excludepkgs", Some(repo.excludepkgs.join(",")));
-        add("sslverify", source.noverifyssl.then(|| "0".into()));
-        add("sslcacert", source.sslcacert.clone());
-        add("sslclientcert", source.sslclientcert.clone());
-        add("sslclientkey", source.sslclientkey.clone());
-        if let Ok(path) = RelPath::new(format!("repositories/{}.repo", repo.name)) {
-            self.files.insert(path, format!("{}\n", lines.join("\n")).into_bytes());
-            self.call(place, "repository", [repo.name.as_str()]);
-        }
-    }
-
-    fn post(&mut self, number: usize, script: &Script) {
-        let place = &script.place;
-        let interpreter = &script.interpreter;
-        if !interpreter.starts_with('/') || interpreter.chars().any(char::is_whitespace) {
-            self.problem(place, format!("the interpreter '{interpreter}' of this %post is no absolute path"));
-        }
-        if !script.in_chroot {
-            if script.body.contains("LIVE_ROOT") {
-                self.problem(
-                    place,
-                    "this %post writes to the medium (LIVE_ROOT), which scripts cannot: only the root is there",
-                );
-            }
-            if let Some(name) =
-                ["/mnt/sysimage", "/mnt/sysroot"].into_iter().find(|name| script.body.contains(name))
-            {
-                self.problem(place, format!("this %post wants the root at {name}; it is at $INSTALL_ROOT"));
-            }
-            if script.log.is_some() {
-                self.problem(
-                    place,
-                    "a %post --nochroot cannot keep a log (--log) outside of the root; its output is in the \
-                     step's log",
-                );
-            }
-        }
-        let log = script.log.as_deref().unwrap_or_default();
-        if !log.is_empty() && !log.starts_with('/') {
-            self.problem(place, format!("the log '{log}' of this %post is no absolute path"));
-        }
-        let file = format!("post/{number:02}");
-        let place_of_run = if script.in_chroot { "chroot" } else { "nochroot" };
-        self.call(place, "post", [file.as_str(), interpreter, place_of_run, log]);
-        if let Ok(path) = RelPath::new(file) {
-            self.files.insert(path, script.body.clone().into_bytes());
-        }
-    }
 }
 
-fn number(value: Option<i64>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::kickstart::{Dialect, no_includes};
+
+    fn of(text: &str, dialect: Dialect) -> Result<Configuration, Vec<String>> {
+        let kickstart = Kickstart::parse("k.ks", text.as_bytes(), dialect, &mut no_includes).unwrap();
+        configuration(&kickstart).map_err(|ConfigurationError::Unsupported(problems)| {
+            problems.iter().map(ToString::to_string).collect()
+        })
+    }
+
+    fn file(configuration: &Configuration, name: &str) -> String {
+        let path = RelPath::new(name).unwrap();
+        String::from_utf8(configuration.files[&path].clone()).unwrap()
+    }
+
+    /// The calls without the comment, the places and the end.
+    fn calls(text: &str, dialect: Dialect) -> String {
+        let commands = file(&of(text, dialect).unwrap(), "commands");
+        let kept = commands.lines().skip(1).filter(|line| !line.starts_with("at '"));
+        kept.filter(|line| *line != "end_of_commands").collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn commands_become_calls() {
+        use Dialect::{Fedora, Rhel9, Rhel10};
+        for (dialect, line, expected) in [
+            (Fedora, "lang de_DE.UTF-8", "language 'de_DE.UTF-8'"),
+            (Fedora, "keyboard us", "keyboard 'us' '' '' ''"),
+            (
+                Fedora,
+                "keyboard --vckeymap=us --xlayouts='us','de (nodeadkeys)' --switch=grp:alt_shift_toggle",
+                "keyboard 'us' 'us,de' ',nodeadkeys' 'grp:alt_shift_toggle'",
+            ),
+            (Fedora, "timezone --utc Europe/Berlin", "timezone 'Europe/Berlin' 'UTC'"),
+            (
+                Rhel9,
+                "timezone Europe/Berlin --ntpservers=a.example,b.example",
+                "timezone 'Europe/Berlin' 'LOCAL'\ntime_servers 'server a.example iburst' 'server b.example iburst'",
+            ),
+            (
+                Rhel9,
+                "timezone --utc Europe/Berlin --nontp",
+                "timezone 'Europe/Berlin' 'UTC'\n\
+                 disable 'chronyd.service' 'ntpd.service' 'systemd-timesyncd.service'",
+            ),
+            (
+                Rhel10,
+                "timesource --ntp-pool=pool.example --nts",
+                "time_servers 'pool pool.example iburst nts'",
+            ),
+            (Fedora, "rootpw --lock", "lock 'root'"),
+            (Fedora, "rootpw --iscrypted $6$a$b", "password 'root' '$6$a$b'"),
+            (Fedora, "rootpw --lock --iscrypted locked", "password 'root' 'locked'\nlock 'root'"),
+            (
+                Fedora,
+                "user --name=goose --groups=wheel,own(42) --gecos=\"It's one\" --uid=1234 --lock",
+                "user 'goose' '1234' '' '' '' 'It'\\''s one' 'wheel' 'own(42)'\nlock 'goose'",
+            ),
+            (
+                Fedora,
+                "user --name=goose\ngroup --name=flock --gid=7",
+                "group 'flock' '7'\nuser 'goose' '' '' '' '' ''",
+            ),
+            (Fedora, "sshkey --username=goose \"ssh-rsa AAAA a b\"", "ssh_key 'goose' 'ssh-rsa AAAA a b'"),
+            (Fedora, "services --enabled=a,b@c --disabled=d.socket", "disable 'd.socket'\nenable 'a' 'b@c'"),
+            (Fedora, "selinux --permissive", "selinux 'permissive'"),
+            (Fedora, "firewall --disabled", "firewall 'off' '--disabled' '--service=ssh'"),
+            (
+                Fedora,
+                "firewall --enabled --port=22:tcp --trust=eth0 --service=mdns",
+                "firewall 'on' '--enabled' '--trust=eth0' '--port=22:tcp' '--service=mdns'",
+            ),
+            (Fedora, "firewall --use-system-defaults", ""),
+            (Fedora, "network --bootproto=dhcp --device=link --activate --hostname=honk", "host_name 'honk'"),
+            (Fedora, "firstboot --reconfig", "first_boot 'reconfig'"),
+            (Fedora, "skipx", "default_target 'multi-user.target'"),
+            (
+                Fedora,
+                "xconfig --startxonboot --defaultdesktop=KDE",
+                "desktop 'KDE'\ndefault_target 'graphical.target'",
+            ),
+            (Rhel9, "authselect select sssd", "authentication 'authselect' 'select' 'sssd' '--force'"),
+            (Rhel9, "authconfig --enableshadow --passalgo=sha512", ""),
+            (
+                Rhel9,
+                "authconfig --enableldap",
+                "authentication 'authconfig' '--update' '--nostart' '--enableldap'",
+            ),
+            (Fedora, "bootloader --location=mbr --append=quiet", ""),
+            (Fedora, "repo --name=a --baseurl=http://x", ""),
+            (Fedora, "repo --name=a --baseurl=http://x --install", "repository 'a'"),
+            (Fedora, "%addon com_redhat_kdump --disable\n%end", "disable 'kdump.service'"),
+            (
+                Fedora,
+                "%post --log=/root/l\nx\n%end\n%post --nochroot --interpreter=/bin/bash\ny\n%end",
+                "post 'post/01' '/bin/sh' 'chroot' '/root/l'\npost 'post/02' '/bin/bash' 'nochroot' ''",
+            ),
+        ] {
+            assert_eq!(calls(line, dialect), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_line_is_called_after_its_place_and_scripts_come_last() {
+        let text = "%post\necho one\n%end\nuser --name=goose\nlang C\nrootpw --lock\n";
+        let configuration = of(text, Dialect::Fedora).unwrap();
+        assert_eq!(
+            file(&configuration, "commands"),
+            "# Made of a kickstart; see src/root/configuration.rs.\nat 'k.ks:5'\nlanguage 'C'\n\
+             at 'k.ks:4'\nuser 'goose' '' '' '' '' ''\nat 'k.ks:6'\nlock 'root'\nend_of_commands\n\
+             at 'k.ks:1'\npost 'post/01' '/bin/sh' 'chroot' ''\n"
+        );
+        assert_eq!(file(&configuration, "post/01"), "echo one\n");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_its_line() {
+        for (line, expected) in [
+            ("selinux --enforcing", "SELinux cannot be enforcing"),
+            ("lang 'x;rm'", "'x;rm' is not a language"),
+            ("lang en_US --addsupport=de_DE", "langpacks"),
+            ("keyboard '$(x)'", "is not a keyboard map"),
+            ("timezone ../../etc/shadow", "is not a time zone"),
+            ("rootpw --iscrypted a:b", "the password of root is no hash"),
+            ("user --name='a b'", "'a b' is not a name of a user"),
+            ("user --name=a --homedir=x", "the home folder 'x' is no absolute path"),
+            ("services --enabled=../x", "'../x' is not a name of a service"),
+            ("network --bootproto=static --ip=1.2.3.4", "network --bootproto=static --ip=1.2.3.4 is for"),
+            ("network --hostname='a b'", "is not a name of a host"),
+            ("bootloader --password=x", "the menu of an image cannot have a password"),
+            ("logvol / --vgname=a --name=b --size=1", "the command logvol is not supported"),
+            ("%pre\nx\n%end", "the section %pre is not supported"),
+            ("%addon org_fedora_oscap\n%end", "the section %addon is not supported"),
+            ("%post --interpreter=python\nx\n%end", "the interpreter 'python'"),
+            ("%post --nochroot\ncp x $LIVE_ROOT\n%end", "writes to the medium"),
+            ("%post --nochroot\ncp x /mnt/sysimage\n%end", "it is at $INSTALL_ROOT"),
+            ("%post --log=x\nx\n%end", "the log 'x'"),
+        ] {
+            let problems = of(&format!("skipx\n{line}"), Dialect::Fedora).unwrap_err();
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(problems[0].starts_with("k.ks:2: "), "{problems:?}");
+            assert!(problems[0].contains(expected), "{line} does not say '{expected}': {problems:?}");
+        }
+        let several = of("selinux --enforcing\n%pre\nx\n%end\nbootloader --password=x", Dialect::Fedora);
+        let places: Vec<_> = several.unwrap_err().iter().map(|text| text[..6].to_owned()).collect();
+        assert_eq!(places, ["k.ks:1", "k.ks:2", "k.ks:5"]);
+    }
+
+    #[test]
+    fn the_menu_gets_the_kernel_s_words() {
+        let text = "bootloader --append='quiet  a=\"b c\" console=ttyS0' --timeout=7";
+        let configuration = of(text, Dialect::Fedora).unwrap();
+        assert_eq!(configuration.append, ["quiet", "a=\"b c\"", "console=ttyS0"]);
+        assert_eq!(configuration.timeout, Some(7));
+        assert_eq!(of("skipx", Dialect::Fedora).unwrap().append, [] as [String; 0]);
+    }
+
+    #[test]
+    fn plain_passwords_are_hashed() {
+        let hashed = calls("rootpw --plaintext secret", Dialect::Fedora);
+        assert!(hashed.starts_with("password 'root' '$6$"), "{hashed}");
+        assert!(!hashed.contains("secret"));
+    }
+
+    #[test]
+    fn a_repository_to_be_installed_has_its_file() {
+        let text = "repo --name=own --mirrorlist=http://x/?a=$basearch --cost=5 --excludepkgs=a,b --install";
+        let configuration = of(text, Dialect::Fedora).unwrap();
+        assert_eq!(
+            file(&configuration, "repositories/own.repo"),
+            "[own]\nname=own\nmirrorlist=http://x/?a=$basearch\ncost=5\nexcludepkgs=a,b\n"
+        );
+    }
 }

@@ -1,6 +1,7 @@
 # configure: carries out /in/configuration/commands in the root /out and cleans up.
+lend_identity
+# The calls of commands.sh, one a line; the last of the commands ends the step if any of them failed.
 . /in/configuration/commands
-end_of_commands
 scrub
 
 mode=

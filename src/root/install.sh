@@ -42,10 +42,7 @@ if [ -n "$berkeley" ] && [ -z "$(owns $folder/rpmdb.sqlite)" ]; then
         "$(rpm --version) cannot write: this root needs a builder image with that rpm"
 fi
 
-# systemd takes a machine's identity from here when one of its packages asks for it. With a random one, names of
-# files would differ from run to run. It is gone again below.
-mkdir -p /out/var/lib/dbus
-printf '67616e6465722773206e6f626f647921\n' >/out/var/lib/dbus/machine-id
+lend_identity
 # The initrd and the menu of a medium are made by other steps, not by the kernel's scriptlets.
 export KERNEL_INSTALL_BYPASS=1
 
@@ -140,8 +137,4 @@ while read -r path; do
     *) remove "$path" ;;
     esac
 done </build/logs
-remove /var/lib/dbus/machine-id
-if [ -z "$(owns /var/lib/dbus)" ]; then
-    rmdir /out/var/lib/dbus 2>/build/none || true
-fi
 scrub

@@ -123,6 +123,31 @@ pub enum RunError {
         /// What this machine is.
         host: String,
     },
+    /// The OCI runtime that steps are to run in is not there. Retrying helps once it is.
+    #[error(
+        "{name} is not installed; install it (Debian and Fedora: package {name}), or use the embedded runner"
+    )]
+    NoRuntime {
+        /// Its name.
+        name: &'static str,
+    },
+    /// An OCI runtime is to run programs, but there is only one id. Retrying cannot help.
+    #[error(
+        "{name} runs steps only where they can have 65,536 user ids, and here they have one: only gander itself can run them so"
+    )]
+    NoRange {
+        /// The runtime.
+        name: &'static str,
+    },
+    /// The OCI runtime could not run a step's program. Retrying helps if the surroundings were at fault; the
+    /// embedded runner needs less of them.
+    #[error("runc could not run {label}: {said}")]
+    Runtime {
+        /// The step.
+        label: String,
+        /// The runtime's own words.
+        said: String,
+    },
     /// A step that is a program has no root to run in: a bug in what planned it.
     #[error("{label} runs a program and names no image")]
     NoRoot {

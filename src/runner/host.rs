@@ -227,6 +227,7 @@ impl Job<'_> {
                 Err(RunError::Inexact { label: label(), what, log, tail })
             }
             Ok(Report::Captured(tree)) => Ok(Done::Captured(tree)),
+            Ok(Report::Runtime { said }) => Err(RunError::Runtime { label: label(), said }),
             Ok(Report::Native { causes, errno }) => {
                 let mut causes = causes.into_iter();
                 let message = causes.next().unwrap_or_default();
@@ -334,7 +335,7 @@ fn refused(source: io::Error) -> RunError {
 
 fn start_helper(tool: &str, pid: u32, extents: &[Extent]) -> Result<Child, RunError> {
     #[allow(clippy::disallowed_methods, reason = "only these helpers can map ids for an ordinary user")]
-    let mut command = Command::new(tool);
+    let mut command = Command::new(probe::program(tool).unwrap_or_else(|| tool.into()));
     command.arg(pid.to_string());
     for extent in extents {
         command.args([extent.inside, extent.outside, extent.count].map(|number| number.to_string()));

@@ -19,6 +19,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid, UnshareFlags};
 use super::descriptors;
 use super::mounts;
 use super::request::{Cell, Go, Report, Request, Stage, Task, Work, receive, send};
+use super::runtime;
 use super::supervise::Watch;
 use super::sys;
 use super::within;
@@ -236,13 +237,20 @@ fn init(
     // The step must not read gander's environment from /proc/1.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .at(Stage::Confine, "hide process 1")?;
+    let runtime = cell.runtime.is_some();
     // While that of the host can be seen: else the kernel allows no new one.
     let watch = watch.map(|watch| mounts::detached_proc().map(|proc| (watch, proc))).transpose()?;
-    mounts::enter(sources, cell)?;
+    let runtime = match runtime {
+        true => Some(runtime::prepare(sources, cell)?),
+        false => {
+            mounts::enter(sources, cell)?;
+            None
+        }
+    };
     match sys::fork().at(Stage::Execute, "start the step's process")? {
         sys::Fork::Child => {
-            let Err(stuck) =
-                step(socket, cell, stdin.as_fd(), watch.as_ref().map(|(watch, _)| watch), native);
+            let watch = watch.as_ref().map(|(watch, _)| watch);
+            let Err(stuck) = step(socket, cell, stdin.as_fd(), watch, runtime.as_ref(), native);
             let _unheard = report(socket, &stuck);
             std::process::exit(1)
         }
@@ -251,6 +259,9 @@ fn init(
             let watching = watching.at(Stage::Execute, "start the supervisor")?;
             let at = |error: rustix::io::Errno| stuck(Stage::Execute, "wait for the step", error.into());
             let mut ended = reap(step).map_err(at)?;
+            if let Some(said) = runtime.as_ref().and_then(runtime::Prepared::complaint) {
+                ended = Report::Runtime { said };
+            }
             if let Some(watching) = watching {
                 // Nobody is to change anything while it is written down who owns what.
                 loop {
@@ -297,9 +308,15 @@ fn step(
     cell: &Cell,
     stdin: BorrowedFd<'_>,
     watch: Option<&Watch>,
+    runtime: Option<&runtime::Prepared>,
     native: Native<'_>,
 ) -> Result<std::convert::Infallible, Stuck> {
     rustix::stdio::dup2_stdin(stdin).at(Stage::Confine, "set stdin")?;
+    inherited(cell).at(Stage::Confine, "give up what the step does not need")?;
+    if let (Some(prepared), Some(program)) = (runtime, &cell.runtime) {
+        let error = prepared.start(program);
+        return Err(stuck(Stage::Execute, &format!("start '{}'", program.display()), error));
+    }
     confine(cell)?;
     if let Some(watch) = watch {
         watch
@@ -355,17 +372,21 @@ fn failure(error: &(dyn Error + 'static)) -> Report {
     Report::Native { causes, errno }
 }
 
+/// What an OCI runtime has no word for, but hands on to its container.
+fn inherited(cell: &Cell) -> io::Result<()> {
+    if let Some(cpu) = cell.cpu.filter(|cpu| *cpu < rustix::thread::CpuSet::MAX_CPU) {
+        let mut one = rustix::thread::CpuSet::new();
+        one.set(cpu);
+        rustix::thread::sched_setaffinity(None, &one)?;
+    }
+    sys::personality(cell.bits32)?;
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    Ok(rustix::process::setrlimit(rustix::process::Resource::Core, none)?)
+}
+
 /// Gives up every right that the step does not need.
 fn confine(cell: &Cell) -> Result<(), Stuck> {
     let confine = || -> io::Result<()> {
-        if let Some(cpu) = cell.cpu.filter(|cpu| *cpu < rustix::thread::CpuSet::MAX_CPU) {
-            let mut one = rustix::thread::CpuSet::new();
-            one.set(cpu);
-            rustix::thread::sched_setaffinity(None, &one)?;
-        }
-        sys::personality(cell.bits32)?;
-        let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
-        rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
         rustix::thread::set_no_new_privs(true)?;
         let kept = CapabilitySet::from_bits_retain(cell.capabilities);
         for bit in 0..64 {

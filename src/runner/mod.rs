@@ -29,8 +29,12 @@
 //! When its process ends, every other process that it started is killed. So they are when the deadline passes, and
 //! when gander itself dies of whatever cause.
 //!
-//! The embedded runner is the only backend so far; an OCI runtime will take the same `request::Cell`.
+//! # Backends
+//! The embedded runner makes all of this itself and is what native steps always use, since they are gander's own
+//! code. Programs can be given to `runc` instead ([`Backend::Runc`]): it gets a bundle made from the same
+//! `request::Cell` (`bundle.rs`, `runtime.rs`), and the outputs are the same.
 
+mod bundle;
 mod cpus;
 mod descriptors;
 mod error;
@@ -44,6 +48,7 @@ mod request;
 mod rights;
 mod roots;
 mod run;
+mod runtime;
 mod stage;
 mod supervise;
 mod sys;
@@ -53,4 +58,4 @@ pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
 pub use folders::LayOut;
 pub use ids::Choice;
 pub use jail::{Native, enter};
-pub use run::{Command, Next, Outcome, Root, RunOptions, Runner, Watched};
+pub use run::{Backend, Command, Next, Outcome, Root, RunOptions, Runner, Watched};

@@ -20,8 +20,9 @@ use super::sys;
 /// The devices that a program sees.
 const DEVICES: [&str; 5] = ["full", "null", "random", "urandom", "zero"];
 /// Limit of the file systems in memory that a program sees. Big scratch goes to `/build`.
-const TMP_SIZE: &str = "512m";
-const SHM_SIZE: &str = "64m";
+pub(super) const TMP_SIZE: &str = "512m";
+pub(super) const TMP_INODES: &str = "100k";
+pub(super) const SHM_SIZE: &str = "64m";
 
 /// What failed, in words that follow "cannot".
 pub(super) struct MountError {
@@ -29,7 +30,7 @@ pub(super) struct MountError {
     pub source: io::Error,
 }
 
-trait Doing<T> {
+pub(super) trait Doing<T> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, MountError>;
 }
 
@@ -76,9 +77,7 @@ pub(super) fn enter(sources: Sources, cell: &Cell) -> Result<(), MountError> {
     let own_root = sources.root.is_some();
     let root = match sources.root {
         Some(root) => {
-            let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
-            sys::set_mount_attributes(root.as_fd(), attributes, true)
-                .doing(|| "make the root read-only".into())?;
+            set_attributes(&root, "", false)?;
             root
         }
         None => memory("0755", "64k", flags(0))?,
@@ -104,10 +103,7 @@ pub(super) fn enter(sources: Sources, cell: &Cell) -> Result<(), MountError> {
         attach_devices(&root, &sources.devices)?;
     }
     for (mount, bind) in &sources.binds {
-        let read_only = if bind.writable { 0 } else { libc::MOUNT_ATTR_RDONLY };
-        let attributes = read_only | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
-        sys::set_mount_attributes(mount.as_fd(), attributes, true)
-            .doing(|| format!("set the attributes of /{}", bind.target))?;
+        set_attributes(mount, bind.target.as_str(), bind.writable)?;
         attach(mount, &root, bind.target.as_str())?;
         if cell.makes_root && bind.target.as_str() == "out" {
             make_places(mount)?;
@@ -169,6 +165,61 @@ fn furnish(out: &OwnedFd, root: &OwnedFd) -> Result<(), MountError> {
     put(&memory("1777", TMP_SIZE, no_devices)?, "var/tmp")
 }
 
+fn set_attributes(mount: &OwnedFd, target: &str, writable: bool) -> Result<(), MountError> {
+    let read_only = if writable { 0 } else { libc::MOUNT_ATTR_RDONLY };
+    let attributes = read_only | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+    sys::set_mount_attributes(mount.as_fd(), attributes, true)
+        .doing(|| format!("set the attributes of /{target}"))
+}
+
+/// Covers a folder with an empty one in memory, and `/proc` with that of this PID namespace.
+pub(super) fn over(folder: &Path) -> Result<OwnedFd, MountError> {
+    let proc =
+        proc().doing(|| "mount a fresh /proc (a container that masks parts of /proc forbids it)".into())?;
+    place(&proc, CWD, "/proc").doing(|| "mount '/proc'".into())?;
+    let memory = memory("0755", SHM_SIZE, flags(libc::MOUNT_ATTR_NODEV))?;
+    move_mount(&memory, "", CWD, folder, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+        .doing(|| format!("mount '{}'", folder.display()))?;
+    Ok(memory)
+}
+
+/// Mounts what an OCI runtime mounts for a step: the root, the devices, the binds by their number. It follows
+/// symbolic links of a root, so all that it mounts on must be folders. Whether the root has a `/var/tmp`.
+pub(super) fn furnish_bundle(sources: Sources, cell: &Cell, folder: &OwnedFd) -> Result<bool, MountError> {
+    let Some(root) = sources.root else {
+        return Err(io::Error::from(io::ErrorKind::NotFound)).doing(|| "find the root".into());
+    };
+    set_attributes(&root, "", false)?;
+    attach(&root, folder, "root")?;
+    for name in ["proc", "dev", "tmp"] {
+        check_folder(&root, name, "in the root")?;
+    }
+    attach_devices(folder, &sources.devices)?;
+    for (number, (mount, bind)) in sources.binds.iter().enumerate() {
+        check_folder(&root, bind.target.as_str(), "in the root")?;
+        set_attributes(mount, bind.target.as_str(), bind.writable)?;
+        attach(mount, folder, &format!("bind-{number}"))?;
+        if cell.makes_root && bind.target.as_str() == "out" {
+            make_places(mount)?;
+            for (name, _) in PLACES {
+                check_folder(mount, name, "in /out")?;
+            }
+        }
+    }
+    Ok(is_folder(&root, "var/tmp"))
+}
+
+fn check_folder(folder: &OwnedFd, name: &str, place: &str) -> Result<(), MountError> {
+    let check = || -> io::Result<()> {
+        let stat = rustix::fs::fstat(inside(folder, name)?)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Ok(()),
+            _ => Err(rustix::io::Errno::NOTDIR.into()),
+        }
+    };
+    check().doing(|| format!("find the mount point '{name}' {place}"))
+}
+
 fn attach_devices(root: &OwnedFd, devices: &[(OwnedFd, &str)]) -> Result<(), MountError> {
     let dev = memory("0755", "64k", flags(libc::MOUNT_ATTR_NOEXEC))?;
     let fill = || -> io::Result<()> {
@@ -203,7 +254,7 @@ fn memory(mode: &str, size: &str, attributes: MountAttrFlags) -> Result<OwnedFd,
         let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
         fsconfig_set_string(context.as_fd(), "mode", mode)?;
         fsconfig_set_string(context.as_fd(), "size", size)?;
-        fsconfig_set_string(context.as_fd(), "nr_inodes", "100k")?;
+        fsconfig_set_string(context.as_fd(), "nr_inodes", TMP_INODES)?;
         fsconfig_create(context.as_fd())?;
         Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
     };

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::RunError;
 use super::ids::{self, Choice, Ids, Writer};
@@ -122,10 +122,17 @@ fn helpers(status: &str) -> Result<Ids, RunError> {
     Ok(Ids { users: map("/etc/subuid", user)?, groups: map("/etc/subgid", group)?, writer: Writer::Helpers })
 }
 
-#[allow(clippy::disallowed_methods, reason = "where the host's helpers lie reaches no output")]
 fn in_path(tool: &str) -> bool {
+    program(tool).is_some()
+}
+
+/// Where a program of the host is. Ordinary users often lack the folders of the system's own programs.
+#[allow(clippy::disallowed_methods, reason = "where the host's helpers lie reaches no output")]
+pub(super) fn program(tool: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(tool).is_file())
+    let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    let mut folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).chain(usual);
+    folders.find_map(|folder| Some(folder.join(tool)).filter(|file| file.is_file()))
 }
 
 /// Why the kernel refused a namespace, as far as its settings tell, each with its cure.

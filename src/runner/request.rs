@@ -72,6 +72,8 @@ pub(super) struct Cell {
     pub owners: Option<PathBuf>,
     /// Whether programs are to believe that this is a 32-bit machine.
     pub bits32: bool,
+    /// The OCI runtime that runs the program; none for the embedded runner.
+    pub runtime: Option<PathBuf>,
     /// What is done in it.
     pub work: Work,
 }
@@ -106,6 +108,8 @@ pub(super) enum Report {
     Native { causes: Vec<String>, errno: Option<i32> },
     /// The tree that was taken in.
     Captured(Digest),
+    /// The OCI runtime could not do its own work: what it said.
+    Runtime { said: String },
     /// The program (or the process of the native step) ended.
     Exited(i32),
     /// A signal ended it.

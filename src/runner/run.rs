@@ -4,6 +4,8 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +14,7 @@ use super::cpus::Cpus;
 use super::error::{Ended, ProgramFailure, RunError};
 use super::folders::{Folders, LayOut, Place};
 use super::host::{Job, Output, host};
-use super::ids::{Choice, Ids};
+use super::ids::{Choice, Ids, Writer};
 use super::probe;
 use super::request::{Bind, Cell, Task, Work};
 use super::rights;
@@ -32,6 +34,8 @@ pub struct Runner {
     folders: Folders,
     cpus: Cpus,
     without_range: Option<String>,
+    /// The OCI runtime that runs programs; none for the embedded runner.
+    runtime: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Runner {
@@ -39,6 +43,16 @@ impl std::fmt::Debug for Runner {
         let Folders { gander, ids, .. } = &self.folders;
         f.debug_struct("Runner").field("gander", gander).field("ids", ids).finish_non_exhaustive()
     }
+}
+
+/// What runs the programs of steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// gander itself.
+    #[default]
+    Embedded,
+    /// `runc`, by OCI bundle.
+    Runc,
 }
 
 /// How to run an action.
@@ -112,7 +126,7 @@ impl Runner {
             // One that belongs to another user's map waits for that user; it is in nobody's way.
             folders.remove(path).ok();
         }
-        Ok(Self { folders, cpus: Cpus::new(), without_range })
+        Ok(Self { folders, cpus: Cpus::new(), without_range, runtime: None })
     }
 
     /// The same runner with roots from elsewhere: for tests that have no image.
@@ -120,6 +134,20 @@ impl Runner {
     pub fn with_roots(mut self, lay_out: LayOut) -> Self {
         self.folders.image = lay_out;
         self
+    }
+
+    /// The same runner with the programs of steps run by this backend. A person's command stays with the embedded
+    /// one, which knows terminals.
+    pub fn with_backend(mut self, backend: Backend) -> Result<Self, RunError> {
+        self.runtime = match backend {
+            Backend::Embedded => None,
+            // The supervisor that stands in for a range of ids watches a program, not what starts it.
+            Backend::Runc if self.folders.ids.writer == Writer::Single => {
+                return Err(RunError::NoRange { name: "runc" });
+            }
+            Backend::Runc => Some(probe::program("runc").ok_or(RunError::NoRuntime { name: "runc" })?),
+        };
+        Ok(self)
     }
 
     /// The ids that steps get.
@@ -188,7 +216,7 @@ impl Runner {
         }
         stage.note(&owners)?;
         let log_path = options.log.clone().unwrap_or_else(|| stage.log.clone());
-        let log = File::options().read(true).write(true).create(true).truncate(true).open(&log_path);
+        let log = open_log(&log_path, &folders.ids);
         let log = log.map_err(host(format!("write the log '{}'", log_path.display())))?;
         let work = match &step.executor {
             Executor::Program(argv) => Work::Program {
@@ -211,6 +239,7 @@ impl Runner {
             makes_root: step.rights == Rights::MakeRoot,
             owners: stage.owners.clone(),
             bits32,
+            runtime: self.runtime.clone().filter(|_| matches!(work, Work::Program { .. })),
             work,
         };
         let job = Job {
@@ -222,6 +251,9 @@ impl Runner {
         };
         let ended = job.run(&job.request(Task::Cell(cell), false));
         drop(cpu);
+        // Back from the map's root. An ordinary user's was his all the time.
+        let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+        rustix::fs::fchown(&log, Some(user), Some(group)).ok();
         let done = ended.and_then(|ended| match (ended, &step.executor) {
             (Ended::Exited(0), _) => Ok(()),
             (ended, Executor::Program(argv)) => {
@@ -279,6 +311,7 @@ impl Runner {
             makes_root: false,
             owners: stage.owners.clone(),
             bits32,
+            runtime: self.runtime.clone().filter(|_| matches!(work, Work::Program { .. })),
             work,
         };
         let job = Job {
@@ -323,6 +356,20 @@ impl Runner {
         }
         error
     }
+}
+
+/// Makes the log of a step. It belongs to the map's root while the step runs, so that a script may open its
+/// `/dev/stderr`; all writers append, since who opens that may cut the file short under the others.
+fn open_log(path: &Path, ids: &Ids) -> io::Result<File> {
+    let log = File::options().read(true).append(true).create(true).open(path)?;
+    log.set_len(0)?;
+    let (user, group) = ids.first();
+    let metadata = log.metadata()?;
+    if (metadata.uid(), metadata.gid()) != (user, group) {
+        // Where this is refused the log is complete all the same.
+        std::os::unix::fs::fchown(&log, Some(user), Some(group)).ok();
+    }
+    Ok(log)
 }
 
 fn standard_binds(stage: &Stage) -> Vec<Bind> {

@@ -1,13 +1,15 @@
 //! Genuine kickstarts (`GANDER_REALDATA`/kickstarts): each is accepted, or refused for what can be seen in the
 //! file itself. What is read is counted again by other means, and what is written reads back the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use gander::format::kickstart::{
     Dialect, Included, Kickstart, KickstartError, PackagesSection, Problem, Purpose, ScriptKind, Wanted,
 };
+
+use gander::root::{ConfigurationError, configuration};
 
 use super::{Tally, folder, skip};
 
@@ -165,5 +167,52 @@ fn genuine_kickstarts_are_read() {
          refused for a live image; {} included files are not in the data",
         lacking.len()
     );
+    tally.finish();
+}
+
+/// Every genuine kickstart becomes a configuration, or a list of what an image would lack, with lines.
+#[test]
+fn genuine_kickstarts_configure_or_say_what_they_ask_for() {
+    let test = "genuine_kickstarts_configure_or_say_what_they_ask_for";
+    let Some(real) = folder("GANDER_REALDATA", test) else { return };
+    let root = real.join("kickstarts");
+    if !root.is_dir() {
+        return skip(test, "the data has no folder 'kickstarts'");
+    }
+    let mut tally = Tally::new("configurations by dialect");
+    let (mut done, mut refused) = (Vec::new(), BTreeMap::<String, BTreeSet<PathBuf>>::new());
+    for path in kickstarts(&root) {
+        for dialect in Dialect::ALL {
+            let Ok(kickstart) = read(&path, dialect, &mut BTreeSet::new()) else { continue };
+            let wrong = match configuration(&kickstart) {
+                Ok(configuration) => {
+                    done.push(path.clone());
+                    let script = &configuration.files.iter().find(|(name, _)| name.as_str() == "commands");
+                    let posts = kickstart.scripts.iter().filter(|script| script.kind == ScriptKind::Post);
+                    let found = configuration.files.keys().filter(|name| name.as_str().starts_with("post/"));
+                    (script.is_none() || posts.count() != found.count()).then(|| "parts are missing".into())
+                }
+                Err(ConfigurationError::Unsupported(problems)) => {
+                    for problem in &problems {
+                        // Without what is different from file to file.
+                        let message = problem.message.split(['\'', ';', ':']).next().unwrap().to_owned();
+                        refused.entry(message).or_default().insert(path.clone());
+                    }
+                    problems
+                        .iter()
+                        .find(|problem| problem.place.line == 0 || problem.message.is_empty())
+                        .map(ToString::to_string)
+                }
+            };
+            tally.case(&format!("{} ({dialect})", path.display()), wrong);
+        }
+    }
+    let mut table: Vec<_> = refused.iter().map(|(message, files)| (files.len(), message)).collect();
+    table.sort_by(|one, other| other.cmp(one));
+    for (files, message) in table {
+        println!("{files:4} files: {message}");
+    }
+    done.dedup();
+    println!("configured: {} files", done.len());
     tally.finish();
 }

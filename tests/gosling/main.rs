@@ -15,9 +15,11 @@
 )]
 
 mod alike;
+mod discs;
 mod folder;
 mod incremental;
 mod locked;
+mod media;
 mod multilib;
 mod peers;
 mod root;

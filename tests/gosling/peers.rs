@@ -83,7 +83,7 @@ fn every_signature_is_good() {
 }
 
 /// Installs from a repository into a new root, with every check on.
-fn install(repository: &Path, root: &Path, packages: &[&str], metadata_signed: bool) -> Said {
+pub fn install(repository: &Path, root: &Path, packages: &[&str], metadata_signed: bool) -> Said {
     let cache = tempfile::tempdir_in(scratch()).unwrap();
     let key = repository.join("RPM-GPG-KEY-Gosling");
     let mut command = dnf(cache.path());

@@ -2,6 +2,7 @@
 //! passes over fails with the package's name.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,20 +10,19 @@ use std::process::Command;
 use gander::base::{Digest, RelPath, SourceDate};
 use gander::build::{self, Build, Parts};
 use gander::format::kickstart::{Dialect, Kickstart, no_includes};
+use gander::media::{self, Compression, Squashfs};
 use gander::oci::Manifest;
 use gander::plan::{Action, Input, ResolvedInput, Rights, Step, StepId};
 use gander::root::{self, Configure, Install};
 use gander::runner::{Choice, RunOptions, Runner};
-use gander::store::{Store, Tree};
+use gander::store::{EntryKind, Store, Tree};
 
 use super::world;
 
+mod refused;
+
 /// Users and groups, owners, modes, capabilities and links of every kind, in the package and made by scriptlets.
 const TORTURE: &str = include_str!("root/torture.spec");
-/// What one id cannot give exactly, each in a package of its own.
-const INEXACT: &str = include_str!("root/inexact.spec");
-/// What is to be refused, each in a package of its own.
-const BROKEN: &str = include_str!("root/broken.spec");
 const KICKSTART: &str = include_str!("root/torture.ks");
 
 /// A small base with users, shadow's programs, capabilities, systemd and rpm, closed under dependencies.
@@ -134,11 +134,20 @@ impl Workshop {
     }
 
     fn install(&self, packages: BTreeMap<RelPath, Input>) -> Step {
+        self.install_only(packages, true, None)
+    }
+
+    fn install_only(
+        &self,
+        packages: BTreeMap<RelPath, Input>,
+        docs: bool,
+        languages: Option<&[String]>,
+    ) -> Step {
         root::install(&Install {
             label: "torture",
             packages,
-            docs: true,
-            languages: None,
+            docs,
+            languages,
             builder: Input::Object(self.builder),
             platform: "x86_64",
             source_date: date(),
@@ -217,21 +226,29 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Installs and configures the torture set: the digests of both trees.
+/// Installs and configures the torture set and makes an image of it: the digests of all three.
 fn torture(workshop: &mut Workshop) -> (Step, String) {
     let rpms = workshop.rpms("torture.spec", TORTURE);
     let install = workshop.install(workshop.with(rpms));
-    let installed = workshop.run(&install).unwrap_or_else(|error| panic!("{error}"));
     let configure = workshop.configure(&install, KICKSTART).unwrap();
-    let configured = workshop.run(&configure).unwrap_or_else(|error| panic!("{error}"));
-    (configure, format!("installed {installed}\nconfigured {configured}\n"))
+    let squashfs = media::squashfs(&Squashfs {
+        label: "torture",
+        root: whole(&configure),
+        compression: Compression::Zstd(3),
+        builder: Input::Object(workshop.builder),
+        platform: "x86_64",
+        source_date: date(),
+    })
+    .unwrap();
+    let mut said = String::new();
+    for (what, step) in [("installed", &install), ("configured", &configure), ("image", &squashfs)] {
+        let tree = workshop.run(step).unwrap_or_else(|error| panic!("{error}"));
+        writeln!(said, "{what} {tree}").unwrap();
+    }
+    (configure, said)
 }
 
-fn workshop(name: &str) -> Workshop {
-    workshop_with(name, Choice::Range)
-}
-
-fn workshop_with(name: &str, ids: Choice) -> Workshop {
+fn workshop(name: &str, ids: Choice) -> Workshop {
     let (packages, builder) = gosling();
     let from = world::first().place.store();
     Workshop::new(&world::scratch().join(name), &from, &packages, builder, world::gander(), ids)
@@ -241,14 +258,14 @@ fn workshop_with(name: &str, ids: Choice) -> Workshop {
 const TOLD: &str = "GANDER_TEST_ROOT";
 
 /// The torture set made by another user, in a process of his.
-fn made_by(user: (u32, u32), ids: &str) -> String {
+fn made_by(user: (u32, u32)) -> String {
     let (packages, builder) = gosling();
-    let folder = world::scratch().join(format!("root-other-{ids}"));
+    let folder = world::scratch().join("root-other");
     fs::create_dir(&folder).unwrap();
     std::os::unix::fs::chown(&folder, Some(user.0), Some(user.1)).unwrap();
-    let tests = folder.join("tests");
+    let tests = world::scratch().join("tests");
     fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
-    let list = folder.join("packages");
+    let list = folder.join("../root-packages");
     let lines: Vec<_> = packages.iter().map(|path| path.to_string_lossy()).collect();
     fs::write(&list, lines.join("\n")).unwrap();
     let words = [
@@ -257,7 +274,6 @@ fn made_by(user: (u32, u32), ids: &str) -> String {
         list.to_string_lossy().into_owned(),
         builder.to_string(),
         world::gander().to_string_lossy().into_owned(),
-        ids.into(),
     ];
     let mut command = Command::new("setpriv");
     command.args([format!("--reuid={}", user.0), format!("--regid={}", user.1), "--clear-groups".into()]);
@@ -270,35 +286,33 @@ fn made_by(user: (u32, u32), ids: &str) -> String {
 #[ignore = "one_tree_whoever_makes_it starts it as another user"]
 fn by_another_user() {
     let told = std::env::var(TOLD).unwrap();
-    let [folder, from, list, builder, gander, ids] = told.split('\n').collect::<Vec<_>>()[..] else {
+    let [folder, from, list, builder, gander] = told.split('\n').collect::<Vec<_>>()[..] else {
         panic!("{told}")
     };
     let packages: Vec<_> = fs::read_to_string(list).unwrap().lines().map(PathBuf::from).collect();
     let folder = Path::new(folder);
     let builder = builder.parse().unwrap();
-    let ids = if ids == "single" { Choice::Single } else { Choice::Range };
-    let store = folder.join("store");
-    let mut workshop = Workshop::new(&store, Path::new(from), &packages, builder, gander.into(), ids);
-    let (_, said) = torture(&mut workshop);
+    let mut said = String::new();
+    for (name, ids) in [("range", Choice::Range), ("single", Choice::Single)] {
+        let store = folder.join(name);
+        let mut workshop = Workshop::new(&store, Path::new(from), &packages, builder, gander.into(), ids);
+        said += &torture(&mut workshop).1;
+    }
     fs::write(folder.join("said"), said).unwrap();
 }
 
 #[test]
 fn one_tree_whoever_makes_it() {
-    let mut first = workshop("root-first");
+    let mut first = workshop("root-first", Choice::Range);
     let (configured, ours) = torture(&mut first);
     world::say(format_args!("{ours}"));
     judge(&mut first, &configured);
-    let (_, again) = torture(&mut workshop("root-second"));
+    let (_, again) = torture(&mut workshop("root-second", Choice::Range));
     assert_eq!(ours, again, "another store, another time");
-    let (_, single) = torture(&mut workshop_with("root-single", Choice::Single));
+    let (_, single) = torture(&mut workshop("root-single", Choice::Single));
     assert_eq!(ours, single, "one id");
-    if world::is_root() {
-        // Anybody may have one id.
-        assert_eq!(ours, made_by((12345, 12345), "single"), "another user, one id");
-    }
     match super::alike::other_user() {
-        Some(user) => assert_eq!(ours, made_by(user, "range"), "another user"),
+        Some(user) => assert_eq!(format!("{ours}{ours}"), made_by(user), "another user, and with one id"),
         None => world::skip("roots of an ordinary user", "there is no other user with subordinate ids"),
     }
 }
@@ -316,144 +330,104 @@ fn judge(workshop: &mut Workshop, configured: &Step) {
         .map(str::to_owned)
         .collect();
     assert_eq!(odd, [] as [String; 0]);
+    assert_eq!(workshop.text(&clean, "count").trim(), (workshop.base.len() + 2).to_string());
     for (name, entry) in tree.entries() {
         assert!(entry.mtime <= DATE, "{name}");
     }
-}
-
-#[test]
-fn what_rpm_passes_over_is_an_error_with_the_package_s_name() {
-    let mut workshop = workshop("root-broken");
-    let rpms = workshop.rpms("broken.spec", BROKEN);
-    let base = ["post", "pre"];
-    for (name, expected) in [
-        ("pipe", &["the package broken-pipe-1-1.noarch holds a pipe", "/opt/broken/pipe"][..]),
-        ("device", &["the package broken-device-1-1.noarch holds a device", "/opt/broken/null"]),
-        (
-            "owner",
-            &[
-                "the user ghostly does not exist",
-                "the group spirits does not exist",
-                "broken-owner-1-1.noarch",
-            ],
-        ),
-        (
-            "needs",
-            &["something-that-is-not-there >= 3 is needed by broken-needs-1-1.noarch", "its own lines above"],
-        ),
-        ("lua", &["the package broken-lua-1-1.noarch cannot be installed: its %post", "the goose is gone"]),
-        (
-            "post",
-            &[
-                "the goose is gone",
-                "the package broken-post-1-1.noarch cannot be installed: its %post scriptlet failed (exit status 3)",
-            ],
-        ),
-        ("pre", &["the package broken-pre-1-1.noarch cannot be installed: its %pre"]),
-        ("leaves", &["a script left what an image cannot hold", "/opt/broken/left"]),
-        ("conflict", &["/opt/broken/same conflicts"]),
-        ("berkeley", &["(broken-berkeley-1-1.noarch) keeps a Berkeley DB database"]),
-    ] {
-        let more = rpms.iter().filter(|(found, _)| **found == format!("broken-{name}"));
-        let more: BTreeMap<_, _> = more.map(|(name, input)| (name.clone(), input.clone())).collect();
-        assert_eq!(more.len(), 1, "{name}");
-        let mut packages: BTreeMap<_, _> =
-            more.into_iter().map(|(name, input)| (path(&format!("{name}.rpm")), input)).collect();
-        if base.contains(&name) {
-            packages.extend(workshop.base.clone());
-        }
-        if name == "conflict" {
-            let other = rpms["broken-same"].clone();
-            packages.insert(path("other.rpm"), other);
-        }
-        let step = workshop.install(packages);
-        let error = workshop.run(&step).unwrap_err();
-        for expected in expected {
-            assert!(error.contains(expected), "{name} does not say '{expected}':\n{error}");
-        }
-    }
-}
-
-#[test]
-fn what_a_kickstart_cannot_have_is_an_error_with_its_line() {
-    let mut workshop = workshop("root-kickstart");
-    let install = workshop.install(workshop.base.clone());
-    workshop.run(&install).unwrap_or_else(|error| panic!("{error}"));
-    for (text, expected) in [
-        (
-            "lang C\ntimezone Europe/Nowhere\nservices --enabled=gooosed,systemd-networkd\n\
-             user --name=daemon\nsshkey --username=nobody-there key\nselinux --permissive\n\
-             firewall --enabled\nauthselect select sssd\nfirstboot --enable\n%post\nexit 1\n%end\n",
-            &[
-                "torture.ks:2: the image has no time zone 'Europe/Nowhere'",
-                "torture.ks:3: there is no service gooosed",
-                "torture.ks:4: the user daemon is there already",
-                "torture.ks:5: there is no user nobody-there",
-                "torture.ks:6: SELinux cannot be permissive",
-                "torture.ks:7: the firewall needs firewalld",
-                "torture.ks:8: this needs the program authselect",
-                "torture.ks:9: there is no service initial-setup.service",
-            ][..],
-        ),
-        (
-            "%post\necho fine\n%end\n\n%post --erroronfail\necho 'trying the net'\n\
-             echo > /dev/tcp/goose.example.org/80\nexit 7\n%end\n",
-            &[
-                "torture.ks:5: this %post failed with exit status 7; the last it said:",
-                "  trying the net",
-                "It looked for a network, and a step has none",
-            ],
-        ),
-        (
-            "%post --interpreter=/usr/bin/python3\nimport goose\n%end\n",
-            &["torture.ks:1: the image has no /usr/bin/python3, which is to run this %post"],
-        ),
-    ] {
-        let error = match workshop.configure(&install, text) {
-            Ok(step) => workshop.run(&step).unwrap_err(),
-            Err(error) => error,
-        };
-        for expected in expected {
-            assert!(error.contains(expected), "{text} does not say '{expected}':\n{error}");
-        }
-    }
-}
-
-/// Files made by somebody else and in folders that hand down a group are exact with one id, too. Programs of 32 bits
-/// are nobody's to watch.
-#[test]
-fn one_id_gives_the_same_or_an_error() {
-    let make = |ids: Choice| {
-        let mut workshop = workshop_with(&format!("root-inexact-{ids:?}"), ids);
-        let rpms = workshop.rpms("inexact.spec", INEXACT);
-        let some = |wanted: &[&str]| -> Vec<(String, Input)> {
-            let named = wanted.iter().map(|name| format!("inexact-{name}"));
-            named.map(|name| (name.clone(), rpms[&name].clone())).collect()
-        };
-        let exact = workshop.install(workshop.with(some(&["setuid", "setgid"])));
-        let exact = workshop.run(&exact).unwrap_or_else(|error| panic!("{error}"));
-        let tree = workshop.store.tree(&exact).unwrap();
-        for (name, owner) in [("setuid", (8, 8)), ("setgid", (0, 8))] {
-            let entry = tree.get(&path(&format!("var/lib/inexact-{name}/made"))).unwrap();
-            assert_eq!((entry.uid, entry.gid), owner, "{name}");
-        }
-        let mut packages = workshop.with(some(&["bits32"]));
-        let (all, _) = gosling();
-        let is_needed = |path: &&PathBuf| {
-            let file = path.file_name().unwrap().to_string_lossy();
-            let small = file.starts_with("glibc-2") || file.starts_with("libgcc-");
-            small && file.ends_with(".i686.rpm")
-        };
-        packages.extend(all.iter().filter(is_needed).map(|path| package(&workshop.store, path)));
-        let install = workshop.install(packages);
-        (exact, workshop.run(&install))
+    let owner = |name: &str| {
+        let passwd = workshop.text(&tree, "etc/passwd");
+        let line = passwd.lines().find(|line| line.starts_with(&format!("{name}:"))).unwrap().to_owned();
+        line.split(':').nth(2).unwrap().parse::<u32>().unwrap()
     };
-    let (many, run) = make(Choice::Range);
-    run.unwrap_or_else(|error| panic!("{error}"));
-    let (one, refused) = make(Choice::Single);
-    assert_eq!(many, one);
-    let refused = refused.unwrap_err();
-    for word in ["cannot be carried out with one user id", "ld-linux.so.2", "not one of 64 bits"] {
-        assert!(refused.contains(word), "{refused}");
+    let polkitd = owner("polkitd");
+    for (name, expected) in [
+        ("usr/libexec/torture/plain", (0, 0, 0o644)),
+        ("usr/libexec/torture/suid", (0, 0, 0o4755)),
+        ("usr/libexec/torture/sgid", (0, 5, 0o2755)),
+        ("usr/libexec/torture/utmp", (0, 43, 0o2711)),
+        ("usr/libexec/torture/zero", (59, 8, 0)),
+        ("usr/libexec/torture/late", (0, 0, 0o4711)),
+        ("usr/libexec/torture/installed", (42000, 42000, 0o755)),
+        ("usr/libexec/torture/both", (0, 59, 0o4750)),
+        ("var/lib/torture/polkit", (polkitd, 0, 0o700)),
+        ("var/lib/torture/tss", (59, 59, 0o1770)),
+        ("var/lib/torture/mail", (0, 8, 0o2775)),
+        ("var/lib/torture/chowned", (59, 8, 0o644)),
+        ("var/lib/torture/link", (polkitd, 59, 0o777)),
+        ("var/lib/torture/lua", (59, 8, 0o640)),
+        ("var/lib/torture/made", (polkitd, 59, 0o2750)),
+        ("var/lib/torture/made.d", (42000, 8, 0o3770)),
+        ("var/lib/torture/made.d/deep", (42000, 42000, 0o2755)),
+        ("home/far", (42000, 42000, 0o755)),
+        ("home/far/.bashrc", (42000, 42000, 0o644)),
+        ("home/goose/.ssh", (owner("goose"), owner("goose"), 0o700)),
+        ("home/goose/.ssh/authorized_keys", (owner("goose"), owner("goose"), 0o600)),
+        ("home/locked", (1700, 1700, 0o755)),
+        ("srv/goose", (owner("goose"), 1500, 0o2770)),
+        ("etc/machine-id", (0, 0, 0o444)),
+        ("tmp", (0, 0, 0o1777)),
+    ] {
+        let entry = tree.get(&path(name)).unwrap_or_else(|| panic!("{name} is missing"));
+        assert_eq!((entry.uid, entry.gid, entry.mode), expected, "{name}");
+    }
+    for (name, capable) in [("caps", true), ("both", true), ("setcapped", true), ("plain", false)] {
+        let entry = tree.get(&path(&format!("usr/libexec/torture/{name}"))).unwrap();
+        assert_eq!(entry.xattrs.contains_key("security.capability"), capable, "{name}");
+    }
+    for (name, expected) in [
+        ("etc/machine-id", ""),
+        ("etc/locale.conf", "LANG=\"de_DE.UTF-8\"\n"),
+        ("etc/vconsole.conf", "KEYMAP=\"us\"\n"),
+        ("etc/adjtime", "0.0 0 0.0\n0\nUTC\n"),
+        ("etc/hostname", "honk\n"),
+        ("etc/torture/packages", "76\n"),
+        ("var/log/torture/ghost", ""),
+        ("var/log/torture/log", ""),
+        ("var/log/kept.log", "mine\n"),
+        ("root/post.log", "in / as root with 1793491200\n"),
+        ("srv/outside", "outside\n"),
+        ("home/goose/.ssh/authorized_keys", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== it's a goose\n"),
+    ] {
+        assert_eq!(workshop.text(&tree, name), expected, "{name}");
+    }
+    let shadow = workshop.text(&tree, "etc/shadow");
+    let field = |name: &str| {
+        let line = shadow.lines().find(|line| line.starts_with(&format!("{name}:"))).unwrap();
+        line.split(':').skip(1).take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (name, begins) in [("root", "$6$"), ("goose", "$6$"), ("locked", "!"), ("far", "!")] {
+        let [hash, day] = field(name).try_into().unwrap();
+        assert!(hash.starts_with(begins), "{name}: {hash}");
+        assert_eq!(day, (DATE / 86400).to_string(), "{name}");
+    }
+    for (link, expected) in [
+        ("etc/systemd/system/default.target", "multi-user.target"),
+        ("etc/systemd/system/multi-user.target.wants/systemd-networkd.service", "systemd-networkd.service"),
+        ("etc/systemd/system/getty.target.wants/serial-getty@ttyS0.service", "serial-getty@.service"),
+    ] {
+        let entry = tree.get(&path(link)).unwrap_or_else(|| panic!("{link} is missing"));
+        assert!(
+            matches!(&entry.kind, EntryKind::Symlink { target } if target.ends_with(expected)),
+            "{link}: {:?}",
+            entry.kind
+        );
+    }
+    let linked = |name: &str| matches!(tree.get(&path(name)).unwrap().kind, EntryKind::HardLink { .. });
+    assert!(linked("usr/libexec/torture/hard-two") && linked("var/lib/torture/made.d/hard"));
+    for name in [
+        "etc/passwd-",
+        "etc/shadow-",
+        "etc/.pwd.lock",
+        "etc/localtime",
+        "etc/systemd/system/multi-user.target.wants/remote-fs.target",
+        "var/lib/dbus/machine-id",
+        "var/lib/rpm/.rpm.lock",
+        "var/lib/rpm/rpmdb.sqlite-shm",
+        "var/lib/systemd/random-seed",
+        "var/log/torture/unowned",
+        "dev/null",
+        "tmp/ks-script",
+    ] {
+        assert!(tree.get(&path(name)).is_none(), "{name} is still there");
     }
 }

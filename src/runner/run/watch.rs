@@ -76,6 +76,7 @@ impl Runner {
             makes_root: false,
             owners: stage.owners.clone(),
             bits32: false,
+            runtime: None,
             work,
         };
         let job = Job {
