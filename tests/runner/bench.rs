@@ -1,4 +1,4 @@
-//! How long steps take that do nearly nothing: `cargo test --release --test runner -- bench`.
+//! What steps cost.
 
 use std::process::ExitCode;
 use std::time::Instant;
