@@ -13,6 +13,9 @@ use crate::store::{Entry, EntryKind, IdMap, Store, Tree, lay_out};
 /// The file that tells a compose from any other folder.
 pub(super) const COMPOSE_ID: &str = "COMPOSE_ID";
 
+/// Files whose digests stand in other files of a compose.
+const LARGE: [&str; 3] = [".rpm", ".iso", ".img"];
+
 /// Refuses a place that holds something which no compose is; called before long work.
 pub(super) fn check_place(place: &Path) -> Result<(), ComposeError> {
     // Without a name of its own it cannot be exchanged for another folder.
@@ -33,8 +36,8 @@ fn is_empty(folder: &Path) -> bool {
 }
 
 /// Lays the tree out beside the place, then exchanges the two. A place that has the tree already is left
-/// alone: names, sizes, modes, links and times are compared, and the bytes of all but packages. Gives whether
-/// anything was written.
+/// alone: names, sizes, modes, links and times are compared, and the bytes of all but packages, media and images.
+/// Gives whether anything was written.
 pub(super) fn deliver(store: &Store, tree: &Tree, place: &Path) -> Result<bool, ComposeError> {
     check_place(place)?;
     let name = place.file_name().ok_or_else(|| ComposeError::NoName(place.into()))?.to_string_lossy();
@@ -74,8 +77,8 @@ fn is_there(store: &Store, tree: &Tree, place: &Path) -> bool {
     entries.iter().all(|(path, entry)| same(entry, &path.below(place)))
         && count(place) == Some(entries.len())
         && entries.iter().all(|(path, entry)| match &entry.kind {
-            // A package that is another one shows in the metadata, and reading all of them takes long.
-            EntryKind::File { .. } if path.as_str().ends_with(".rpm") => true,
+            // One that is another shows in repodata, CHECKSUM or .treeinfo, and reading all of them takes long.
+            EntryKind::File { .. } if LARGE.iter().any(|end| path.as_str().ends_with(end)) => true,
             EntryKind::File { digest, .. } => same_bytes(store, digest, &path.below(place)),
             _ => true,
         })
