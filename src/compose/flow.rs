@@ -1,6 +1,6 @@
 //! The two flows that people start: make or update a lock, and compose from one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::assemble;
@@ -14,9 +14,9 @@ use super::lower::{Demand, Lowered, debian_list, lower};
 use super::metadata;
 use super::resolve::{Resolved, fetch_lists, resolve};
 use super::signatures;
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, Nevra, RelPath};
 use crate::debian;
-use crate::lock::{Lock, Origin, Signed};
+use crate::lock::{Lock, MediaPackages, Origin, Signed};
 use crate::plan::{Input, Plan};
 use crate::sign::LocalSigner;
 
@@ -406,11 +406,27 @@ fn changes(old: Option<&Lock>, new: &Lock) -> Vec<String> {
     lines.extend(
         before.keys().filter(|nevra| !new.packages.0.contains_key(nevra)).map(|nevra| format!("- {nevra}")),
     );
+    lines.extend(media_changes(old.map(|old| &old.media), &new.media));
     let builder = |lock: &Lock| lock.header.builder.as_ref().map(|builder| builder.image);
     if let (Some(old), Some(image)) = (old, builder(new))
         && builder(old) != Some(image)
     {
         lines.push(format!("~ builder image {image}"));
+    }
+    lines
+}
+
+/// What changed in the parts of media.
+fn media_changes(old: Option<&MediaPackages>, new: &MediaPackages) -> Vec<String> {
+    let nothing = MediaPackages::default();
+    let (old, none) = (old.unwrap_or(&nothing), BTreeSet::new());
+    let mut lines = Vec::new();
+    for key in old.0.keys().chain(new.0.keys()).collect::<BTreeSet<_>>() {
+        let (medium, part) = key;
+        let (before, now) = (old.0.get(key).unwrap_or(&none), new.0.get(key).unwrap_or(&none));
+        let line = |sign: char| move |nevra: &Nevra| format!("{sign} {nevra} in the {part} of {medium}");
+        lines.extend(now.difference(before).map(line('+')));
+        lines.extend(before.difference(now).map(line('-')));
     }
     lines
 }
