@@ -135,8 +135,8 @@ fn the_dvd_is_an_install_tree() {
         "dvd iso True True Gosling-1-BaseOS-x86_64 True\n\
          live iso True True Gosling-1-BaseOS-live-x86_64 True\n\
          {'x86_64': 'BaseOS/x86_64/iso'}\n\
-         Gosling Linux 1 x86_64 ['efiboot.img', 'eltorito.img', 'initrd', 'kernel'] images/install.img 1 6 Gosling Linux 1\n\
-         Gosling Linux 1 x86_64 ['efiboot.img', 'eltorito.img', 'initrd', 'kernel'] images/install.img None 6 Gosling Linux 1\n"
+         Gosling Linux 1 x86_64 ['efiboot.img', 'eltorito.img', 'initrd', 'kernel'] images/install.img 1 5 Gosling Linux 1\n\
+         Gosling Linux 1 x86_64 ['efiboot.img', 'eltorito.img', 'initrd', 'kernel'] images/install.img None 5 Gosling Linux 1\n"
     );
 }
 
