@@ -93,13 +93,15 @@ fn a_changed_spec_runs_what_it_feeds() {
     );
     untouched.assert_same(&Folder::contents(&first.place.lock()));
 
-    // And back: every step was run before.
+    // And back: every step was run before. Those that look signatures up run again, since the lock's table of them,
+    // which only grows, is one of their inputs.
     let specs = place.folder.join("recipes/gosling/specs");
     for spec in ["hostname.spec", "zlib.spec"] {
         fs::copy(super::world::package_root().join("recipes/gosling/specs").join(spec), specs.join(spec))
             .unwrap();
     }
-    assert_eq!(after(&place, &first.place), [""; 0]);
+    let again = ["attach CHECKSUM", "attach repomd.xml.asc", "attach repomd.xml.asc"];
+    assert_eq!(after(&place, &first.place), again);
     let wanted = Folder::read(&first.place.output());
     wanted.assert_same(&Folder::read(&place.output()));
 
