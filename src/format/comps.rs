@@ -171,7 +171,7 @@ pub enum CompsError {
     #[error("the comps file is not XML that gander reads")]
     Xml(#[from] XmlError),
     /// It is XML but says what cannot be meant. Retrying cannot help.
-    #[error("the comps file has {} mistakes:\n  {}", .0.len(), .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+    #[error("the comps file has mistakes:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
     Invalid(Vec<Problem>),
 }
 

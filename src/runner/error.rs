@@ -222,7 +222,13 @@ impl fmt::Display for Ended {
 impl fmt::Display for ProgramFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} failed: the program {}", self.label, self.ended)?;
-        write!(f, "\n  command: {}{}", quote(&self.argv), Tail(&self.log, &self.tail))
+        // A script of many lines would bury what it printed; the log has it whole.
+        let short = |word: &String| match word.lines().count() {
+            0 | 1 => quote(std::slice::from_ref(word)),
+            lines => format!("<script of {lines} lines, at the end of the log>"),
+        };
+        let words: Vec<_> = self.argv.iter().map(short).collect();
+        write!(f, "\n  command: {}{}", words.join(" "), Tail(&self.log, &self.tail))
     }
 }
 

@@ -4,14 +4,14 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cpus::Cpus;
-use super::error::{Ended, ProgramFailure, RunError};
+use super::error::{Ended, ProgramFailure, RunError, quote};
 use super::folders::{Folders, LayOut, Place};
 use super::host::{Job, Output, host};
 use super::ids::{Choice, Ids, Writer};
@@ -257,8 +257,10 @@ impl Runner {
         let done = ended.and_then(|ended| match (ended, &step.executor) {
             (Ended::Exited(0), _) => Ok(()),
             (ended, Executor::Program(argv)) => {
-                let (log, tail) = job.tail();
-                let (label, argv) = (label.to_owned(), argv.clone());
+                let (path, tail) = job.tail();
+                // A log that cannot be written to is missing this much; the failure itself is told all the same.
+                let _unwritten = writeln!(&log, "command: {}", quote(argv));
+                let (label, argv, log) = (label.to_owned(), argv.clone(), path);
                 Err(RunError::Program(Box::new(ProgramFailure { label, argv, ended, log, tail })))
             }
             (ended, Executor::Native(_)) => {
