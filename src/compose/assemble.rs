@@ -72,6 +72,10 @@ pub(super) fn images(store: &Store, lowered: &Lowered, done: &Executed) -> Resul
                 MediumKind::Dvd => ImageType::DVD,
                 MediumKind::Live => ImageType::LIVE,
             },
+            subvariant: match medium.name.name == medium.kind.name() {
+                true => medium.name.variant.clone(),
+                false => format!("{}-{}", medium.name.variant, medium.name.name),
+            },
             path: medium.path.clone(),
             digest,
             size: store.size(&digest)?,
@@ -138,7 +142,7 @@ pub(super) fn assemble(
     let mut wanted: Vec<StepId> = lowered.repositories().filter_map(|(_, found)| found.signature).collect();
     wanted.extend(clearsigned.values());
     for tree in lowered.trees.values() {
-        wanted.extend(tree.install.values().filter_map(step_of).chain(tree.loader));
+        wanted.extend(tree.install.values().filter_map(Input::step).chain(tree.loader));
     }
     let done = execute(session, &lowered.plan, wanted, done)?;
 
@@ -193,13 +197,6 @@ pub(super) fn assemble(
     }
     let tree = tree_of(files.files, date)?;
     Ok((tree, summaries, done))
-}
-
-fn step_of(input: &Input) -> Option<StepId> {
-    match input {
-        Input::Object(_) => None,
-        Input::Output { step, .. } => Some(*step),
-    }
 }
 
 /// Adds a repository's metadata and its signature. Gives the digest of its repomd.xml.

@@ -86,15 +86,16 @@ pub(super) fn volume_id(files: &RecipeFiles, medium: &Medium, arch: &str) -> Res
     id.map_err(|source| ComposeError::VolumeId { medium: medium_ref(medium, arch).to_string(), source })
 }
 
-/// Finds groups and environments that kickstarts name and comps lacks, before anything is built.
-pub(super) fn check_groups(files: &RecipeFiles) -> Result<(), ComposeError> {
+/// Finds what kickstarts ask for and no medium can have, and groups and environments that comps lacks, before
+/// anything is built.
+pub(super) fn check(files: &RecipeFiles) -> Result<(), ComposeError> {
     let nothing = Universe::new(Vec::new())?;
     for (medium, kickstarts) in files.recipe.media.iter().zip(&files.media) {
         let Some(variant) = files.recipe.variants.get(&medium.variant) else { continue };
+        crate::root::configuration(kickstarts.system())?;
         let comps = super::resolve::comps(files, variant)?;
         for arch in &medium.arches {
             let Some(arch) = TreeArch::find(arch) else { continue };
-            volume_id(files, medium, arch.name)?;
             for kickstart in [Some(&kickstarts.contents), kickstarts.installer.as_ref()].into_iter().flatten()
             {
                 request(kickstart, &comps, &nothing, arch)?;
@@ -221,10 +222,10 @@ fn pick(
 ) -> Result<BTreeSet<Nevra>, ComposeError> {
     let mut request = request.clone();
     if kickstart.packages.ignoremissing {
+        let alone = Universe::new(offered.candidates().iter().map(bare).collect())?;
         let known = |pattern: &String| {
             let one = Request { packages: vec![pattern.clone()], ..Request::new(request.arch) };
-            let alone = Universe::new(offered.candidates().iter().map(bare).collect());
-            alone.is_ok_and(|alone| decide(&one, &Comps::default(), &alone).is_ok())
+            decide(&one, &Comps::default(), &alone).is_ok()
         };
         request.packages = request.packages.iter().filter(|pattern| known(pattern)).cloned().collect();
     }

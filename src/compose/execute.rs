@@ -243,10 +243,9 @@ fn work(session: &Session<'_>, plan: &Plan, state: &Mutex<State>, turn: &Condvar
 
 fn carry_out(session: &Session<'_>, action: &Action) -> Result<(StepRecord, Tree), ComposeError> {
     let key = action.key();
-    if let Some(tree) = session.store.action(&key)? {
+    if let Some((digest, tree)) = session.store.action(&key)? {
         (session.watch)(Event::Known(&action.step));
-        let record = StepRecord { key, tree, elapsed: None };
-        return Ok((record, session.store.tree(&tree)?));
+        return Ok((StepRecord { key, tree: digest, elapsed: None }, tree));
     }
     (session.watch)(Event::Start(&action.step));
     let outcome = session.runner.run(action, &RunOptions::default())?;

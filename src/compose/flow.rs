@@ -132,7 +132,7 @@ fn sign_headers(
 ) -> Result<(), ComposeError> {
     let data = |demand: &Demand| signatures::header_bytes(session.store, lowered, done, demand);
     let (demands, date) = (&lowered.demands, lock.header.source_date);
-    signatures::make(session, signer, demands, data, date, &mut lock.signatures)
+    session.timed("sign", || signatures::make(session, signer, demands, data, date, &mut lock.signatures))
 }
 
 /// Runs everything up to the packages as they are shipped.
@@ -148,15 +148,8 @@ fn run_attached(
             ComposeError::from(source)
         })?;
     }
-    let wanted = lowered.shipped.values().chain(lowered.unsigned.values()).filter_map(step_of);
+    let wanted = lowered.shipped.values().chain(lowered.unsigned.values()).filter_map(Input::step);
     execute(session, &lowered.plan, wanted, done)
-}
-
-fn step_of(input: &Input) -> Option<crate::plan::StepId> {
-    match input {
-        Input::Object(_) => None,
-        Input::Output { step, .. } => Some(*step),
-    }
 }
 
 fn signed(session: &Session<'_>, lowered: &Lowered, done: &Executed) -> Result<Signed, ComposeError> {
@@ -281,13 +274,15 @@ fn sign_files(
     if !open.is_empty() {
         let data = |demand: &Demand| signatures::file_bytes(session.store, &demand.digest);
         let date = lock.header.source_date;
-        signatures::make(session, &signer(&open)?, &open, data, date, &mut lock.signatures)?;
+        let (signer, table) = (signer(&open)?, &mut lock.signatures);
+        session.timed("sign", || signatures::make(session, &signer, &open, data, date, table))?;
     }
+    let certificates = signatures::certificates(lock)?;
     for demand in demands {
         let packet = lock.signatures.get(demand.kind, &demand.digest, &demand.fingerprint);
         let packet = packet.ok_or_else(|| signatures::missing(std::slice::from_ref(demand)))?;
         let data = signatures::file_bytes(session.store, &demand.digest)?;
-        signatures::check_detached(lock, demand, packet, &data)?;
+        signatures::check_file(&certificates, demand, packet, &data)?;
     }
     Ok(!open.is_empty())
 }
@@ -406,7 +401,7 @@ fn changes(old: Option<&Lock>, new: &Lock) -> Vec<String> {
     lines.extend(
         before.keys().filter(|nevra| !new.packages.0.contains_key(nevra)).map(|nevra| format!("- {nevra}")),
     );
-    lines.extend(media_changes(old.map(|old| &old.media), &new.media));
+    lines.extend(media_changes(old, new));
     let builder = |lock: &Lock| lock.header.builder.as_ref().map(|builder| builder.image);
     if let (Some(old), Some(image)) = (old, builder(new))
         && builder(old) != Some(image)
@@ -416,11 +411,30 @@ fn changes(old: Option<&Lock>, new: &Lock) -> Vec<String> {
     lines
 }
 
-/// What changed in the parts of media.
-fn media_changes(old: Option<&MediaPackages>, new: &MediaPackages) -> Vec<String> {
-    let nothing = MediaPackages::default();
-    let (old, none) = (old.unwrap_or(&nothing), BTreeSet::new());
+/// What changed in media: their kickstarts, what they are, and what they are made of.
+fn media_changes(old: Option<&Lock>, new: &Lock) -> Vec<String> {
+    let kickstarts = |lock: &Lock| -> BTreeMap<String, String> {
+        let files = lock.header.kickstarts.iter();
+        files.map(|file| (format!("kickstart {}", file.path), file.digest.to_string())).collect()
+    };
+    let media = |lock: &Lock| -> BTreeMap<String, String> {
+        let media = lock.header.media.iter();
+        media.map(|medium| (format!("medium {}", medium.name()), format!("{medium:?}"))).collect()
+    };
     let mut lines = Vec::new();
+    for parts in [&kickstarts as &dyn Fn(&Lock) -> BTreeMap<String, String>, &media] {
+        let (before, now) = (old.map(parts).unwrap_or_default(), parts(new));
+        for what in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
+            match (before.get(what), now.get(what)) {
+                (None, _) => lines.push(format!("+ {what}")),
+                (_, None) => lines.push(format!("- {what}")),
+                (before, now) if before != now => lines.push(format!("~ {what}")),
+                _ => {}
+            }
+        }
+    }
+    let nothing = MediaPackages::default();
+    let (old, new, none) = (old.map_or(&nothing, |old| &old.media), &new.media, BTreeSet::new());
     for key in old.0.keys().chain(new.0.keys()).collect::<BTreeSet<_>>() {
         let (medium, part) = key;
         let (before, now) = (old.0.get(key).unwrap_or(&none), new.0.get(key).unwrap_or(&none));

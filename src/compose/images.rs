@@ -1,7 +1,7 @@
 //! `images.json` and `CHECKSUM` of a compose: what is said of its media.
 //!
-//! An image's time of change is the source date, its name across composes the variant (as subvariant), the type and
-//! the arch. The volume id, the implanted md5 and whether it boots are read from the image itself. Each folder that
+//! An image's time of change is the source date. Across composes it goes by subvariant, type and arch: the
+//! subvariant is the variant, with the medium's name where that is not its kind. The volume id, the implanted md5 and whether it boots are read from the image itself. Each folder that
 //! has images gets a `CHECKSUM` of them.
 
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub(super) struct Medium {
     pub arch: String,
     /// What it is: a DVD, a live image.
     pub kind: ImageType,
+    /// What tells media of one variant, arch and kind apart.
+    pub subvariant: String,
     /// Where it lies, relative to `compose/`.
     pub path: RelPath,
     /// Its bytes.
@@ -57,7 +59,7 @@ fn image(header: &Header, medium: &Medium, says: IsoImage) -> Image {
         bootable: says.bios || says.uefi,
         implant_md5: says.implanted_md5,
         volume_id: says.volume_id,
-        subvariant: medium.variant.clone(),
+        subvariant: medium.subvariant.clone(),
         unified: false,
         additional_variants: Vec::new(),
     }
@@ -87,6 +89,7 @@ mod tests {
             variant: "Base".into(),
             arch: "x86_64".into(),
             kind,
+            subvariant: "Base".into(),
             path: RelPath::new(path).unwrap(),
             digest: Digest::of(path),
             size: 40960,
@@ -115,14 +118,17 @@ mod tests {
         assert_eq!(images.iter().map(|image| image.kind.name()).collect::<Vec<_>>(), ["dvd", "live"]);
         assert_eq!(images[0].volume_id.as_deref(), Some("GANDER-1"));
         assert_eq!((images[0].bootable, images[0].mtime), (false, header.source_date.seconds()));
-        // Two of one name are told apart by nothing.
+        // Two of one kind are told apart by their subvariants, and by nothing else.
         let mut twin = live.clone();
         twin.path = RelPath::new("Base/x86_64/iso/twin.iso").unwrap();
         twin.size += 1;
         assert!(matches!(
-            images_json(&store, &header, &[live.clone(), twin]),
+            images_json(&store, &header, &[live.clone(), twin.clone()]),
             Err(ComposeError::Metadata(_))
         ));
+        twin.subvariant = "Base-minimal".into();
+        let both = images_json(&store, &header, &[live.clone(), twin]).unwrap();
+        assert_eq!(Images::parse(&both).unwrap().images["Base"]["x86_64"].len(), 2);
         live.digest = store.put_bytes(b"no image").unwrap();
         assert!(matches!(images_json(&store, &header, &[live]), Err(ComposeError::Medium { .. })));
     }

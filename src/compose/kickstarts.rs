@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::ComposeError;
 use crate::base::{Digest, RelPath};
-use crate::format::kickstart::{Dialect, Included, Kickstart, MOST_BYTES, Purpose, Wanted};
+use crate::format::kickstart::{Dialect, Included, Kickstart, Purpose, Wanted};
 use crate::lock::Lock;
 use crate::recipe::{Medium, MediumKind};
 
@@ -66,8 +66,7 @@ pub(super) fn locked(lock: &Lock) -> Result<Vec<MediumKickstarts>, ComposeError>
     };
     let mut found = Vec::new();
     for medium in &lock.header.media {
-        let kind = MediumKind::find(&medium.kind)
-            .ok_or_else(|| malformed(format!("'{}' is no kind of medium", medium.kind)))?;
+        let kind = medium.kind().map_err(|source| ComposeError::Lock { path: "lock.toml".into(), source })?;
         let dialect = Dialect::find(&medium.dialect)
             .ok_or_else(|| malformed(format!("'{}' is no dialect of kickstarts", medium.dialect)))?;
         found.push(of_medium(kind, &medium.kickstart, medium.installer.as_ref(), dialect, &mut load)?);
@@ -112,9 +111,6 @@ fn parse(
         let text = load(&path).map_err(|error| format!("{error}"))?;
         Ok(Included { name: path.to_string(), text })
     };
-    if text.len() > MOST_BYTES {
-        return Err(ComposeError::Unsupported(vec![format!("{path}: it is larger than 1 MiB")]));
-    }
     let kickstart = Kickstart::parse(path.as_str(), &text, dialect, &mut includes)?;
     let refused = kickstart.unsupported(purpose);
     if refused.is_empty() {

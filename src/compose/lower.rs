@@ -25,7 +25,7 @@ pub struct Demand {
     pub fingerprint: String,
 }
 
-/// The plan of a lock, up to the repositories' metadata.
+/// The plan of a lock, up to its media. Only the signature of CHECKSUM is planned later, once there is one.
 #[derive(Clone, Debug, Default)]
 pub struct Lowered {
     /// The steps.

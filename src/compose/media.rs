@@ -88,16 +88,9 @@ impl<'a> Planner<'a> {
         medium: &'a lock::Medium,
         lowered: &'a mut Lowered,
     ) -> Result<Self, ComposeError> {
-        let name = MediumRef {
-            variant: medium.variant.clone(),
-            arch: medium.arch.clone(),
-            name: medium.name.clone(),
-        };
+        let name = medium.name();
         let tree = TreeRef { variant: medium.variant.clone(), arch: medium.arch.clone() };
-        let kind = MediumKind::find(&medium.kind).ok_or_else(|| ComposeError::Lock {
-            path: "lock.toml".into(),
-            source: lock::LockError::Header(format!("'{}' is no kind of medium", medium.kind)),
-        })?;
+        let kind = medium.kind().map_err(|source| ComposeError::Lock { path: "lock.toml".into(), source })?;
         let platform = lock.header.builder.as_ref().map_or("", |builder| builder.platform.as_str());
         let volume_id = VolumeId::new(&medium.volume_id)
             .map_err(|source| ComposeError::VolumeId { medium: name.to_string(), source })?;
@@ -204,7 +197,7 @@ impl<'a> Planner<'a> {
             volume_id: &self.volume_id,
             append: &configuration.append.join(" "),
             check,
-            timeout: media::DEFAULT_TIMEOUT,
+            timeout: configuration.timeout.unwrap_or(media::DEFAULT_TIMEOUT),
         };
         let menus = match self.kind {
             MediumKind::Live => media::live_menu(&menu)?,

@@ -59,7 +59,11 @@ pub(super) fn tree_path(tree: &TreeRef) -> Result<RelPath, ComposeError> {
 pub(super) fn image_path(header: &Header, medium: &MediumRef) -> Result<RelPath, ComposeError> {
     let id = identity(header).id;
     let MediumRef { variant, arch, name } = medium;
-    Ok(RelPath::new(format!("{variant}/{arch}/iso/{id}-{variant}-{arch}-{name}1.iso"))?)
+    Ok(image_folder(variant, arch)?.join(&format!("{id}-{variant}-{arch}-{name}1.iso"))?)
+}
+
+fn image_folder(variant: &str, arch: &str) -> Result<RelPath, ComposeError> {
+    Ok(RelPath::new(format!("{variant}/{arch}/iso"))?)
 }
 
 /// The name and certificate of the key that signs metadata, as trees and media have it.
@@ -103,7 +107,7 @@ fn compose_info(lock: &Lock) -> Result<ComposeInfo, ComposeError> {
             tree(arch, [PathKind::OsTree, PathKind::Repository, PathKind::Packages])?;
             tree(SOURCE, [PathKind::SourceTree, PathKind::SourceRepository, PathKind::SourcePackages])?;
             if lock.header.media.iter().any(|medium| medium.variant == id && medium.arch == *arch) {
-                let path = RelPath::new(format!("{id}/{arch}/iso"))?;
+                let path = image_folder(id, arch)?;
                 paths.entry(PathKind::Isos).or_default().insert((*arch).into(), path);
             }
         }

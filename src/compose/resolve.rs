@@ -60,7 +60,7 @@ pub(super) fn resolve(
     for (id, variant) in &files.recipe.variants {
         check_groups(files, id, variant)?;
     }
-    contents::check_groups(files)?;
+    contents::check(files)?;
     for line in files.media.iter().flat_map(|kickstarts| kickstarts.idle()) {
         session.note(format!("note: {line}"));
     }

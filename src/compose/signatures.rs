@@ -89,17 +89,6 @@ pub(super) fn make(
     created: SourceDate,
     table: &mut Signatures,
 ) -> Result<(), ComposeError> {
-    session.timed("sign", || make_all(session, signer, demands, data, created, table))
-}
-
-fn make_all(
-    session: &Session<'_>,
-    signer: &LocalSigner,
-    demands: &[Demand],
-    data: impl Fn(&Demand) -> Result<Vec<u8>, ComposeError>,
-    created: SourceDate,
-    table: &mut Signatures,
-) -> Result<(), ComposeError> {
     let fingerprint = signer.certificate().fingerprint().to_string();
     for demand in demands {
         if demand.fingerprint != fingerprint {
@@ -184,14 +173,13 @@ pub(super) fn check(
 }
 
 /// Checks one signature of a file, detached or clearsigned, that the lock has.
-pub(super) fn check_detached(
-    lock: &Lock,
+pub(super) fn check_file(
+    certificates: &[Certificate],
     demand: &Demand,
     packet: &[u8],
     data: &[u8],
 ) -> Result<(), ComposeError> {
-    let certificates = certificates(lock)?;
-    let certificate = certificate(&certificates, &demand.fingerprint)?;
+    let certificate = certificate(certificates, &demand.fingerprint)?;
     let verified = match demand.kind {
         SignatureKind::RpmHeader | SignatureKind::Detached => {
             verify_detached(certificate, packet, data, None)

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LockError, SCHEMA};
+use super::{LockError, MediumRef, SCHEMA};
 use crate::base::{Digest, RelPath, SourceDate};
+use crate::recipe::MediumKind;
 
 /// The header of a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +133,19 @@ pub struct Medium {
     /// The kickstart of the system that starts from it, for a DVD.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub installer: Option<RelPath>,
+}
+
+impl Medium {
+    /// Which medium it is.
+    pub fn name(&self) -> MediumRef {
+        MediumRef { variant: self.variant.clone(), arch: self.arch.clone(), name: self.name.clone() }
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Result<MediumKind, LockError> {
+        let unknown = || LockError::Header(format!("'{}' is no kind of medium", self.kind));
+        MediumKind::find(&self.kind).ok_or_else(unknown)
+    }
 }
 
 /// A kickstart, or what one includes.

@@ -49,6 +49,16 @@ pub enum Input {
     },
 }
 
+impl Input {
+    /// The step that makes it; none for an object.
+    pub fn step(&self) -> Option<StepId> {
+        match self {
+            Self::Object(_) => None,
+            Self::Output { step, .. } => Some(*step),
+        }
+    }
+}
+
 /// How a step is carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Executor {
@@ -176,10 +186,7 @@ impl Step {
 
     /// The steps that this one needs.
     pub fn needs(&self) -> impl Iterator<Item = StepId> {
-        self.inputs.values().chain(&self.root).chain(&self.base).filter_map(|input| match input {
-            Input::Object(_) => None,
-            Input::Output { step, .. } => Some(*step),
-        })
+        self.inputs.values().chain(&self.root).chain(&self.base).filter_map(Input::step)
     }
 }
 

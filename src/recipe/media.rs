@@ -13,8 +13,6 @@ use crate::format::volume_id::VolumeId;
 pub(super) const MEDIA: &[&str] =
     &["kind", "variant", "kickstart", "installer", "name", "arches", "dialect", "volume-id"];
 
-const KINDS: &[(&str, MediumKind)] = &[("dvd", MediumKind::Dvd), ("live", MediumKind::Live)];
-
 impl Reader {
     pub(super) fn media<'t>(
         &mut self,
@@ -47,7 +45,8 @@ impl Reader {
     ) -> Option<Medium> {
         let table = Table::of("[[media]]", value, MEDIA, &mut self.findings)?;
         let kind = table.required("kind", &mut self.findings);
-        let kind = kind.and_then(|text| text.choose(KINDS, &mut self.findings));
+        let kinds = MediumKind::ALL.map(|kind| (kind.name(), kind));
+        let kind = kind.and_then(|text| text.choose(&kinds, &mut self.findings));
         let variant = table.required("variant", &mut self.findings);
         let known = variant.as_ref().and_then(|text| self.variant_of(text, variants));
         let kickstart = table.required("kickstart", &mut self.findings);
@@ -128,10 +127,10 @@ impl Reader {
     fn medium_arches(&mut self, table: &Table<'_>, variant: Option<&Variant>) -> Vec<String> {
         let of_variant: Vec<&str> =
             variant.iter().flat_map(|variant| &variant.arches).map(|arch| arch.name).collect();
-        let named = table.texts("arches", &mut self.findings);
         if table.get("arches").is_none() {
             return of_variant.into_iter().map(str::to_owned).collect();
         }
+        let named = table.required_texts("arches", "[\"x86_64\"]", &mut self.findings);
         for arch in &named {
             if variant.is_some() && !of_variant.contains(&arch.text) {
                 let message = format!("the variant has no arch '{}'", arch.text);

@@ -147,15 +147,22 @@ impl Reader {
             None => self.lack(start, "a recipe needs at least one [variant.ID]"),
         };
         let media = match (top.get("media"), &variants) {
-            (Some(value), Some(variants)) => self.media(value, variants)?,
-            _ => Vec::new(),
+            (Some(value), Some(variants)) => self.media(value, variants),
+            _ => Some(Vec::new()),
         };
         if let (Some(value), None) = (top.get("media"), top.get("builder")) {
             let message = "media are made here, but there is no [builder]";
             self.findings.add_with_help(value.span(), message, "add [builder] with an image");
         }
         self.inputs.sort_by_key(|input| input.span.start);
-        Some(Parts { release: release?, builder, sources: sources?, variants: variants?, media, sign })
+        Some(Parts {
+            release: release?,
+            builder,
+            sources: sources?,
+            variants: variants?,
+            media: media?,
+            sign,
+        })
     }
 
     pub(super) fn lack<T>(&mut self, span: Range<usize>, message: impl Into<String>) -> Option<T> {

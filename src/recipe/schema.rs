@@ -165,6 +165,9 @@ pub enum MediumKind {
 }
 
 impl MediumKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Dvd, Self::Live];
+
     /// Its name in recipes, locks and metadata.
     pub const fn name(self) -> &'static str {
         match self {
@@ -175,7 +178,7 @@ impl MediumKind {
 
     /// Finds one by its name.
     pub fn find(name: &str) -> Option<Self> {
-        [Self::Dvd, Self::Live].into_iter().find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 

@@ -305,6 +305,42 @@ fn the_example_of_the_documentation_is_a_recipe() {
     Recipe::parse(example, "docs/recipe.md").unwrap();
 }
 
+/// Each row: media of the good recipe, and the problems that must be found.
+#[test]
+fn finds_what_is_wrong_with_media() {
+    let dvd = "kind = \"dvd\"\nvariant = \"BaseOS\"\nkickstart = \"d.ks\"\ninstaller = \"i.ks\"\n";
+    let live = "kind = \"live\"\nvariant = \"BaseOS\"\nkickstart = \"l.ks\"\n";
+    let with = |media: &str| format!("{GOOD}{media}");
+    let recipe = Recipe::parse(&with(&format!("[[media]]\n{dvd}[[media]]\n{live}")), "r.toml").unwrap();
+    let names: Vec<_> = recipe.media.iter().map(|medium| (medium.kind, medium.name.as_str())).collect();
+    assert_eq!(names, [(MediumKind::Dvd, "dvd"), (MediumKind::Live, "live")]);
+    assert_eq!(recipe.media[1].arches, ["x86_64"]);
+    for (media, expected) in [
+        (live.replace("BaseOS", "BaseSO"), "there is no variant 'BaseSO'"),
+        (live.replace("\"live\"", "\"life\""), "'life' is not known here: expected 'dvd' or 'live'"),
+        (dvd.replace("installer = \"i.ks\"\n", ""), "a DVD needs 'installer'"),
+        (format!("{live}installer = \"i.ks\"\n"), "'installer' belongs to a DVD"),
+        (format!("{live}[[media]]\n{live}"), "two media of variant BaseOS have the name 'live'"),
+        (format!("{live}arches = []\n"), "'arches'"),
+        (format!("{live}arches = [\"aarch64\"]\n"), "the variant has no arch 'aarch64'"),
+        (format!("{live}dialect = \"rhel99\"\n"), "'rhel99' is not known here"),
+        (format!("{live}name = \"a b\"\n"), "the name of a medium is made of letters and digits"),
+        (format!("{live}volume-id = \"{}\"\n", "x".repeat(33)), "at most 32 characters"),
+        (format!("{live}volume-id = \"a b\"\n"), "a volume id is made of letters"),
+        (live.replace("l.ks", "../l.ks"), "is not a plain relative path"),
+    ] {
+        let found = problems(&with(&format!("[[media]]\n{media}")));
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{media}\n{found:#?}");
+    }
+    // One problem does not hide another.
+    let text = with(&format!("[[media]]\n{}", live.replace("BaseOS", "BaseSO")));
+    let text = text.replace("[builder]\nimage = \"images/builder.lock\"\n", "");
+    let found = problems(&text);
+    for expected in ["there is no variant", "media are made here, but there is no [builder]"] {
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{found:#?}");
+    }
+}
+
 #[test]
 fn the_committed_recipe_is_one() {
     let recipe = Recipe::parse(include_str!("../../recipes/gosling.toml"), "recipes/gosling.toml").unwrap();

@@ -22,7 +22,7 @@ pub struct Configuration {
     /// What is added to the kernel's command line: for the menu of a medium.
     pub append: Vec<String>,
     /// How many seconds the menu waits, where the kickstart says so.
-    pub timeout: Option<i64>,
+    pub timeout: Option<u32>,
 }
 
 /// The kickstart asks for what the image would not have. Retrying cannot help.
@@ -59,7 +59,7 @@ pub fn configuration(kickstart: &Kickstart) -> Result<Configuration, Configurati
     Ok(Configuration {
         files,
         append: bootloader.append.as_deref().map(kernel_words).unwrap_or_default(),
-        timeout: bootloader.timeout,
+        timeout: bootloader.timeout.and_then(|seconds| u32::try_from(seconds).ok()),
     })
 }
 

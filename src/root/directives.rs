@@ -254,6 +254,9 @@ impl Writer {
         if bootloader.append.as_deref().is_some_and(|append| append.chars().any(char::is_control)) {
             self.problem(place, "bootloader --append holds a control character");
         }
+        if bootloader.timeout.is_some_and(|seconds| u32::try_from(seconds).is_err()) {
+            self.problem(place, "bootloader --timeout is no number of seconds that a menu can wait");
+        }
     }
 
     pub(super) fn services(&mut self, kickstart: &Kickstart) {

@@ -342,55 +342,6 @@ impl<'u> Solver<'u> {
         added
     }
 
-    /// Adds what is recommended or supplements; true when that added a package.
-    fn weak(&mut self) -> bool {
-        let mut wanted = Vec::new();
-        for (id, package) in self.pool.iter() {
-            let selected = self.selected.contains_key(&id);
-            let relations = if selected { &package.recommends } else { &package.supplements };
-            for relation in relations {
-                // What cannot be read cannot be followed, and nothing depends on it.
-                let Ok(expression) = Expression::of(relation) else { continue };
-                let stated = relation.to_string();
-                match selected {
-                    true if !self.holds(&expression) => {
-                        let by = package.nevra.clone();
-                        let best = self.best_of(&expression);
-                        wanted.extend(
-                            best.map(|best| (best, Reason::Recommendation { by, recommendation: stated })),
-                        );
-                    }
-                    false if self.holds(&expression) => wanted.push((id, Reason::Supplement(stated))),
-                    _ => {}
-                }
-            }
-        }
-        let mut added = false;
-        for (id, why) in wanted {
-            added |= self.add(id, why);
-        }
-        added
-    }
-
-    /// The best package that meets an expression, or the part of it that is wanted, by itself.
-    fn best_of(&self, wanted: &Expression) -> Option<Id> {
-        match wanted {
-            Expression::Simple(relation) => self.pool.best(self.pool.meeting(relation)),
-            Expression::With(_) | Expression::Without(..) => self.pool.best(self.pool.meeting_alone(wanted)),
-            Expression::All(parts) | Expression::Any(parts) => {
-                parts.iter().filter(|part| !self.holds(part)).find_map(|part| self.best_of(part))
-            }
-            Expression::If(wanted, condition, other) => match (self.holds(condition), other) {
-                (true, _) => self.best_of(wanted),
-                (false, other) => self.best_of(other.as_deref()?),
-            },
-            Expression::Unless(wanted, condition, other) => match (self.holds(condition), other) {
-                (false, _) => self.best_of(wanted),
-                (true, other) => self.best_of(other.as_deref()?),
-            },
-        }
-    }
-
     fn multilib(&mut self, judge: &Judge) -> bool {
         let tree = self.request.arch;
         let mut added = false;
@@ -515,6 +466,9 @@ fn changes(expression: &Expression) -> bool {
         Expression::All(parts) | Expression::Any(parts) => parts.iter().any(changes),
     }
 }
+
+#[path = "weak.rs"]
+mod weak;
 
 #[cfg(test)]
 #[path = "decide_tests.rs"]

@@ -6,7 +6,7 @@ use super::*;
 use crate::base::Digest;
 use crate::base::arch::TreeArch;
 
-/// A package: `NEVRA: +PROVIDES ?REQUIRES /FILES`, items separated by `;`. It provides itself.
+/// A package: `NEVRA: +PROVIDES ?REQUIRES ~RECOMMENDS &SUPPLEMENTS /FILES`, items separated by `;`. It provides itself.
 fn package(text: &str) -> Candidate {
     let (nevra, rest) = text.split_once(": ").unwrap_or((text, ""));
     let nevra: Nevra = nevra.parse().unwrap();
@@ -31,6 +31,8 @@ fn package(text: &str) -> Candidate {
         match item.split_at(1) {
             ("+", name) => candidate.provides.push(relation(name)),
             ("?", name) => candidate.requires.push(relation(name)),
+            ("~", name) => candidate.recommends.push(relation(name)),
+            ("&", name) => candidate.supplements.push(relation(name)),
             _ => candidate.files.push(PackagedFile(FileKind::File, item.into())),
         }
     }
@@ -364,4 +366,35 @@ fn the_order_of_the_candidates_does_not_matter() {
         }
         assert_eq!(decide(&request, &Comps::default(), &universe(&packages)).unwrap(), expected);
     }
+}
+
+#[test]
+fn weak_dependencies_come_where_they_are_wanted_and_can_be_met() {
+    let offered: &[&str] = &[
+        "a-0:1-1.x86_64: ~b; ~(x and y); ~gone",
+        "b-0:1-1.x86_64: ?c",
+        "c-0:1-1.x86_64: ~d",
+        "d-0:1-1.x86_64",
+        "l-0:1-1.x86_64: &(a and d)",
+        "m-0:1-1.x86_64: &(a and e)",
+        "x-0:1-1.x86_64",
+        "y-0:1-1.x86_64: ?z",
+    ];
+    let weak = |exclude: &[&str]| Request {
+        weak: true,
+        exclude: exclude.iter().map(|&name| name.into()).collect(),
+        ..request(&["a"])
+    };
+    selects(&request(&["a"]), offered, &["a.x86_64"]);
+    // y requires what nobody has, so it stays out; gone is nowhere.
+    let all = ["a.x86_64", "b.x86_64", "c.x86_64", "d.x86_64", "l.x86_64", "x.x86_64"];
+    let decision = selects(&weak(&[]), offered, &all);
+    let why = |name: &str| {
+        let found = decision.packages.iter().find(|(nevra, _)| nevra.name == name);
+        found.map(|(_, chosen)| chosen.why.to_string()).unwrap()
+    };
+    assert_eq!(why("b"), "recommended by a-0:1-1.x86_64: b");
+    assert_eq!(why("l"), "supplements (a and d)");
+    // What b requires is excluded: b is passed over, and with it all that follows from it.
+    selects(&weak(&["c"]), offered, &["a.x86_64", "x.x86_64"]);
 }

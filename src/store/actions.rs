@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::error::{At as _, StoreError};
 use super::objects::place;
+use super::tree::Tree;
 use super::{Store, record};
 use crate::base::Digest;
 
@@ -17,13 +18,14 @@ impl Store {
     /// The output tree of an action that was carried out before. There is none when its record is missing or
     /// damaged, or when the tree's manifest or any object in it is missing or has another size: such an action
     /// counts as never done.
-    pub fn action(&self, key: &Digest) -> Result<Option<Digest>, StoreError> {
+    pub fn action(&self, key: &Digest) -> Result<Option<(Digest, Tree)>, StoreError> {
         let Some(digest) = self.recorded(key)? else { return Ok(None) };
         match self.tree(&digest) {
             Ok(tree) => {
                 let there =
                     |(digest, size): &(Digest, u64)| self.size(digest).is_ok_and(|found| found == *size);
-                Ok(tree.objects().iter().all(there).then_some(digest))
+                let whole = tree.objects().iter().all(there);
+                Ok(whole.then_some((digest, tree)))
             }
             Err(error @ StoreError::Io { .. }) => Err(error),
             Err(_) => Ok(None),

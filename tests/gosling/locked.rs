@@ -32,7 +32,7 @@ fn the_committed_lock_composes_without_a_key() {
     // follows from the recipe; without --locked that signature is made again, the same.
     let table = place.lock().join("signatures");
     let whole = fs::read_to_string(&table).unwrap();
-    for (kind, what) in [("rpm-header", "bash"), ("detached", "repomd.xml")] {
+    for (kind, what) in [("rpm-header", "bash"), ("detached", "repomd.xml"), ("clearsign", "CHECKSUM")] {
         let lines: Vec<_> = whole.lines().collect();
         let at = lines.iter().position(|line| line.starts_with(kind)).unwrap();
         let without: String = lines

@@ -61,7 +61,7 @@ fn built(place: &Place) -> BTreeMap<Digest, PathBuf> {
         for record in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
             let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
             let key = format!("sha256:{}{}", name(&folder), name(&record)).parse().unwrap();
-            let tree = store.tree(&store.action(&key).unwrap().unwrap()).unwrap();
+            let (_, tree) = store.action(&key).unwrap().unwrap();
             for (path, entry) in tree.entries() {
                 if let EntryKind::File { digest, .. } = entry.kind
                     && path.as_str().ends_with(".i686.rpm")

@@ -80,7 +80,7 @@ pub fn action(lock: &Lock) -> Result<Action, Failure> {
 /// The image that an action made, if the store has it whole.
 pub fn built(store: &Store, action: &Action) -> Result<Option<Digest>, Failure> {
     match store.action(&action.key())? {
-        Some(tree) => Ok(Some(oci::image_in(&store.tree(&tree)?)?)),
+        Some((_, tree)) => Ok(Some(oci::image_in(&tree)?)),
         None => Ok(None),
     }
 }
