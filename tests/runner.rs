@@ -497,9 +497,17 @@ fn failure(world: &World) {
     let RunError::Program(failure) = &error else { panic!("{error:?}") };
     assert_eq!((failure.ended.code(), failure.tail.as_str()), (3, "first\nthe last line\n"));
     let log = failure.log.clone().unwrap();
-    assert_eq!(fs::read_to_string(log).unwrap(), "first\nthe last line\n");
+    let command = "command: bash -c 'echo first; echo the last line >&2; exit 3'\n";
+    assert_eq!(fs::read_to_string(log).unwrap(), format!("first\nthe last line\n{command}"));
     let text = error.to_string();
-    assert!(text.contains("command: bash -c 'echo first; echo the last line >&2; exit 3'"), "{text}");
+    assert!(text.contains(command), "{text}");
+    // Of a script of several lines, the message tells only how many; the log has them.
+    let error = world.run(&program("echo first\nexit 3")).unwrap_err();
+    let RunError::Program(failure) = &error else { panic!("{error:?}") };
+    let log = fs::read_to_string(failure.log.as_ref().unwrap()).unwrap();
+    assert_eq!(log, "first\ncommand: bash -c 'echo first\nexit 3'\n");
+    let text = error.to_string();
+    assert!(text.contains("command: bash -c <script of 2 lines, at the end of the log>"), "{text}");
     let error =
         world.run(&program("for ((i = 0; i < 3000; i++)); do echo line $i; done; exit 1")).unwrap_err();
     let RunError::Program(failure) = &error else { panic!("{error:?}") };
