@@ -276,6 +276,9 @@ impl From<ComposeError> for Failure {
             E::Expired { .. } => {
                 Some("make a new key with 'gander key new', and name it under [sign] as 'key-file'".into())
             }
+            E::OtherArch { platform, .. } => {
+                Some(format!("name what the builder can make under 'arches' of the medium: [\"{platform}\"]"))
+            }
             E::NoCertificate { .. } => Some("put the certificate there, in a file named *.asc".into()),
             E::Package { .. } | E::BrokenPackages(_) => {
                 Some("get them anew from where they come from".into())

@@ -279,3 +279,7 @@ impl MediumKickstarts {
         found.iter().map(ToString::to_string).collect()
     }
 }
+
+#[cfg(test)]
+#[path = "contents_tests.rs"]
+mod tests;

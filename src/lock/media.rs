@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
+use super::packages::{Packages, TreeRef};
 use super::{LockError, field, records};
 use crate::base::Nevra;
 
@@ -75,6 +76,21 @@ impl MediaPackages {
         self.0.get(&(medium.clone(), part)).into_iter().flatten()
     }
 
+    /// Finds a line whose package is not one of the tree of its medium's variant and arch.
+    pub(super) fn check(&self, packages: &Packages) -> Result<(), LockError> {
+        for ((medium, part), nevra) in
+            self.0.iter().flat_map(|(of, all)| all.iter().map(move |one| (of, one)))
+        {
+            let tree = TreeRef { variant: medium.variant.clone(), arch: medium.arch.clone() };
+            let selected = packages.0.get(nevra).is_some_and(|package| package.trees.contains_key(&tree));
+            if !selected {
+                let of = format!("{part} of {medium}");
+                return Err(LockError::Unselected { of, nevra: nevra.to_string() });
+            }
+        }
+        Ok(())
+    }
+
     /// Parses the file.
     pub fn parse(text: &str) -> Result<Self, LockError> {
         let mut found = Self::default();
@@ -105,6 +121,7 @@ impl fmt::Display for MediaPackages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Digest;
 
     #[test]
     fn the_text_form_round_trips() {
@@ -122,6 +139,30 @@ mod tests {
         assert_eq!(media.of(&medium("dvd"), Part::System).count(), 1);
         for wrong in ["Base\tx86_64\tdvd\tother\ta-0:1-1.noarch\n", "Base\tx86_64\tdvd\tsystem\n"] {
             assert!(MediaPackages::parse(&format!("{FIRST}\n{wrong}")).is_err(), "{wrong}");
+        }
+    }
+    #[test]
+    fn packages_that_the_tree_does_not_have_are_refused() {
+        let digest = Digest::of("").hex();
+        let record = |nevra: &str, tree: &str| {
+            format!("{nevra}\t{digest}\t{digest}\t{digest}\t1\t-\tdir:x.rpm\t{tree}=\n")
+        };
+        let packages = ["a-0:1-1.noarch", "b-0:1-1.noarch"].iter().zip(["Base/x86_64", "Base/aarch64"]);
+        let packages: String = packages.map(|(nevra, tree)| record(nevra, tree)).collect();
+        let packages = Packages::parse(&format!("gander-packages 1\n{packages}")).unwrap();
+        let check = |nevra: &str| {
+            let media = MediaPackages::parse(&format!("{FIRST}\nBase\tx86_64\tdvd\tsystem\t{nevra}\n"));
+            media.unwrap().check(&packages)
+        };
+        check("a-0:1-1.noarch").unwrap();
+        // Of another tree, and of none.
+        for nevra in ["b-0:1-1.noarch", "c-0:1-1.noarch"] {
+            let error = check(nevra).unwrap_err().to_string();
+            let expected = format!(
+                "its file 'media' has {nevra} for the system of dvd of Base/x86_64, but 'packages' does not have it \
+                 in that tree"
+            );
+            assert_eq!(error, expected);
         }
     }
 }

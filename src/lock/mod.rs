@@ -72,6 +72,14 @@ pub enum LockError {
     /// An object that the lock names is not in its folder.
     #[error("the lock names object {0}, which is not in its 'objects' folder")]
     MissingObject(Digest),
+    /// `media` names a package that `packages` does not have for that tree.
+    #[error("its file 'media' has {nevra} for the {of}, but 'packages' does not have it in that tree")]
+    Unselected {
+        /// Part and medium.
+        of: String,
+        /// The package's NEVRA.
+        nevra: String,
+    },
     /// Signatures by a key are demanded, and nothing here could check them.
     #[error("the lock wants signatures by key {0}, but holds no certificate of it")]
     NoCertificate(String),
@@ -138,6 +146,7 @@ impl Lock {
         if let Some(missing) = lock.header.objects().find(|digest| !lock.objects.contains_key(digest)) {
             return Err(LockError::MissingObject(missing));
         }
+        lock.media.check(&lock.packages)?;
         Ok(lock)
     }
 

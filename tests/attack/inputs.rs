@@ -379,3 +379,13 @@ fn paths_that_leave_the_recipe() {
         bench.edit("goose.toml", "comps = \"comps.xml\"", "comps = \"/etc/passwd\"");
     });
 }
+
+#[test]
+fn media_of_another_arch() {
+    assert_fails("media-of-another-arch", 2, COMPOSE, |bench| {
+        bench.edit("goose.toml", "arches = [\"x86_64\"]", "arches = [\"aarch64\", \"x86_64\"]");
+        let medium = "[[media]]\nname = \"live\"\nkind = \"live\"\nvariant = \"Base\"\nkickstart = \"live.ks\"\n\n[sign]";
+        bench.edit("goose.toml", "[sign]", medium);
+        drop(bench.write("kickstarts/live.ks", "%packages\n%end\n"));
+    });
+}

@@ -24,4 +24,5 @@ mod media;
 mod multilib;
 mod peers;
 mod root;
+mod workshop;
 mod world;

@@ -2,132 +2,26 @@
 //! all of it is the same bytes twice, and what is refused. `GANDER_TEST_ISO` may name a folder that gets a copy of the
 //! live medium, as `grub.iso`, for a look at it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use gander::base::{Digest, RelPath, SourceDate};
-use gander::format::kickstart::{Dialect, Kickstart, no_includes};
 use gander::format::volume_id::VolumeId;
 use gander::media::{self, Compression, Initrd, Iso, Loader, Menu, Menus, Squashfs, place};
-use gander::oci::Image;
-use gander::plan::{Action, Executor, Input, ResolvedInput, Rights, Step, StepId};
-use gander::root::{self, Configure, Install};
-use gander::runner::{RunOptions, Runner};
-use gander::store::{Store, Tree};
+use gander::plan::{Input, Step};
+use gander::runner::Choice;
+use gander::store::Tree;
 
-use super::world;
+use super::workshop::{Workshop, date, file, file_name, path, whole};
 
 const JUDGE: &str = include_str!("media/judge.sh");
-const DATE: i64 = 1_793_491_200;
-
-/// A store with the builder and Gosling's packages, and a runner.
-struct Workshop {
-    store: Store,
-    runner: Runner,
-    builder: Digest,
-    made: BTreeMap<StepId, Digest>,
-}
 
 impl Workshop {
-    fn new(name: &str) -> Self {
-        let place = &world::first().place;
-        let image = fs::read_dir(place.store().join("images")).unwrap().next().unwrap().unwrap().file_name();
-        let image = format!("sha256:{}", image.to_string_lossy().split('-').next().unwrap());
-        let builder: Digest = image.parse().unwrap();
-        let store = Store::open(&world::scratch().join(name)).unwrap();
-        let from = Store::open(&place.store()).unwrap();
-        let mut objects = Image::load(&from, &builder).unwrap().objects();
-        objects.push(builder);
-        for object in objects {
-            store.put_file(&from.object_path(&object)).unwrap();
-        }
-        let runner = Runner::new(&store, world::gander()).unwrap();
-        Self { store, runner, builder, made: BTreeMap::new() }
-    }
-
-    fn run(&mut self, step: &Step) -> Result<Digest, String> {
-        let resolve = |input: &Input| match input {
-            Input::Object(digest) => ResolvedInput::File(*digest),
-            Input::Output { step, path: None } => ResolvedInput::Tree(self.made[step]),
-            Input::Output { step, path: Some(path) } => {
-                ResolvedInput::File(self.store.tree(&self.made[step]).unwrap().file(path).unwrap().0)
-            }
-        };
-        let tree = |input: &Input| match resolve(input) {
-            ResolvedInput::Tree(digest) | ResolvedInput::File(digest) => digest,
-        };
-        let action = Action {
-            step: step.clone(),
-            inputs: step.inputs.iter().map(|(path, input)| (path.clone(), resolve(input))).collect(),
-            root: step.root.as_ref().map(resolve),
-            base: step.base.as_ref().map(tree),
-        };
-        let outcome = self.runner.run(&action, &RunOptions::default()).map_err(|error| causes(&error))?;
-        self.made.insert(step.id(), outcome.tree);
-        world::say(format_args!("  {} {} ({:.1} s)", step.kind, step.label, outcome.elapsed.as_secs_f64()));
-        Ok(outcome.tree)
-    }
-
-    fn made(&mut self, step: &Step) -> Tree {
-        let tree = self.run(step).unwrap_or_else(|error| panic!("{error}"));
-        self.store.tree(&tree).unwrap()
-    }
-
-    /// A script in the builder.
-    fn script(&self, script: &str, words: &[&str], inputs: &[(&str, Input)]) -> Step {
-        let head = ["/bin/sh", "-c", script, "test"];
-        Step {
-            kind: "test".into(),
-            label: String::new(),
-            params: BTreeMap::new(),
-            inputs: inputs.iter().map(|(name, input)| (path(name), input.clone())).collect(),
-            root: Some(Input::Object(self.builder)),
-            base: None,
-            rights: Rights::Plain,
-            platform: "x86_64".into(),
-            source_date: date(),
-            executor: Executor::Program(head.iter().chain(words).map(ToString::to_string).collect()),
-        }
-    }
-
-    fn text(&self, tree: &Tree, name: &str) -> String {
-        let (file, _) = tree.file(&path(name)).unwrap_or_else(|| panic!("{name} is not there"));
-        String::from_utf8(self.store.read_object(&file, 1 << 20).unwrap()).unwrap()
-    }
-
     /// A root of these packages, configured by a kickstart.
     fn root(&mut self, label: &str, wanted: impl Fn(&str) -> bool, kickstart: &str) -> Step {
-        let mut packages = BTreeMap::new();
-        for file in packages_of_first() {
-            let name = file.file_name().unwrap().to_string_lossy().into_owned();
-            if wanted(&name) {
-                packages.insert(path(&name), Input::Object(self.store.put_file(&file).unwrap().0));
-            }
-        }
-        let install = root::install(&Install {
-            label,
-            packages,
-            docs: true,
-            languages: None,
-            builder: Input::Object(self.builder),
-            platform: "x86_64",
-            source_date: date(),
-        })
-        .unwrap();
+        let packages = self.inputs(self.packages.iter().filter(|file| wanted(file_name(file))));
+        let install = self.install(label, packages, true, None);
         self.made(&install);
-        let kickstart = Kickstart::parse("x.ks", kickstart.as_bytes(), Dialect::Fedora, &mut no_includes);
-        let configuration = root::configuration(&kickstart.unwrap()).unwrap();
-        let put = |bytes: &Vec<u8>| Input::Object(self.store.put_bytes(bytes).unwrap());
-        let configure = root::configure(&Configure {
-            label,
-            base: whole(&install),
-            files: configuration.files.iter().map(|(path, bytes)| (path.clone(), put(bytes))).collect(),
-            builder: Input::Object(self.builder),
-            platform: "x86_64",
-            source_date: date(),
-        })
-        .unwrap();
+        let configure = self.configure(label, &install, kickstart).unwrap();
         self.made(&configure);
         configure
     }
@@ -185,45 +79,9 @@ impl Workshop {
     }
 }
 
-fn packages_of_first() -> Vec<PathBuf> {
-    let mut packages = Vec::new();
-    for letter in fs::read_dir(world::first().place.binary().join("Packages")).unwrap() {
-        let folder = fs::read_dir(letter.unwrap().path()).unwrap();
-        packages.extend(folder.map(|entry| entry.unwrap().path()));
-    }
-    packages.sort();
-    packages
-}
-
 fn menus(volume_id: &VolumeId) -> Menus {
     let append = "console=tty0 console=ttyS0,115200";
     media::live_menu(&Menu { title: "Gosling Linux 1", volume_id, append, check: true, timeout: 1 }).unwrap()
-}
-
-fn path(text: &str) -> RelPath {
-    RelPath::new(text).unwrap()
-}
-
-fn date() -> SourceDate {
-    SourceDate::from_seconds(DATE).unwrap()
-}
-
-fn whole(step: &Step) -> Input {
-    Input::Output { step: step.id(), path: None }
-}
-
-fn file(step: &Step, name: &str) -> Input {
-    Input::Output { step: step.id(), path: Some(path(name)) }
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}\n{cause}");
-        next = cause.source();
-    }
-    text
 }
 
 fn id(text: &str) -> VolumeId {
@@ -281,7 +139,7 @@ fn live_medium(workshop: &mut Workshop) -> (Step, Step, Step) {
 #[test]
 fn a_live_medium_is_the_same_twice() {
     let volume_id = id("Gosling-1-x86_64-live");
-    let mut first = Workshop::new("media-first");
+    let mut first = Workshop::of_first("media-first", Choice::Auto);
     let (root, loader, iso) = live_medium(&mut first);
     let made = first.store.tree(&first.made[&loader.id()]).unwrap();
     // Gosling has GRUB for BIOS and no ISOLINUX.
@@ -299,19 +157,16 @@ fn a_live_medium_is_the_same_twice() {
         fs::copy(object, PathBuf::from(folder).join("grub.iso")).unwrap();
     }
 
-    // Owners, modes, capabilities and times are those of the root.
-    let script = "unsquashfs -no-progress -lls -d '' /in/root.img | sed 1,3d | head -n 100000 >/out/list; \
-                  unsquashfs -s /in/root.img >/out/about";
     let squashfs = first.squashfs(&root, Compression::Auto);
-    let about = first.script(script, &[], &[("root.img", file(&squashfs, "root.img"))]);
+    let about = first.script(
+        "unsquashfs -s /in/root.img >/out/about",
+        &[],
+        &[("root.img", file(&squashfs, "root.img"))],
+    );
     let about = first.made(&about);
     assert!(first.text(&about, "about").contains("Compression zstd"), "{}", first.text(&about, "about"));
-    let list = first.text(&about, "list");
-    assert!(
-        list.lines().any(|line| line.starts_with("-rwsr-xr-x root/root") && line.ends_with("/usr/bin/su"))
-    );
 
-    let mut second = Workshop::new("media-second");
+    let mut second = Workshop::of_first("media-second", Choice::Auto);
     let (_, _, again) = live_medium(&mut second);
     assert_eq!(first.made[&iso.id()], second.made[&again.id()], "another store, another time");
 }
@@ -332,7 +187,7 @@ fn loaders(workshop: &mut Workshop, script: &str) -> Step {
 
 #[test]
 fn boot_loaders_are_the_root_s_own() {
-    let mut workshop = Workshop::new("media-loaders");
+    let mut workshop = Workshop::of_first("media-loaders", Choice::Auto);
     let volume_id = id("Goose-9-x86_64-dvd");
     let shim = "signed shimx64.efi gcdx64.efi mmx64.efi grubx64.efi; cp boot/efi/EFI/goose/shimx64.efi boot/efi/EFI/BOOT/";
     for (arch, script, options, wanted) in [
@@ -396,7 +251,7 @@ fn boot_loaders_are_the_root_s_own() {
 
 #[test]
 fn what_would_not_start_is_refused() {
-    let mut workshop = Workshop::new("media-refused");
+    let mut workshop = Workshop::of_first("media-refused", Choice::Auto);
     let volume_id = id("Goose-9");
     for (script, wanted) in [
         ("signed shimx64.efi", "add grub2-efi-x64-cdboot to its packages"),
@@ -450,9 +305,7 @@ fn what_would_not_start_is_refused() {
             "the root has no dracut: add dracut",
         ),
     ] {
-        let mut step = workshop.script(&format!("set -e; cd /out; {script}"), &[], &[]);
-        step.base = Some(whole(&bare));
-        step.rights = Rights::MakeRoot;
+        let step = workshop.script_on(&bare, &format!("set -e; cd /out; {script}"));
         workshop.made(&step);
         let error = workshop.run(&workshop.initrd(&step, false)).unwrap_err();
         assert!(error.contains(wanted), "{error}");

@@ -7,20 +7,38 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gander::base::{Digest, RelPath, SourceDate};
+use gander::base::RelPath;
 use gander::build::{self, Build, Parts};
-use gander::format::kickstart::{Dialect, Kickstart, no_includes};
 use gander::media::{self, Compression, Squashfs};
-use gander::oci::Manifest;
-use gander::plan::{Action, Input, ResolvedInput, Rights, Step, StepId};
-use gander::root::{self, Configure, Install};
-use gander::runner::{Choice, RunOptions, Runner};
-use gander::store::{EntryKind, Store, Tree};
+use gander::plan::{Input, Rights, Step};
+use gander::runner::Choice;
+use gander::store::EntryKind;
 
+use super::workshop::{DATE, Gosling, Workshop, date, file, file_name, package_name, path, whole};
 use super::world;
 
 mod refused;
 
+/// A root and what is unpacked from its image, by all that an image keeps.
+const COMPARE: &str = r#"
+set -eu
+unsquashfs -no-progress -dest /build/root /in/root.img >/dev/null
+say() {
+    cd "$1"
+    find . -printf '/%P %m %U %G %T@ %y %l\n' | LC_ALL=C sort
+    find . -type f -links +1 -printf '%i %p\n' | LC_ALL=C sort -k2 |
+        awk '!($1 in first) { first[$1] = $2; next } { print $2, "is", first[$1] }'
+    find . -type f -exec sha256sum {} + | LC_ALL=C sort -k2
+    find . -type f | LC_ALL=C sort | python3 -c '
+import os, sys
+for path in sys.stdin.read().splitlines():
+    for name in os.listxattr(path):
+        print(path, name, os.getxattr(path, name).hex())'
+}
+say /in/root >/build/theirs
+say /build/root >/out/list
+diff /build/theirs /out/list >/out/differences || true
+"#;
 /// Users and groups, owners, modes, capabilities and links of every kind, in the package and made by scriptlets.
 const TORTURE: &str = include_str!("root/torture.spec");
 const KICKSTART: &str = include_str!("root/torture.ks");
@@ -34,203 +52,55 @@ const BASE: &str = "audit-libs bash bzip2-libs coreutils cryptsetup-libs dbus-li
     ncurses-base ncurses-libs openssl-libs p11-kit pam pam-libs pcre2 pkgconf popt readline rpm rpm-build-libs \
     rpm-libs rpm-sign-libs sed setup shadow-utils sqlite-libs systemd systemd-libs util-linux xz-libs zlib";
 
-const DATE: i64 = 1_793_491_200;
-
-/// A store with the builder and Gosling's packages, and a runner.
-struct Workshop {
-    store: Store,
-    runner: Runner,
-    builder: Digest,
-    base: BTreeMap<RelPath, Input>,
-    made: BTreeMap<StepId, Digest>,
+/// The packages of [`BASE`].
+fn base(workshop: &Workshop) -> BTreeMap<RelPath, Input> {
+    let is_wanted = |path: &&PathBuf| {
+        !file_name(path).ends_with(".i686.rpm")
+            && BASE.split_whitespace().any(|wanted| wanted == package_name(path))
+    };
+    workshop.inputs(workshop.packages.iter().filter(is_wanted))
 }
 
-/// Where the packages lie, and the image of the first compose.
-fn gosling() -> (Vec<PathBuf>, Digest) {
-    let place = &world::first().place;
-    let mut packages = Vec::new();
-    for letter in fs::read_dir(place.binary().join("Packages")).unwrap() {
-        let folder = fs::read_dir(letter.unwrap().path()).unwrap();
-        packages.extend(folder.map(|entry| entry.unwrap().path()));
-    }
-    packages.sort();
-    let name = fs::read_dir(place.store().join("images")).unwrap().next().unwrap().unwrap().file_name();
-    let digest = format!("sha256:{}", name.to_string_lossy().split('-').next().unwrap());
-    (packages, digest.parse().unwrap())
+/// [`BASE`] with further packages.
+fn with(workshop: &Workshop, more: impl IntoIterator<Item = (String, Input)>) -> BTreeMap<RelPath, Input> {
+    let mut packages = base(workshop);
+    packages.extend(more.into_iter().map(|(name, input)| (path(&format!("{name}.rpm")), input)));
+    packages
 }
 
-impl Workshop {
-    /// A new store for whoever runs this.
-    fn new(
-        folder: &Path,
-        from: &Path,
-        packages: &[PathBuf],
-        builder: Digest,
-        gander: PathBuf,
-        ids: Choice,
-    ) -> Self {
-        let store = Store::open(folder).unwrap();
-        // By their paths: another user cannot open this store.
-        let object = |digest: &Digest| {
-            let hex = digest.hex();
-            from.join("objects").join(&hex[..2]).join(&hex[2..])
-        };
-        store.put_file(&object(&builder)).unwrap();
-        let manifest = Manifest::parse(&fs::read(object(&builder)).unwrap()).unwrap();
-        for digest in
-            [manifest.config.digest].into_iter().chain(manifest.layers.iter().map(|layer| layer.blob.digest))
-        {
-            store.put_file(&object(&digest)).unwrap();
-        }
-        let runner = Runner::with_ids(&store, gander, ids).unwrap();
-        let is_wanted = |path: &&PathBuf| {
-            let file = path.file_name().unwrap().to_string_lossy();
-            let name = file.rsplitn(3, '-').nth(2).unwrap();
-            !file.ends_with(".i686.rpm") && BASE.split_whitespace().any(|wanted| wanted == name)
-        };
-        let base = packages.iter().filter(is_wanted).map(|path| package(&store, path)).collect();
-        Self { store, runner, builder, base, made: BTreeMap::new() }
-    }
-
-    fn run(&mut self, step: &Step) -> Result<Digest, String> {
-        let resolve = |input: &Input| match input {
-            Input::Object(digest) => ResolvedInput::File(*digest),
-            Input::Output { step, .. } => ResolvedInput::Tree(self.made[step]),
-        };
-        let action = Action {
-            step: step.clone(),
-            inputs: step.inputs.iter().map(|(path, input)| (path.clone(), resolve(input))).collect(),
-            root: step.root.as_ref().map(resolve),
-            base: step.base.as_ref().map(|input| match resolve(input) {
-                ResolvedInput::Tree(digest) | ResolvedInput::File(digest) => digest,
-            }),
-        };
-        let outcome = self.runner.run(&action, &RunOptions::default());
-        let tree = outcome.map_err(|error| causes(&error))?.tree;
-        self.made.insert(step.id(), tree);
-        Ok(tree)
-    }
-
-    /// The packages of a spec by name.
-    fn rpms(&mut self, spec: &str, text: &str) -> BTreeMap<String, Input> {
-        let text = Input::Object(self.store.put_bytes(text.as_bytes()).unwrap());
-        let step = build::step(&Build {
-            spec,
-            text,
-            sources: BTreeMap::new(),
-            target: "x86_64",
-            parts: Parts::Binary,
-            dist: "",
-            root: Input::Object(self.builder),
-            platform: "x86_64",
-            source_date: date(),
-        })
-        .unwrap();
-        let tree = self.run(&step).unwrap_or_else(|error| panic!("{error}"));
-        let tree = self.store.tree(&tree).unwrap();
-        let files = tree.entries().keys().filter(|path| path.as_str().ends_with(".rpm"));
-        let name = |path: &RelPath| path.file_name().split("-1-1.").next().unwrap().to_owned();
-        files.map(|path| (name(path), Input::Object(tree.file(path).unwrap().0))).collect()
-    }
-
-    fn install(&self, packages: BTreeMap<RelPath, Input>) -> Step {
-        self.install_only(packages, true, None)
-    }
-
-    fn install_only(
-        &self,
-        packages: BTreeMap<RelPath, Input>,
-        docs: bool,
-        languages: Option<&[String]>,
-    ) -> Step {
-        root::install(&Install {
-            label: "torture",
-            packages,
-            docs,
-            languages,
-            builder: Input::Object(self.builder),
-            platform: "x86_64",
-            source_date: date(),
-        })
-        .unwrap()
-    }
-
-    fn configure(&self, base: &Step, kickstart: &str) -> Result<Step, String> {
-        let kickstart =
-            Kickstart::parse("torture.ks", kickstart.as_bytes(), Dialect::Fedora, &mut no_includes);
-        let kickstart = kickstart.map_err(|error| error.to_string())?;
-        let configuration = root::configuration(&kickstart).map_err(|error| error.to_string())?;
-        let put = |bytes: &Vec<u8>| Input::Object(self.store.put_bytes(bytes).unwrap());
-        Ok(root::configure(&Configure {
-            label: "torture",
-            base: whole(base),
-            files: configuration.files.iter().map(|(path, bytes)| (path.clone(), put(bytes))).collect(),
-            builder: Input::Object(self.builder),
-            platform: "x86_64",
-            source_date: date(),
-        })
-        .unwrap())
-    }
-
-    /// A script of the builder's with a root in /out.
-    fn look(&mut self, base: &Step, script: &str) -> Result<Tree, String> {
-        let step = Step {
-            executor: gander::plan::Executor::Program(["/bin/sh", "-c", script].map(String::from).into()),
-            kind: "look".into(),
-            inputs: BTreeMap::new(),
-            base: Some(whole(base)),
-            rights: Rights::MakeRoot,
-            ..base.clone()
-        };
-        let tree = self.run(&step)?;
-        Ok(self.store.tree(&tree).unwrap())
-    }
-
-    fn text(&self, tree: &Tree, name: &str) -> String {
-        let (file, _) = tree.file(&path(name)).unwrap_or_else(|| panic!("{name} is not there"));
-        String::from_utf8(self.store.read_object(&file, 1 << 20).unwrap()).unwrap()
-    }
-
-    /// The whole base with the packages of a spec.
-    fn with(&self, more: impl IntoIterator<Item = (String, Input)>) -> BTreeMap<RelPath, Input> {
-        let mut packages = self.base.clone();
-        packages.extend(more.into_iter().map(|(name, input)| (path(&format!("{name}.rpm")), input)));
-        packages
-    }
+/// [`BASE`], installed.
+fn installed(workshop: &mut Workshop) -> Step {
+    let install = workshop.install("base", base(workshop), true, None);
+    workshop.made(&install);
+    install
 }
 
-fn package(store: &Store, file: &Path) -> (RelPath, Input) {
-    let name = path(&file.file_name().unwrap().to_string_lossy());
-    (name, Input::Object(store.put_file(file).unwrap().0))
+/// The packages of a spec by name.
+fn rpms(workshop: &mut Workshop, spec: &str, text: &str) -> BTreeMap<String, Input> {
+    let text = Input::Object(workshop.store.put_bytes(text.as_bytes()).unwrap());
+    let step = build::step(&Build {
+        spec,
+        text,
+        sources: BTreeMap::new(),
+        target: "x86_64",
+        parts: Parts::Binary,
+        dist: "",
+        root: Input::Object(workshop.builder),
+        platform: "x86_64",
+        source_date: date(),
+    })
+    .unwrap();
+    let tree = workshop.made(&step);
+    let files = tree.entries().keys().filter(|path| path.as_str().ends_with(".rpm"));
+    let name = |path: &RelPath| path.file_name().split("-1-1.").next().unwrap().to_owned();
+    files.map(|path| (name(path), Input::Object(tree.file(path).unwrap().0))).collect()
 }
 
-fn path(text: &str) -> RelPath {
-    RelPath::new(text).unwrap()
-}
-
-fn date() -> SourceDate {
-    SourceDate::from_seconds(DATE).unwrap()
-}
-
-fn whole(step: &Step) -> Input {
-    Input::Output { step: step.id(), path: None }
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}\n{cause}");
-        next = cause.source();
-    }
-    text
-}
-
-/// Installs and configures the torture set and makes an image of it: the digests of all three.
-fn torture(workshop: &mut Workshop) -> (Step, String) {
-    let rpms = workshop.rpms("torture.spec", TORTURE);
-    let install = workshop.install(workshop.with(rpms));
-    let configure = workshop.configure(&install, KICKSTART).unwrap();
+/// Installs and configures the torture set and makes an image of it: the last two steps, and the digests of all three.
+fn torture(workshop: &mut Workshop) -> (Step, Step, String) {
+    let rpms = rpms(workshop, "torture.spec", TORTURE);
+    let install = workshop.install("torture", with(workshop, rpms), true, None);
+    let configure = workshop.configure("torture", &install, KICKSTART).unwrap();
     let squashfs = media::squashfs(&Squashfs {
         label: "torture",
         root: whole(&configure),
@@ -245,13 +115,7 @@ fn torture(workshop: &mut Workshop) -> (Step, String) {
         let tree = workshop.run(step).unwrap_or_else(|error| panic!("{error}"));
         writeln!(said, "{what} {tree}").unwrap();
     }
-    (configure, said)
-}
-
-fn workshop(name: &str, ids: Choice) -> Workshop {
-    let (packages, builder) = gosling();
-    let from = world::first().place.store();
-    Workshop::new(&world::scratch().join(name), &from, &packages, builder, world::gander(), ids)
+    (configure, squashfs, said)
 }
 
 /// The variable that tells a process of another user what to do, and its words.
@@ -259,21 +123,21 @@ const TOLD: &str = "GANDER_TEST_ROOT";
 
 /// The torture set made by another user, in a process of his.
 fn made_by(user: (u32, u32)) -> String {
-    let (packages, builder) = gosling();
+    let gosling = Gosling::first();
     let folder = world::scratch().join("root-other");
     fs::create_dir(&folder).unwrap();
     std::os::unix::fs::chown(&folder, Some(user.0), Some(user.1)).unwrap();
     let tests = world::scratch().join("tests");
     fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
     let list = folder.join("../root-packages");
-    let lines: Vec<_> = packages.iter().map(|path| path.to_string_lossy()).collect();
+    let lines: Vec<_> = gosling.packages.iter().map(|path| path.to_string_lossy()).collect();
     fs::write(&list, lines.join("\n")).unwrap();
     let words = [
         folder.to_string_lossy().into_owned(),
-        world::first().place.store().to_string_lossy().into_owned(),
+        gosling.store.to_string_lossy().into_owned(),
         list.to_string_lossy().into_owned(),
-        builder.to_string(),
-        world::gander().to_string_lossy().into_owned(),
+        gosling.builder.to_string(),
+        gosling.gander.to_string_lossy().into_owned(),
     ];
     let mut command = Command::new("setpriv");
     command.args([format!("--reuid={}", user.0), format!("--regid={}", user.1), "--clear-groups".into()]);
@@ -286,30 +150,30 @@ fn made_by(user: (u32, u32)) -> String {
 #[ignore = "one_tree_whoever_makes_it starts it as another user"]
 fn by_another_user() {
     let told = std::env::var(TOLD).unwrap();
-    let [folder, from, list, builder, gander] = told.split('\n').collect::<Vec<_>>()[..] else {
+    let [folder, store, list, builder, gander] = told.split('\n').collect::<Vec<_>>()[..] else {
         panic!("{told}")
     };
-    let packages: Vec<_> = fs::read_to_string(list).unwrap().lines().map(PathBuf::from).collect();
-    let folder = Path::new(folder);
+    let packages = fs::read_to_string(list).unwrap().lines().map(PathBuf::from).collect();
     let builder = builder.parse().unwrap();
+    let gosling = Gosling { store: store.into(), packages, builder, gander: gander.into() };
     let mut said = String::new();
     for (name, ids) in [("range", Choice::Range), ("single", Choice::Single)] {
-        let store = folder.join(name);
-        let mut workshop = Workshop::new(&store, Path::new(from), &packages, builder, gander.into(), ids);
-        said += &torture(&mut workshop).1;
+        let mut workshop = Workshop::new(&Path::new(folder).join(name), &gosling, ids);
+        said += &torture(&mut workshop).2;
     }
-    fs::write(folder.join("said"), said).unwrap();
+    fs::write(Path::new(folder).join("said"), said).unwrap();
 }
 
 #[test]
 fn one_tree_whoever_makes_it() {
-    let mut first = workshop("root-first", Choice::Range);
-    let (configured, ours) = torture(&mut first);
+    let mut first = Workshop::of_first("root-first", Choice::Range);
+    let (configured, squashfs, ours) = torture(&mut first);
     world::say(format_args!("{ours}"));
     judge(&mut first, &configured);
-    let (_, again) = torture(&mut workshop("root-second", Choice::Range));
+    judge_image(&mut first, &configured, &squashfs);
+    let (.., again) = torture(&mut Workshop::of_first("root-second", Choice::Range));
     assert_eq!(ours, again, "another store, another time");
-    let (_, single) = torture(&mut workshop("root-single", Choice::Single));
+    let (.., single) = torture(&mut Workshop::of_first("root-single", Choice::Single));
     assert_eq!(ours, single, "one id");
     match super::alike::other_user() {
         Some(user) => assert_eq!(format!("{ours}{ours}"), made_by(user), "another user, and with one id"),
@@ -320,9 +184,8 @@ fn one_tree_whoever_makes_it() {
 /// What must be true of the torture set's root.
 fn judge(workshop: &mut Workshop, configured: &Step) {
     let tree = workshop.store.tree(&workshop.made[&configured.id()]).unwrap();
-    let clean = workshop
-        .look(configured, "chroot /out rpm -Va > /out/va || true; chroot /out rpm -qa | wc -l > /out/count")
-        .unwrap();
+    let script = "chroot /out rpm -Va > /out/va || true; chroot /out rpm -qa | wc -l > /out/count";
+    let clean = workshop.made(&workshop.script_on(configured, script));
     let odd: Vec<_> = workshop
         .text(&clean, "va")
         .lines()
@@ -330,7 +193,7 @@ fn judge(workshop: &mut Workshop, configured: &Step) {
         .map(str::to_owned)
         .collect();
     assert_eq!(odd, [] as [String; 0]);
-    assert_eq!(workshop.text(&clean, "count").trim(), (workshop.base.len() + 2).to_string());
+    assert_eq!(workshop.text(&clean, "count").trim(), (base(workshop).len() + 2).to_string());
     for (name, entry) in tree.entries() {
         assert!(entry.mtime <= DATE, "{name}");
     }
@@ -429,5 +292,21 @@ fn judge(workshop: &mut Workshop, configured: &Step) {
         "tmp/ks-script",
     ] {
         assert!(tree.get(&path(name)).is_none(), "{name} is still there");
+    }
+}
+
+/// The image holds the root with all that makes it hard to hold.
+fn judge_image(workshop: &mut Workshop, configured: &Step, squashfs: &Step) {
+    let inputs = [("root.img", file(squashfs, "root.img")), ("root", whole(configured))];
+    let compare = Step { rights: Rights::MakeRoot, ..workshop.script(COMPARE, &[], &inputs) };
+    let compared = workshop.made(&compare);
+    assert_eq!(workshop.text(&compared, "differences"), "");
+    let list = workshop.text(&compared, "list");
+    for said in [
+        "/usr/libexec/torture/both 4750 0 59 ",
+        "usr/libexec/torture/both security.capability 0000000200200000", // cap_net_raw=p
+        "hard-two is ./usr/libexec/torture/hard",
+    ] {
+        assert!(list.contains(said), "nothing says {said}");
     }
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use gander::runner::Choice;
 
-use super::{gosling, package, path, workshop};
+use super::{base, installed, rpms, with};
+use crate::workshop::{Workshop, file_name, package_name, path};
 use crate::world;
 
 /// What one id cannot give exactly, each in a package of its own.
@@ -29,9 +30,9 @@ os.setxattr(path, "system.posix_acl_access", value)
 
 #[test]
 fn what_rpm_passes_over_is_an_error_with_the_package_s_name() {
-    let mut workshop = workshop("root-broken", Choice::Auto);
-    let rpms = workshop.rpms("broken.spec", BROKEN);
-    let base = ["post", "pre"];
+    let mut workshop = Workshop::of_first("root-broken", Choice::Auto);
+    let rpms = rpms(&mut workshop, "broken.spec", BROKEN);
+    let on_base = ["post", "pre"];
     for (name, expected) in [
         ("pipe", &["the package broken-pipe-1-1.noarch holds a pipe", "/opt/broken/pipe"][..]),
         ("device", &["the package broken-device-1-1.noarch holds a device", "/opt/broken/null"]),
@@ -65,14 +66,14 @@ fn what_rpm_passes_over_is_an_error_with_the_package_s_name() {
         assert_eq!(more.len(), 1, "{name}");
         let mut packages: BTreeMap<_, _> =
             more.into_iter().map(|(name, input)| (path(&format!("{name}.rpm")), input)).collect();
-        if base.contains(&name) {
-            packages.extend(workshop.base.clone());
+        if on_base.contains(&name) {
+            packages.extend(base(&workshop));
         }
         if name == "conflict" {
             let other = rpms["broken-same"].clone();
             packages.insert(path("other.rpm"), other);
         }
-        let step = workshop.install(packages);
+        let step = workshop.install("broken", packages, true, None);
         let error = workshop.run(&step).unwrap_err();
         for expected in expected {
             assert!(error.contains(expected), "{name} does not say '{expected}':\n{error}");
@@ -82,8 +83,8 @@ fn what_rpm_passes_over_is_an_error_with_the_package_s_name() {
 
 #[test]
 fn documentation_and_languages_are_left_out_on_demand() {
-    let mut workshop = workshop("root-words", Choice::Auto);
-    let rpms = workshop.rpms("broken.spec", BROKEN);
+    let mut workshop = Workshop::of_first("root-words", Choice::Auto);
+    let rpms = rpms(&mut workshop, "broken.spec", BROKEN);
     let packages = || BTreeMap::from([(path("words.rpm"), rpms["broken-words"].clone())]);
     let de = ["de".to_owned()];
     for (docs, languages, expected, macros) in [
@@ -92,9 +93,8 @@ fn documentation_and_languages_are_left_out_on_demand() {
         (true, Some(&[]), "config doc", Some("%_install_langs C\n")),
         (false, None, "config de fr", Some("%_excludedocs 1\n")),
     ] {
-        let step = workshop.install_only(packages(), docs, languages);
-        let tree = workshop.run(&step).unwrap_or_else(|error| panic!("{error}"));
-        let tree = workshop.store.tree(&tree).unwrap();
+        let step = workshop.install("words", packages(), docs, languages);
+        let tree = workshop.made(&step);
         let below = tree.entries().keys().filter_map(|path| path.as_str().strip_prefix("opt/broken/"));
         assert_eq!(below.collect::<Vec<_>>().join(" "), expected);
         let found = tree.file(&path("etc/rpm/macros.image"));
@@ -104,9 +104,8 @@ fn documentation_and_languages_are_left_out_on_demand() {
 
 #[test]
 fn what_a_kickstart_cannot_have_is_an_error_with_its_line() {
-    let mut workshop = workshop("root-kickstart", Choice::Auto);
-    let install = workshop.install(workshop.base.clone());
-    workshop.run(&install).unwrap_or_else(|error| panic!("{error}"));
+    let mut workshop = Workshop::of_first("root-kickstart", Choice::Auto);
+    let install = installed(&mut workshop);
     for (text, expected) in [
         (
             "lang C\ntimezone Europe/Nowhere\nservices --enabled=gooosed,systemd-networkd\n\
@@ -137,7 +136,7 @@ fn what_a_kickstart_cannot_have_is_an_error_with_its_line() {
             &["torture.ks:1: the image has no /usr/bin/python3, which is to run this %post"],
         ),
     ] {
-        let error = match workshop.configure(&install, text) {
+        let error = match workshop.configure("torture", &install, text) {
             Ok(step) => workshop.run(&step).unwrap_err(),
             Err(error) => error,
         };
@@ -149,24 +148,22 @@ fn what_a_kickstart_cannot_have_is_an_error_with_its_line() {
 
 #[test]
 fn one_id_refuses_what_it_cannot_give() {
-    let mut range = workshop("root-exact", Choice::Range);
-    let mut single = workshop("root-inexact", Choice::Single);
-    let (packages, _) = gosling();
+    let mut range = Workshop::of_first("root-exact", Choice::Range);
+    let mut single = Workshop::of_first("root-inexact", Choice::Single);
     for name in ["setuid", "setgid", "bits32"] {
         let mut outcomes = Vec::new();
         for workshop in [&mut range, &mut single] {
-            let rpms = workshop.rpms("inexact.spec", INEXACT);
+            let rpms = rpms(workshop, "inexact.spec", INEXACT);
             let chosen = rpms.into_iter().filter(|(found, _)| *found == format!("inexact-{name}"));
-            let mut all = workshop.with(chosen);
+            let mut all = with(workshop, chosen);
             if name == "bits32" {
                 let is_wanted = |path: &&PathBuf| {
-                    let file = path.file_name().unwrap().to_string_lossy();
-                    file.ends_with(".i686.rpm")
-                        && ["glibc", "libgcc"].contains(&file.rsplitn(3, '-').nth(2).unwrap())
+                    file_name(path).ends_with(".i686.rpm")
+                        && ["glibc", "libgcc"].contains(&package_name(path))
                 };
-                all.extend(packages.iter().filter(is_wanted).map(|path| package(&workshop.store, path)));
+                all.extend(workshop.inputs(workshop.packages.iter().filter(is_wanted)));
             }
-            let step = workshop.install(all);
+            let step = workshop.install("inexact", all, true, None);
             outcomes.push(workshop.run(&step).map(|tree| workshop.store.tree(&tree).unwrap()));
         }
         let [exact, refused] = outcomes.try_into().unwrap();
@@ -187,9 +184,8 @@ fn one_id_refuses_what_it_cannot_give() {
     // A right of another id in an access control list.
     let mut outcomes = Vec::new();
     for workshop in [&mut range, &mut single] {
-        let install = workshop.install(workshop.base.clone());
-        workshop.run(&install).unwrap_or_else(|error| panic!("{error}"));
-        let configure = workshop.configure(&install, LISTED).unwrap();
+        let install = installed(workshop);
+        let configure = workshop.configure("torture", &install, LISTED).unwrap();
         outcomes.push(workshop.run(&configure).map(|tree| workshop.store.tree(&tree).unwrap()));
     }
     let [exact, refused] = outcomes.try_into().unwrap();
