@@ -311,3 +311,24 @@ fn what_would_not_start_is_refused() {
         assert!(error.contains(wanted), "{error}");
     }
 }
+
+#[test]
+#[ignore = "needs 15 GB below TMPDIR and some minutes"]
+fn a_file_of_more_than_4_gib_is_whole() {
+    let mut workshop = Workshop::of_first("media-large", Choice::Auto);
+    let volume_id = id("Goose-9-x86_64-dvd");
+    let root = loaders(&mut workshop, "true");
+    let loader = workshop.loader(&root, "x86_64", &volume_id);
+    workshop.made(&loader);
+    let script = "for i in 1 2 3 4 5; do head -c 900000000 /dev/zero | tr '\\0' $i; done >/out/large";
+    let large = workshop.script(script, &[], &[]);
+    workshop.made(&large);
+    let iso = workshop.iso(&[("Packages/l/large.rpm", file(&large, "large"))], &loader, &volume_id);
+    workshop.made(&iso);
+    let script = "set -e; xorriso -indev /in/x.iso -osirrox on -extract /Packages/l/large.rpm /build/large 2>/dev/null; \
+                  cmp /build/large /in/large; checkisomd5 /in/x.iso; stat -c %s /build/large >/out/size";
+    let inputs = [("x.iso", file(&iso, "x.iso")), ("large", file(&large, "large"))];
+    let judged = workshop.made(&workshop.script(script, &[], &inputs));
+    assert_eq!(workshop.text(&judged, "size"), "4500000000\n");
+    fs::remove_dir_all(workshop.store.root()).unwrap();
+}
