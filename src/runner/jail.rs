@@ -170,8 +170,9 @@ fn cell_outer(
             std::process::exit(0)
         }
         sys::Fork::Parent(init) => {
-            // The sources were moved into the child's copy of the descriptors; these are duplicates.
-            drop((sources, watched));
+            // The child has its own copies. Held here, they would keep the other side of a pair from seeing that
+            // nobody is left at this one, and the room of removed files from being free.
+            drop((sources, watched, watch));
             wait_for_init(socket, init)
         }
     }
@@ -249,7 +250,7 @@ fn init(
     };
     match sys::fork().at(Stage::Execute, "start the step's process")? {
         sys::Fork::Child => {
-            let watch = watch.as_ref().map(|(watch, _)| watch);
+            let watch = watch.map(|(watch, _)| watch);
             let Err(stuck) = step(socket, cell, stdin.as_fd(), watch, runtime.as_ref(), native);
             let _unheard = report(socket, &stuck);
             std::process::exit(1)
@@ -307,7 +308,7 @@ fn step(
     socket: &UnixStream,
     cell: &Cell,
     stdin: BorrowedFd<'_>,
-    watch: Option<&Watch>,
+    watch: Option<Watch>,
     runtime: Option<&runtime::Prepared>,
     native: Native<'_>,
 ) -> Result<std::convert::Infallible, Stuck> {

@@ -12,8 +12,8 @@ use super::calls::{self, At, Call, Which};
 use super::filter::ARCHITECTURE;
 use super::make::{Kind, New};
 use super::notify::{self, Notification};
-use super::record::{ACCESS_LISTS, Owner, look_at, other_id};
-use super::view::{self, From, View, shown};
+use super::record::{ACCESS_LISTS, Full, Owner, look_at, other_id};
+use super::view::{self, Start, View, printable, shown};
 use super::who::{IDS, KEEP, Who};
 
 /// How a call ends.
@@ -36,6 +36,41 @@ pub(super) enum Halt {
     Pass,
     /// What cannot be done exactly.
     Refuse(String),
+}
+
+impl From<Errno> for Halt {
+    /// Of a failed look at what a call is about: mostly the kernel will find the same. But what only the supervisor
+    /// has too little of to find out must not be answered by a kernel that knows nothing of owners.
+    fn from(error: Errno) -> Self {
+        match error {
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM => Self::Refuse(limits(&error.into())),
+            _ => Self::Pass,
+        }
+    }
+}
+
+impl From<io::Error> for Halt {
+    fn from(error: io::Error) -> Self {
+        Errno::from_io_error(&error).map_or(Self::Pass, Self::from)
+    }
+}
+
+impl From<Full> for Halt {
+    fn from(full: Full) -> Self {
+        Self::Refuse(full.to_string())
+    }
+}
+
+/// The call ends with the error that the supervisor met on its behalf.
+fn ends_with(error: Errno) -> Judged {
+    match Halt::from(error) {
+        Halt::Pass => Ok(fails(error)),
+        refused => Err(refused),
+    }
+}
+
+fn limits(error: &io::Error) -> String {
+    format!("meets the limits of this system ({error})")
 }
 
 pub(super) type Judged<T = Verdict> = Result<T, Halt>;
@@ -64,7 +99,7 @@ impl Supervisor {
     pub(super) fn judge(&mut self, call: &Notification) -> Verdict {
         let proc = match self.proc.try_clone() {
             Ok(proc) => proc,
-            Err(error) => return Verdict::Refuse(format!("meets the limits of this system ({error})")),
+            Err(error) => return Verdict::Refuse(limits(&error)),
         };
         let asked = Asked { call, view: View { proc: proc.as_fd(), thread: call.thread } };
         if call.architecture != ARCHITECTURE {
@@ -92,9 +127,7 @@ impl Supervisor {
             Call::Open2 => self.open2(&asked),
             Call::MakeFolder(at, mode) => self.make_named(&asked, at, |_| Ok(Kind::Folder(call.word(mode)))),
             Call::MakeLink(at) => self.make_named(&asked, at, |asked| {
-                Ok(Kind::Link(
-                    notify::read_string(asked.call.thread, asked.call.long(0)).map_err(|_| Halt::Pass)?,
-                ))
+                Ok(Kind::Link(notify::read_string(asked.call.thread, asked.call.long(0))?))
             }),
             Call::MakeNode(at, mode) => self.make_named(&asked, at, |_| {
                 let mode = call.word(mode);
@@ -113,6 +146,8 @@ impl Supervisor {
             Call::Set(which) => self.set(&asked, which),
             Call::Get(which) => self.get(&asked, which),
             Call::Control => self.control(&asked),
+            Call::Part(_) => Err(asked.parts()),
+            Call::Clone3 => asked.clone3(),
             Call::Absent => Ok(fails(Errno::NOSYS)),
         };
         match judged {
@@ -126,17 +161,21 @@ impl Supervisor {
     pub(super) fn who(&self, asked: &Asked<'_>) -> Judged<Who> {
         self.table.of(asked.call.thread).map_err(|_| {
             let command = asked.view.command();
-            Halt::Refuse(format!(
-                "became another user, and whether the process '{command}' did too cannot be told, since the \
-                 process that started it has ended"
-            ))
+            self.unless_dead(
+                asked,
+                format!(
+                    "became another user, and whether the process '{command}' did too cannot be told, since the \
+                     process that started it has ended"
+                ),
+            )
         })
     }
 
     fn own(&mut self, asked: &Asked<'_>, at: At, first: usize) -> Judged {
         let (user, group) = (asked.call.word(first), asked.call.word(first + 1));
         let plain = |id| id == 0 || id == KEEP;
-        if (user == KEEP && group == KEEP) || (plain(user) && plain(group) && self.record.is_empty()) {
+        let nothing_new = plain(user) && plain(group) && self.record.is_empty() && self.table.is_plain();
+        if nothing_new || (user == KEEP && group == KEEP) {
             return Ok(Verdict::Pass);
         }
         let who = self.who(asked)?;
@@ -145,12 +184,12 @@ impl Supervisor {
             Err(Errno::LOOP | Errno::XDEV) => {
                 return Err(asked.refuse(at, "changes the owner of", "through a link of /proc"));
             }
-            Err(error) => return Ok(fails(error)),
+            Err(error) => return ends_with(error),
         };
         if !self.may_reach_at(asked, &who, at, &file)? {
             return Ok(fails(Errno::ACCESS));
         }
-        let (key, stat) = look_at(&file).map_err(|_| Halt::Pass)?;
+        let (key, stat) = look_at(&file)?;
         if [user, group].iter().any(|id| *id != KEEP && *id >= IDS) {
             return Ok(fails(Errno::INVAL));
         }
@@ -167,10 +206,9 @@ impl Supervisor {
             return Ok(Verdict::Pass);
         }
         if let Err(error) = view::clear(&file) {
-            return Ok(fails(error));
+            return ends_with(error);
         }
-        let folder = FileType::from_raw_mode(stat.stx_mode.into()) == FileType::Directory;
-        self.record.set(key, new, folder, file);
+        self.record.set(&stat, new, file)?;
         Ok(done())
     }
 
@@ -178,11 +216,11 @@ impl Supervisor {
         if self.record.is_empty() && self.table.is_plain() {
             return Ok(Verdict::Pass);
         }
-        let file = asked.find(at)?.map_err(|_| Halt::Pass)?;
+        let file = asked.find(at)??;
         if !self.is_idle() && !self.may_reach_at(asked, &self.who(asked)?, at, &file)? {
             return Ok(fails(Errno::ACCESS));
         }
-        let (key, _) = look_at(&file).map_err(|_| Halt::Pass)?;
+        let (key, _) = look_at(&file)?;
         let Some(Owner { user, group }) = self.record.get(&key) else { return Ok(Verdict::Pass) };
         let told = match mask {
             None => notify::stat(&file, (user, group)),
@@ -191,8 +229,7 @@ impl Supervisor {
                 notify::statx(&file, flags, asked.call.word(mask), (user, group))
             }
         };
-        let told = told.map_err(|_| Halt::Pass)?;
-        asked.write(buffer, &told)
+        asked.write(buffer, &told?)
     }
 
     fn open2(&mut self, asked: &Asked<'_>) -> Judged {
@@ -242,7 +279,7 @@ impl Supervisor {
             Err(Errno::NOENT) if has(libc::O_CREAT) => {
                 let place =
                     if follow { asked.view.place_of_new(from, &path) } else { asked.view.place(from, &path) };
-                let place = place.map_err(|_| Halt::Pass)?.ok_or(Halt::Pass)?;
+                let place = place?.ok_or(Halt::Pass)?;
                 if resolves && (who.is_bound() || self.owner_in(&who, &place.folder)? != Owner::ROOT) {
                     return Err(asked.refuse(at, "makes", "for another user, by an unusual way"));
                 }
@@ -264,7 +301,7 @@ impl Supervisor {
         }
         let who = self.who(asked)?;
         let (from, path) = asked.path(at)?;
-        let place = asked.view.place(from, &path).map_err(|_| Halt::Pass)?.ok_or(Halt::Pass)?;
+        let place = asked.view.place(from, &path)?.ok_or(Halt::Pass)?;
         let kind = kind(asked)?;
         self.make(asked, &who, place, &kind)
     }
@@ -277,14 +314,14 @@ impl Supervisor {
         if owner == Owner::ROOT || !self.listener.waits(asked.call.id) {
             return Ok(Verdict::Pass);
         }
-        let umask = asked.view.umask().map_err(|_| Halt::Pass)?;
+        let umask = asked.view.umask()?;
         let umask = if view::has_default_list(self.proc.as_fd(), &place.folder) { 0 } else { umask };
         let masked = |mode: u32| Mode::from_raw_mode(mode & 0o7777 & !umask);
         match kind.make(&place, masked) {
             Err(Errno::EXIST) => Ok(Verdict::Pass),
-            Err(error) => Ok(fails(error)),
-            Ok(New { key, held, folder, open }) => {
-                self.record.set(key, owner, folder, held);
+            Err(error) => ends_with(error),
+            Ok(New { stat, held, open }) => {
+                self.record.set(&stat, owner, held)?;
                 Ok(match open {
                     Some((file, close_on_exec)) => Verdict::Give(file, close_on_exec),
                     None => done(),
@@ -295,12 +332,12 @@ impl Supervisor {
 
     fn attribute(&self, asked: &Asked<'_>, at: At, name: usize) -> Judged {
         let call = asked.call;
-        let text = notify::read_string(call.thread, call.long(name)).map_err(|_| Halt::Pass)?;
+        let text = notify::read_string(call.thread, call.long(name))?;
         if ACCESS_LISTS.iter().any(|name| name.as_bytes() == text.to_bytes()) {
             let length = usize::try_from(call.long(name + 2).min(VALUE)).map_err(|_| Halt::Pass)?;
             let mut value = vec![0; length];
             let read = notify::read_memory(call.thread, call.long(name + 1), &mut value);
-            value.truncate(read.map_err(|_| Halt::Pass)?);
+            value.truncate(read?);
             if let Some(id) = other_id(&value) {
                 let why = format!("an access list that names the id {id}");
                 return Err(asked.refuse(at, "gives", &why));
@@ -342,8 +379,14 @@ impl Supervisor {
 
     pub(super) fn become_who(&mut self, asked: &Asked<'_>, who: Who) -> Judged<()> {
         self.table.set(asked.call.thread, who).map_err(|error| {
-            Halt::Refuse(format!("became another user, and its processes cannot be told apart ({error})"))
+            let what = format!("became another user, and its processes cannot be told apart ({error})");
+            self.unless_dead(asked, what)
         })
+    }
+
+    /// Refuses, unless whoever asked was killed meanwhile: that is why nothing can be told of it.
+    fn unless_dead(&self, asked: &Asked<'_>, what: String) -> Halt {
+        if self.listener.waits(asked.call.id) { Halt::Refuse(what) } else { Halt::Pass }
     }
 
     fn get(&self, asked: &Asked<'_>, which: Which) -> Judged {
@@ -386,15 +429,24 @@ impl Supervisor {
     }
 
     fn control(&mut self, asked: &Asked<'_>) -> Judged {
+        if !self.powers.owners {
+            // Nobody here can become another user: nothing depends on it.
+            return Ok(Verdict::Pass);
+        }
+        let (option, value) = (asked.call.word(0), asked.call.long(1));
+        if option == libc::PR_SET_CHILD_SUBREAPER.cast_unsigned() {
+            // Whom it took over would be taken for its own.
+            return if value == 0 { Ok(Verdict::Pass) } else { Err(asked.does("takes over orphans")) };
+        }
         let mut who = self.who(asked)?;
-        who.keep(asked.call.word(1) == 1);
+        who.keep(value == 1);
         self.become_who(asked, who)?;
         Ok(Verdict::Pass)
     }
 }
 
 impl Asked<'_> {
-    fn flags(&self, at: At) -> u32 {
+    pub(super) fn flags(&self, at: At) -> u32 {
         match at {
             At::Below { flags: Some(flags), .. } => self.call.word(flags),
             _ => 0,
@@ -402,11 +454,11 @@ impl Asked<'_> {
     }
 
     /// Where a path starts, and the path.
-    pub(super) fn path(&self, at: At) -> Judged<(From, CString)> {
+    pub(super) fn path(&self, at: At) -> Judged<(Start, CString)> {
         let (from, path) = match at {
-            At::Path(path) | At::Link(path) => (From::Here, path),
-            At::Below { folder, path, .. } => (From::argument(self.call.word(folder)), path),
-            At::Fd(fd) => return Ok((From::argument(self.call.word(fd)), CString::default())),
+            At::Path(path) | At::Link(path) => (Start::Here, path),
+            At::Below { folder, path, .. } => (Start::argument(self.call.word(folder)), path),
+            At::Fd(fd) => return Ok((Start::argument(self.call.word(fd)), CString::default())),
         };
         let address = self.call.long(path);
         // Newer kernels take no path for an empty one.
@@ -458,16 +510,31 @@ impl Asked<'_> {
         }
     }
 
+    /// `clone3`: as `clone`, by what it says in memory.
+    fn clone3(&self) -> Judged {
+        let mut flags = [0; 8];
+        notify::read_memory(self.call.thread, self.call.long(0), &mut flags)?;
+        let user = u64::from(libc::CLONE_NEWUSER.cast_unsigned());
+        if u64::from_ne_bytes(flags) & user == 0 { Ok(Verdict::Pass) } else { Err(self.parts()) }
+    }
+
+    /// In a user namespace of its own a process has other rights and ids, and can have other mounts.
+    fn parts(&self) -> Halt {
+        self.does("makes a user namespace")
+    }
+
+    /// Says what cannot be done exactly.
+    fn does(&self, what: &str) -> Halt {
+        Halt::Refuse(format!("{what} (in the process '{}')", self.view.command()))
+    }
+
     /// Says what cannot be done exactly: `doing` 'PATH' `why`.
     pub(super) fn refuse(&self, at: At, doing: &str, why: &str) -> Halt {
         let path = match self.find(at) {
             Ok(Ok(file)) => shown(self.view.proc, &file),
-            _ => self.path(at).map_or_else(
-                |_| "a file".to_owned(),
-                |(_, path)| path.to_string_lossy().chars().filter(|char| !char.is_control()).collect(),
-            ),
+            _ => self.path(at).map_or_else(|_| "a file".to_owned(), |(_, path)| printable(path.to_bytes())),
         };
-        Halt::Refuse(format!("{doing} '{path}' {why} (in the process '{}')", self.view.command()))
+        self.does(&format!("{doing} '{path}' {why}"))
     }
 }
 

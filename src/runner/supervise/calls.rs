@@ -70,8 +70,12 @@ pub(super) enum Call {
     Set(Which),
     /// Tells ids of the process.
     Get(Which),
-    /// `prctl`: only `PR_SET_KEEPCAPS` is looked at.
+    /// `prctl`: only `PR_SET_KEEPCAPS` and `PR_SET_CHILD_SUBREAPER` are looked at.
     Control,
+    /// Makes namespaces, for itself or for whom it starts; the flags' position.
+    Part(usize),
+    /// `clone3`, whose flags are in memory.
+    Clone3,
     /// Is answered as if this kernel did not know it.
     Absent,
 }
@@ -79,7 +83,7 @@ pub(super) enum Call {
 /// What one may do with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Permission {
-    /// What this argument says, as the real user.
+    /// What this argument says, as the real user or, if the flags say so, as the effective one.
     Argument(usize),
     /// Look for names in it.
     Search,
@@ -100,8 +104,8 @@ pub(super) enum When {
     Bits(usize, u32),
     /// When one of these arguments is neither 0 nor -1.
     OtherIds { first: usize, count: usize },
-    /// When the argument is this.
-    Is(usize, u32),
+    /// When the argument is one of these.
+    In(usize, &'static [u32]),
 }
 
 impl Call {
@@ -133,7 +137,11 @@ impl Call {
             },
             _ if matches!(level, Level::Bare) => None,
             Self::Open(_, flags) if matches!(level, Level::Full) => Some(When::Bits(flags, WRITES)),
-            Self::Control => Some(When::Is(0, libc::PR_SET_KEEPCAPS as u32)),
+            Self::Control => {
+                const OPTIONS: &[u32] = &[libc::PR_SET_KEEPCAPS as u32, libc::PR_SET_CHILD_SUBREAPER as u32];
+                Some(When::In(0, OPTIONS))
+            }
+            Self::Part(flags) => Some(When::Bits(flags, libc::CLONE_NEWUSER as u32)),
             _ => Some(When::Always),
         }
     }
@@ -197,6 +205,9 @@ const COMMON: &[(c_long, Call)] = &[
     (libc::SYS_getresgid, Call::Get(Which::AllGroups)),
     (libc::SYS_getgroups, Call::Get(Which::Groups)),
     (libc::SYS_prctl, Call::Control),
+    (libc::SYS_unshare, Call::Part(0)),
+    (libc::SYS_clone, Call::Part(0)),
+    (libc::SYS_clone3, Call::Clone3),
     (libc::SYS_io_uring_setup, Call::Absent),
     (libc::SYS_io_uring_enter, Call::Absent),
     (libc::SYS_io_uring_register, Call::Absent),

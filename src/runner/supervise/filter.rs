@@ -96,8 +96,11 @@ fn body(call: Call, when: When) -> Vec<sock_filter> {
             answer(NOTIFY),
             answer(ALLOW),
         ],
-        (_, When::Is(index, value)) => {
-            vec![load(argument(index)), equal(value, 0, 1), answer(NOTIFY), answer(ALLOW)]
+        (_, When::In(index, values)) => {
+            let mut body = vec![load(argument(index))];
+            body.extend(values.iter().flat_map(|value| [equal(*value, 0, 1), answer(NOTIFY)]));
+            body.push(answer(ALLOW));
+            body
         }
         (_, When::OtherIds { first, count }) => other_ids(first, count, NOTIFY),
     }
@@ -239,7 +242,10 @@ mod tests {
             (libc::SYS_unlinkat, &[1, 2], ALLOW, NOTIFY),
             (libc::SYS_fsetxattr, &[1, 2], NOTIFY, NOTIFY),
             (libc::SYS_prctl, &[libc::PR_SET_KEEPCAPS as u64, 1], ALLOW, NOTIFY),
+            (libc::SYS_prctl, &[libc::PR_SET_CHILD_SUBREAPER as u64, 1], ALLOW, NOTIFY),
             (libc::SYS_prctl, &[libc::PR_SET_NAME as u64], ALLOW, ALLOW),
+            (libc::SYS_clone, &[libc::CLONE_VM as u64, 1], ALLOW, ALLOW),
+            (libc::SYS_unshare, &[(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) as u64], ALLOW, NOTIFY),
             (libc::SYS_io_uring_setup, &[1], none, none),
         ];
         for (call, arguments, in_bare, in_full) in table {

@@ -6,12 +6,12 @@
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, Statx};
 use rustix::io::Errno;
 
 use super::Supervisor;
 use super::answers::Halt;
-use super::record::{Key, Owner, hold, look_at};
+use super::record::{Owner, hold, look_at};
 use super::view::Place;
 use super::who::Who;
 
@@ -27,9 +27,8 @@ pub(super) enum Kind {
 /// What was made.
 #[derive(Debug)]
 pub(super) struct New {
-    pub key: Key,
+    pub stat: Statx,
     pub held: OwnedFd,
-    pub folder: bool,
     /// Open for the program, and whether exec is to close it.
     pub open: Option<(OwnedFd, bool)>,
 }
@@ -56,15 +55,15 @@ impl Kind {
             }
         }
         let held = hold(folder, name)?;
-        let (key, _) = look_at(&held)?;
-        Ok(New { key, held, folder: matches!(self, Self::Folder(_)), open })
+        let (_, stat) = look_at(&held)?;
+        Ok(New { stat, held, open })
     }
 }
 
 impl Supervisor {
     /// To whom belongs what somebody makes in a folder.
     pub(super) fn owner_in(&self, who: &Who, folder: &OwnedFd) -> Result<Owner, Halt> {
-        let (key, stat) = look_at(folder).map_err(|_| Halt::Pass)?;
+        let (key, stat) = look_at(folder)?;
         let hands_down = u32::from(stat.stx_mode) & libc::S_ISGID != 0;
         let group = match hands_down {
             true => self.record.get(&key).map_or(0, |owner| owner.group),

@@ -10,8 +10,8 @@
 //! - `chown` and its kin: the new owner goes into the record (`record.rs`), and on the disk only happens what the
 //!   kernel does besides (set-id bits and capabilities go). Ids from 65,536 on are refused as there.
 //! - `stat` and its kin, for files in the record: the real answer, with the owner from the record.
-//! - `setuid` and its kin, `getuid` and its kin, `setgroups`, `getgroups`: each thread and what it starts is who it
-//!   would be (`who.rs`).
+//! - `setuid` and its kin, `getuid` and its kin, `setgroups`, `getgroups`, `prctl` where it keeps rights: each thread
+//!   and what it starts is who it would be (`who.rs`).
 //! - Whatever makes a file, where that would belong to another: for somebody who has become another user, and in a
 //!   folder that hands down another's group. The supervisor makes it, notes the owner, and hands it over (`make.rs`).
 //! - Whatever needs a permission, where the kernel's own check knows too little (`permissions.rs`): for somebody who
@@ -30,7 +30,11 @@
 //! - Programs of 32 bits and of the x32 kind, whose calls nobody watches; but where nothing in the step belongs to
 //!   others than root and it has no right to change that (builds, as a rule), 32 bits are no matter.
 //! - A process whose parent has ended before it was seen, once anybody in the step has become another user: who it is
-//!   cannot be told.
+//!   cannot be told. So is taking over orphans (`PR_SET_CHILD_SUBREAPER`), by which strangers come to look like children.
+//! - User namespaces of the step's own, in which it would have other ids, rights and mounts; but where nothing in the
+//!   step belongs to others and it has no right to change that, they are no matter.
+//! - More files of others than the supervisor can hold open: 128 fewer than the hard limit of open files.
+//! - A process into which the supervisor may not look (where the setting `kernel.yama.ptrace_scope` is 3).
 //! - Files without a name that would belong to others; changes of owner through a link of `/proc` in the middle of
 //!   a path; what `openat2` is to make for others with `RESOLVE_` flags.
 //! - A container image with other owners than root: its root cannot be laid out.
@@ -41,6 +45,10 @@
 //!   (`SO_PEERCRED`) and the auxiliary vector.
 //! - Somebody who has become another user may *read* files and run programs that he could not open there, and list
 //!   folders; may send signals to others; keeps the set-id bits of files that he writes to or changes the mode of.
+//! - Who has given up capabilities by itself (`capset`) is answered as if it had them yet.
+//! - What another user makes by `bind` is root's, and so is what has no name on a disk (pipes, `memfd_create`). Times of
+//!   an open file may be set by whoever has it open.
+//! - A file that was removed and is open yet may be said to be root's, in a step with more than 1,024 files of others.
 //! - A plain step on a tree of others is checked wherever it opens, makes, renames or removes something or asks
 //!   what it is. The search permission of folders is not asked for in paths of other calls (attributes, for one).
 //! - A step that changes the words of a call in memory while it is looked at deceives the supervisor. That reaches
@@ -49,8 +57,8 @@
 //!   then "file exists" is the answer.
 //!
 //! # Where it lives
-//! The step's process puts itself under the filter as its last act before it becomes the program, and hands the
-//! listener to process 1 over a socket. Process 1 goes on reaping; a thread of it answers, on the step's own CPU.
+//! The step's process puts itself under the filter before it becomes the program, and hands the listener to process 1
+//! over a socket. Process 1 goes on reaping; a thread of it answers, on the step's own CPU.
 //! When it cannot answer any more, it kills every process of the step while those that asked still wait; when
 //! process 1 dies, the kernel kills them. The filter needs Linux 5.5, making files for others 5.14.
 //!
@@ -137,11 +145,11 @@ impl Watch {
             files: capabilities.contains(CapabilitySet::DAC_OVERRIDE),
             read: capabilities.contains(CapabilitySet::DAC_READ_SEARCH),
         };
-        let limit = more_open_files();
+        let (limit, held) = more_open_files();
         let mut file = File::options().read(true).write(true).open(owners)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let record = Record::of(&Owners::parse(&bytes)?)?;
+        let record = Record::of(&Owners::parse(&bytes)?, held)?;
         let (ours, theirs) = UnixStream::pair()?;
         Ok(Self { file, record, powers, cpu, limit, ours, theirs })
     }
@@ -154,17 +162,20 @@ impl Watch {
         }
     }
 
-    /// Puts this process, which is to become the step, under supervision.
-    pub fn submit(&self) -> io::Result<()> {
-        rustix::process::setrlimit(OPEN_FILES, self.limit)?;
+    /// Puts this process, which is to become the step, under supervision. Nothing of the supervisor's stays in it.
+    pub fn submit(self) -> io::Result<()> {
+        let program = filter::program(self.level());
+        let Self { theirs, limit, .. } = self;
         // Whoever answers looks into whoever asks. There is nobody else yet who could look, too.
         rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;
-        let listener = notify::install(&filter::program(self.level()))?;
-        descriptors::send(&self.theirs, listener.as_fd())
+        let listener = notify::install(&program)?;
+        descriptors::send(&theirs, listener.as_fd())?;
+        // Last: under it there might have been no number left for the listener.
+        Ok(rustix::process::setrlimit(OPEN_FILES, limit)?)
     }
 
-    /// Starts answering, in a thread of this process, whose mask becomes 0. `proc` has all processes; `end` is called when the step must
-    /// end at once.
+    /// Starts answering, in a thread of this process, whose mask becomes 0. `proc` has all processes; `end` is called
+    /// when the step must end at once.
     pub fn start(self, proc: OwnedFd, end: impl Fn() + Send + 'static) -> io::Result<Running> {
         let Self { file, record, powers, cpu, ours, theirs, .. } = self;
         // Only the step is to have that end.
@@ -199,12 +210,17 @@ impl Watch {
 
 const OPEN_FILES: Resource = Resource::Nofile;
 
-/// The record holds files open: as many as the system lets this process have. Returns what the limit was.
-fn more_open_files() -> Rlimit {
-    let limit = rustix::process::getrlimit(OPEN_FILES);
+/// How many files this process may have open besides those that the record holds: a few dozen while it answers.
+const OTHERS: u64 = 128;
+
+/// The record holds files open: as many as the system lets this process have. Returns what the limit was, and how
+/// many files the record may hold.
+fn more_open_files() -> (Rlimit, usize) {
+    let old = rustix::process::getrlimit(OPEN_FILES);
     // With the old limit fewer files can change hands.
-    rustix::process::setrlimit(OPEN_FILES, Rlimit { current: limit.maximum, ..limit }).ok();
-    limit
+    rustix::process::setrlimit(OPEN_FILES, Rlimit { current: old.maximum, ..old }).ok();
+    let now = rustix::process::getrlimit(OPEN_FILES).current.unwrap_or(u64::MAX);
+    (old, usize::try_from(now.saturating_sub(OTHERS)).unwrap_or(usize::MAX))
 }
 
 /// Runs on the step's own CPU: while it answers the step waits.

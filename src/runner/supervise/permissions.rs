@@ -44,7 +44,7 @@ impl Supervisor {
         if what == 0 || (!bound && (self.powers.files || self.powers.read && what & 0o2 == 0)) {
             return Ok(true);
         }
-        let (key, stat) = look_at(file).map_err(|_| Halt::Pass)?;
+        let (key, stat) = look_at(file)?;
         let owner = match self.record.get(&key) {
             // The kernel knows root.
             None if !bound => return Ok(true),
@@ -59,7 +59,7 @@ impl Supervisor {
         if !who.is_bound() && (self.powers.files || self.powers.read) {
             return Ok(true);
         }
-        let path = name_of(self.proc.as_fd(), file).map_err(|_| Halt::Pass)?;
+        let path = name_of(self.proc.as_fd(), file)?;
         let root = rustix::fs::readlinkat(asked.view.proc, format!("{}/root", asked.call.thread), Vec::new());
         let root = root.map_or(0, |root| if root.as_bytes() == b"/" { 0 } else { root.as_bytes().len() });
         let slashes = path.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at >= root);
@@ -99,7 +99,10 @@ impl Supervisor {
         }
         let who = self.who(asked)?;
         let (who, what) = match permission {
-            Permission::Argument(mode) => (who.really(), asked.call.word(mode) & 0o7),
+            Permission::Argument(mode) => {
+                let effective = asked.flags(at) & libc::AT_EACCESS.cast_unsigned() != 0;
+                (if effective { who } else { who.really() }, asked.call.word(mode) & 0o7)
+            }
             Permission::Search | Permission::Root | Permission::Run => (who, 0o1),
             Permission::Reach => (who, 0),
         };
@@ -107,7 +110,7 @@ impl Supervisor {
             Permission::Reach => asked.find_link(at)?,
             _ => asked.find(at)?,
         };
-        let file = file.map_err(|_| Halt::Pass)?;
+        let file = file?;
         match (self.permission(asked, &who, at, &file, what)?, permission) {
             (Verdict::Pass, Permission::Root) if who.is_bound() => Ok(fails(Errno::PERM)),
             (Verdict::Pass, Permission::Run) => {
@@ -126,7 +129,7 @@ impl Supervisor {
             return Ok(Verdict::Pass);
         }
         let who = self.who(asked)?;
-        let file = asked.find(at)?.map_err(|_| Halt::Pass)?;
+        let file = asked.find(at)??;
         self.permission(asked, &who, at, &file, 0o2)
     }
 
@@ -139,7 +142,7 @@ impl Supervisor {
         if !who.is_bound() && self.powers.files {
             return Ok(Verdict::Pass);
         }
-        let file = asked.find(at)?.map_err(|_| Halt::Pass)?;
+        let file = asked.find(at)??;
         if !self.may_reach_at(asked, &who, at, &file)? {
             return Ok(fails(Errno::ACCESS));
         }
@@ -147,7 +150,7 @@ impl Supervisor {
     }
 
     fn owner(&self, file: &OwnedFd) -> Judged<Owner> {
-        let (key, _) = look_at(file).map_err(|_| Halt::Pass)?;
+        let (key, _) = look_at(file)?;
         Ok(self.record.get(&key).unwrap_or(Owner::ROOT))
     }
 
@@ -165,11 +168,11 @@ impl Supervisor {
                 continue;
             }
             let (from, path) = asked.path(at)?;
-            let place = asked.view.place(from, &path).map_err(|_| Halt::Pass)?.ok_or(Halt::Pass)?;
+            let place = asked.view.place(from, &path)?.ok_or(Halt::Pass)?;
             if !self.may(asked, &who, &place.folder, 0o3)? {
                 return Ok(fails(Errno::ACCESS));
             }
-            let (_, stat) = look_at(&place.folder).map_err(|_| Halt::Pass)?;
+            let (_, stat) = look_at(&place.folder)?;
             let sticky = u32::from(stat.stx_mode) & libc::S_ISVTX != 0;
             let Ok(file) = super::record::hold(&place.folder, &place.name) else { continue };
             let owners = [self.owner(&file)?.user, self.owner(&place.folder)?.user];

@@ -3,7 +3,8 @@
 //! A file is known by its device, its inode number and its time of birth. What is not in the record belongs to
 //! root. While the step runs, the record holds each of its files open (in a way that lets nobody read or write):
 //! so the number of one that was removed cannot become another's. The time of birth alone does not tell them
-//! apart, since clocks of file systems are coarse.
+//! apart, since clocks of file systems are coarse. A record that can hold no more says so ([`Full`]): what it does
+//! not know it would tell wrongly.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -54,8 +55,17 @@ impl Key {
 struct Known {
     owner: Owner,
     folder: bool,
+    /// Whether it had no name when it was noted: it may get one yet.
+    nameless: bool,
     /// Keeps its number from being given to another file.
     held: Option<OwnedFd>,
+}
+
+impl Known {
+    fn new(stat: &Statx, owner: Owner, held: Option<OwnedFd>) -> Self {
+        let folder = FileType::from_raw_mode(stat.stx_mode.into()) == FileType::Directory;
+        Self { owner, folder, nameless: stat.stx_nlink == 0, held }
+    }
 }
 
 /// All that does not belong to root.
@@ -65,12 +75,21 @@ pub(in crate::runner) struct Record {
     /// How many folders belong to another group.
     folders_of_groups: usize,
     held: usize,
+    /// How many it can hold.
+    limit: usize,
     /// When to look again for those that are gone.
     sweep_at: usize,
 }
 
-/// Fewer are never swept.
+/// Fewer are not swept, unless no more can be held.
 const SWEEP: usize = 1024;
+
+/// The record holds as many files as it can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "has more than {0} files of other users, which is all that the limit of open files lets gander watch"
+)]
+pub(super) struct Full(usize);
 
 /// One line of a record that is handed over.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -95,17 +114,23 @@ impl Record {
         self.files.get(key).map(|known| known.owner)
     }
 
-    /// Notes to whom a file belongs. `file` is a descriptor of its path only, which is held from now on.
-    pub fn set(&mut self, key: Key, owner: Owner, folder: bool, file: OwnedFd) {
+    /// Notes to whom a file belongs. `file` is a descriptor of its path only, which is held from now on, and `stat`
+    /// what it is.
+    pub fn set(&mut self, stat: &Statx, owner: Owner, file: OwnedFd) -> Result<(), Full> {
+        let key = Key::of(stat);
         drop(self.forget(&key));
         if owner == Owner::ROOT {
-            return;
+            return Ok(());
         }
-        if self.held >= self.sweep_at.max(SWEEP) {
+        if self.held >= self.sweep_at.max(SWEEP).min(self.limit) {
             self.sweep();
         }
+        if self.held >= self.limit {
+            return Err(Full(self.limit));
+        }
         self.held += 1;
-        self.insert(key, Known { owner, folder, held: Some(file) });
+        self.insert(key, Known::new(stat, owner, Some(file)));
+        Ok(())
     }
 
     fn insert(&mut self, key: Key, known: Known) {
@@ -120,11 +145,11 @@ impl Record {
         known.held
     }
 
-    /// Lets go of files that have no name any more and that nobody else has open, as far as can be told: one
-    /// that is still open somewhere is kept by the kernel, and is only forgotten.
+    /// Lets go of files that have lost their last name. One that the step still has open is kept by the kernel, and
+    /// told to be root's from now on.
     fn sweep(&mut self) {
         let gone = |known: &Known| {
-            let held = known.held.as_ref();
+            let held = known.held.as_ref().filter(|_| !known.nameless);
             held.is_some_and(|held| rustix::fs::fstat(held).is_ok_and(|stat| stat.st_nlink == 0))
         };
         let dead: Vec<_> = self.files.iter().filter(|(_, known)| gone(known)).map(|(key, _)| *key).collect();
@@ -134,15 +159,17 @@ impl Record {
         self.sweep_at = self.held.saturating_mul(2);
     }
 
-    /// Of trees that were laid out as root's. What the step may change is held.
-    pub fn of(owners: &Owners) -> io::Result<Self> {
-        let mut record = Self::default();
+    /// Of trees that were laid out as root's. What the step may change is held, `limit` files at most.
+    pub fn of(owners: &Owners, limit: usize) -> io::Result<Self> {
+        let mut record = Self { limit, ..Self::default() };
         for Laid { path, owner, changes } in &owners.0 {
             let file = hold(CWD, path)?;
             let (key, stat) = look_at(&file)?;
-            let folder = FileType::from_raw_mode(stat.stx_mode.into()) == FileType::Directory;
             record.held += usize::from(*changes);
-            record.insert(key, Known { owner: *owner, folder, held: changes.then_some(file) });
+            if record.held > limit {
+                return Err(rustix::io::Errno::MFILE.into());
+            }
+            record.insert(key, Known::new(&stat, *owner, changes.then_some(file)));
         }
         Ok(record)
     }
@@ -157,7 +184,7 @@ impl Record {
     pub fn parse(bytes: &[u8]) -> io::Result<Self> {
         let mut record = Self::default();
         for Line { key, owner } in serde_json::from_slice::<Vec<Line>>(bytes)? {
-            record.insert(key, Known { owner, folder: false, held: None });
+            record.insert(key, Known { owner, folder: false, nameless: false, held: None });
         }
         Ok(record)
     }
@@ -278,18 +305,22 @@ mod tests {
 
     const GOOSE: Owner = Owner { user: 5, group: 6 };
 
+    fn record(limit: usize) -> Record {
+        Record { limit, ..Record::default() }
+    }
+
     #[test]
     fn a_number_that_is_used_again_is_another_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f");
-        let mut record = Record::default();
+        let mut record = record(1000);
         let mut inodes = std::collections::BTreeSet::new();
         for _ in 0..200 {
-            let (key, _) = look_at(File::create(&path).unwrap()).unwrap();
+            let (key, stat) = look_at(File::create(&path).unwrap()).unwrap();
             assert_eq!(record.get(&key), None);
             inodes.insert(key.inode);
             let held = hold(File::open(folder.path()).unwrap(), c"f").unwrap();
-            record.set(key, GOOSE, false, held);
+            record.set(&stat, GOOSE, held).unwrap();
             assert_eq!(record.get(&key), Some(GOOSE));
             std::fs::remove_file(&path).unwrap();
         }
@@ -299,28 +330,60 @@ mod tests {
     #[test]
     fn what_is_gone_is_let_go() {
         let folder = tempfile::tempdir().unwrap();
-        let mut record = Record::default();
-        for index in 0..SWEEP * 3 {
-            let path = folder.path().join(index.to_string());
-            let file = File::create(&path).unwrap();
-            let (key, _) = look_at(&file).unwrap();
-            record.set(key, GOOSE, false, hold(CWD, &path).unwrap());
-            std::fs::remove_file(&path).unwrap();
+        for limit in [SWEEP * 9, 10] {
+            let mut record = record(limit);
+            for index in 0..limit.min(SWEEP) * 3 {
+                let path = folder.path().join(index.to_string());
+                File::create(&path).unwrap();
+                let file = hold(CWD, &path).unwrap();
+                record.set(&look_at(&file).unwrap().1, GOOSE, file).unwrap();
+                std::fs::remove_file(&path).unwrap();
+            }
+            assert!(record.held <= SWEEP.min(limit) + 1, "{}", record.held);
         }
-        assert!(record.held <= SWEEP + 1, "{}", record.held);
+    }
+
+    #[test]
+    fn what_cannot_be_held_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |index: usize| folder.path().join(index.to_string());
+        let mut record = record(2);
+        let mut set = |index: usize| {
+            File::create(path(index)).unwrap();
+            let file = hold(CWD, path(index)).unwrap();
+            record.set(&look_at(&file).unwrap().1, GOOSE, file)
+        };
+        assert_eq!([set(0), set(1), set(1), set(2)], [Ok(()), Ok(()), Ok(()), Err(Full(2))]);
+        std::fs::remove_file(path(1)).unwrap();
+        assert_eq!(set(2), Ok(()));
+        let laid = |index| Laid { path: path(index), owner: GOOSE, changes: true };
+        assert!(Record::of(&Owners(vec![laid(0)]), 1).is_ok());
+        assert!(Record::of(&Owners(vec![laid(0), laid(2)]), 1).is_err());
+    }
+
+    #[test]
+    fn what_may_get_a_name_yet_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let file = rustix::fs::open(folder.path(), flags, Mode::from_raw_mode(0o600)).unwrap();
+        let (key, stat) = look_at(&file).unwrap();
+        let mut record = record(1);
+        record.set(&stat, GOOSE, file).unwrap();
+        record.sweep();
+        assert_eq!(record.get(&key), Some(GOOSE));
     }
 
     #[test]
     fn what_goes_back_to_root_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let open = || hold(CWD, folder.path()).unwrap();
-        let (key, _) = look_at(open()).unwrap();
-        let mut record = Record::default();
-        record.set(key, GOOSE, true, open());
+        let (_, stat) = look_at(open()).unwrap();
+        let mut record = record(1);
+        record.set(&stat, GOOSE, open()).unwrap();
         assert!(record.hands_down_groups());
-        record.set(key, Owner { user: 5, group: 0 }, true, open());
+        record.set(&stat, Owner { user: 5, group: 0 }, open()).unwrap();
         assert!(!record.hands_down_groups() && !record.is_empty());
-        record.set(key, Owner::ROOT, true, open());
+        record.set(&stat, Owner::ROOT, open()).unwrap();
         assert!(record.is_empty());
     }
 
@@ -328,9 +391,9 @@ mod tests {
     fn a_record_survives_being_handed_over() {
         let folder = tempfile::tempdir().unwrap();
         let open = hold(CWD, folder.path()).unwrap();
-        let (key, _) = look_at(&open).unwrap();
-        let mut record = Record::default();
-        record.set(key, GOOSE, true, open);
+        let (key, stat) = look_at(&open).unwrap();
+        let mut record = record(1);
+        record.set(&stat, GOOSE, open).unwrap();
         let bytes = record.to_bytes().unwrap();
         assert_eq!(Record::parse(&bytes).unwrap().get(&key), Some(GOOSE));
         assert!(Record::parse(b"[1]").is_err());
@@ -362,7 +425,7 @@ mod tests {
             let mut owners = Owners::default();
             owners.add(&tree, top, changes);
             assert_eq!(owners.0.len(), 3);
-            let record = Record::of(&owners).unwrap();
+            let record = Record::of(&owners, 3).unwrap();
             assert!(record.hands_down_groups());
             assert_eq!(record.held, if changes { 3 } else { 0 });
             assert_eq!(record.apply(flat.clone(), top).unwrap(), tree);

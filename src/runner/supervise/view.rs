@@ -17,14 +17,14 @@ const LINKS: usize = 40;
 
 /// Where a path starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum From {
+pub(super) enum Start {
     /// The folder that the process is in.
     Here,
     /// The folder that it has open by this number.
     Open(i32),
 }
 
-impl From {
+impl Start {
     /// Of an argument.
     pub const fn argument(word: u32) -> Self {
         match word.cast_signed() {
@@ -61,10 +61,10 @@ impl View<'_> {
     }
 
     /// Where a path starts, open.
-    pub fn start(&self, from: From) -> Result<OwnedFd, Errno> {
+    pub fn start(&self, from: Start) -> Result<OwnedFd, Errno> {
         match from {
-            From::Here => self.open(&format!("{}/cwd", self.thread)),
-            From::Open(number) => self.descriptor(number),
+            Start::Here => self.open(&format!("{}/cwd", self.thread)),
+            Start::Open(number) => self.descriptor(number),
         }
     }
 
@@ -78,7 +78,7 @@ impl View<'_> {
     }
 
     /// What a path leads to; `follow`: also where a symbolic link at its end leads.
-    pub fn find(&self, from: From, path: &CStr, follow: bool) -> Result<OwnedFd, Errno> {
+    pub fn find(&self, from: Start, path: &CStr, follow: bool) -> Result<OwnedFd, Errno> {
         let bytes = path.to_bytes();
         if bytes.is_empty() {
             return Err(Errno::NOENT);
@@ -106,8 +106,8 @@ impl View<'_> {
             );
         }
         let name = match from {
-            From::Here => "cwd".to_owned(),
-            From::Open(number) => format!("fd/{number}"),
+            Start::Here => "cwd".to_owned(),
+            Start::Open(number) => format!("fd/{number}"),
         };
         let start = self.link(&name)?;
         match start.strip_prefix(&*root) {
@@ -150,7 +150,7 @@ impl View<'_> {
     }
 
     /// The folder in which a path's last name stands, and that name. None where it is no name.
-    pub fn place(&self, from: From, path: &CStr) -> Result<Option<Place>, Errno> {
+    pub fn place(&self, from: Start, path: &CStr) -> Result<Option<Place>, Errno> {
         let bytes = path.to_bytes();
         let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
         let bytes = bytes.get(..end).unwrap_or_default();
@@ -168,7 +168,7 @@ impl View<'_> {
     }
 
     /// The same, where symbolic links that lead to nothing yet were followed: what would be created there.
-    pub fn place_of_new(&self, from: From, path: &CStr) -> Result<Option<Place>, Errno> {
+    pub fn place_of_new(&self, from: Start, path: &CStr) -> Result<Option<Place>, Errno> {
         let Some(mut place) = self.place(from, path)? else { return Ok(None) };
         for _ in 0..LINKS {
             let Ok(target) = rustix::fs::readlinkat(&place.folder, &place.name, Vec::new()) else {
@@ -176,7 +176,7 @@ impl View<'_> {
             };
             // What it says starts in the folder that it stands in, or at the process's root.
             let next = if target.to_bytes().starts_with(b"/") {
-                self.place(From::Here, &target)?
+                self.place(Start::Here, &target)?
             } else {
                 let bytes = target.to_bytes();
                 let cut = bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
@@ -193,7 +193,7 @@ impl View<'_> {
                     // It goes up, or to another link: the long way, by its name.
                     Err(_) => {
                         let whole = [&self.inside(&place.folder)?, &b"/"[..], bytes].concat();
-                        self.place(From::Here, &CString::new(whole).map_err(|_| Errno::INVAL)?)?
+                        self.place(Start::Here, &CString::new(whole).map_err(|_| Errno::INVAL)?)?
                     }
                     Ok(_) if name.is_empty() => None,
                     Ok(folder) => Some(Place { folder, name: CString::new(name).map_err(|_| Errno::INVAL)? }),
@@ -220,13 +220,13 @@ impl View<'_> {
     /// Its command, for messages.
     pub fn command(&self) -> String {
         let name = super::who::read(self.proc, &format!("{}/comm", self.thread)).unwrap_or_default();
-        name.trim().chars().filter(|char| !char.is_control()).collect()
+        printable(name.trim().as_bytes())
     }
 
     /// Its file mode creation mask.
     pub fn umask(&self) -> Result<u32, Errno> {
-        let status =
-            super::who::read(self.proc, &format!("{}/status", self.thread)).map_err(|_| Errno::SRCH)?;
+        let status = super::who::read(self.proc, &format!("{}/status", self.thread));
+        let status = status.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::SRCH))?;
         let mask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
         mask.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).ok_or(Errno::SRCH)
     }
@@ -262,7 +262,8 @@ pub(super) fn shown_link(proc: BorrowedFd<'_>, link: &str) -> String {
     printable(&target.unwrap_or_default())
 }
 
-fn printable(bytes: &[u8]) -> String {
+/// Bytes of others, for messages: they may not steer a terminal.
+pub(super) fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).chars().filter(|char| !char.is_control()).collect()
 }
 
@@ -315,12 +316,12 @@ mod tests {
         let file = fs::metadata(top.join("f")).unwrap().ino();
         let link = fs::symlink_metadata(top.join("link")).unwrap().ino();
         let open = File::open(top).unwrap();
-        let from = From::Open(open.as_raw_fd());
+        let from = Start::Open(open.as_raw_fd());
         let path = |name: &str| CString::new(top.join(name).to_str().unwrap()).unwrap();
         for (from, path, follow, wanted) in [
-            (From::Here, path("f"), true, file),
-            (From::Here, path("link"), true, file),
-            (From::Here, path("link"), false, link),
+            (Start::Here, path("f"), true, file),
+            (Start::Here, path("link"), true, file),
+            (Start::Here, path("link"), false, link),
             (from, c"link".to_owned(), true, file),
             (from, c"./link".to_owned(), false, link),
         ] {
@@ -330,7 +331,7 @@ mod tests {
         assert_eq!(view.find(from, c"none", true).unwrap_err(), Errno::NOENT);
         assert_eq!(view.find(from, c"", true).unwrap_err(), Errno::NOENT);
         let own = CString::new(format!("/proc/self/fd/{}", open.as_raw_fd())).unwrap();
-        assert_eq!(inode(&view.find(From::Here, &own, true).unwrap()), open.metadata().unwrap().ino());
+        assert_eq!(inode(&view.find(Start::Here, &own, true).unwrap()), open.metadata().unwrap().ino());
         assert_eq!(view.descriptor(9999).unwrap_err(), Errno::BADF);
         assert!(view.umask().unwrap() <= 0o777);
     }
@@ -349,7 +350,7 @@ mod tests {
         symlink(top.join("a/b/abs"), top.join("absolute")).unwrap();
         symlink("ring", top.join("ring")).unwrap();
         let open = File::open(top).unwrap();
-        let from = From::Open(open.as_raw_fd());
+        let from = Start::Open(open.as_raw_fd());
         let at = |name: &str| fs::metadata(top.join(name)).unwrap().ino();
         for (path, folder, name) in [
             ("a/x", at("a"), "x"),
