@@ -251,5 +251,5 @@ fn carry_out(session: &Session<'_>, action: &Action) -> Result<(StepRecord, Tree
     let outcome = session.runner.run(action, &RunOptions::default())?;
     (session.watch)(Event::Done(&action.step, outcome.elapsed));
     let record = StepRecord { key, tree: outcome.tree, elapsed: Some(outcome.elapsed) };
-    Ok((record, session.store.tree(&outcome.tree)?))
+    Ok((record, outcome.output))
 }

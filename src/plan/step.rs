@@ -71,7 +71,7 @@ pub enum Executor {
 
 /// What a step may do in its jail beyond what every step may. None of it reaches outside of the jail's own user
 /// namespace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Rights {
     /// Nothing more.
     #[default]

@@ -17,6 +17,7 @@ use rustix::thread::CapabilitySet;
 
 use super::mounts::{SHM_SIZE, TMP_INODES, TMP_SIZE};
 use super::request::{Cell, Work};
+use super::rights;
 use crate::store::Extent;
 
 /// Where a bundle is and what the runtime sees of the surroundings.
@@ -44,7 +45,7 @@ impl Bundle<'_> {
         };
         let capabilities: Vec<Capability> = CAPABILITIES
             .iter()
-            .filter(|(bit, _)| CapabilitySet::from_bits_retain(cell.capabilities).contains(*bit))
+            .filter(|(bit, _)| rights::capabilities(cell.rights).contains(*bit))
             .map(|(_, capability)| *capability)
             .collect();
         let set = || capabilities.iter().copied().collect::<oci_spec::runtime::Capabilities>();
@@ -98,7 +99,7 @@ impl Bundle<'_> {
             let target = format!("/{}", bind.target);
             let source = bind_source(self.place, number);
             mounts.push(mount(&target, "bind", &source, &["rbind", access, "nosuid", "nodev"])?);
-            if cell.makes_root && target == "/out" {
+            if cell.makes_root() && target == "/out" {
                 mounts.extend([
                     devices("/out/dev", &dev)?,
                     proc("/out/proc")?,
@@ -171,7 +172,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::request::Bind;
-    use super::super::rights;
     use super::*;
     use crate::base::RelPath;
     use crate::plan::Rights;
@@ -186,8 +186,7 @@ mod tests {
             root: Some("/host/root".into()),
             binds: vec![bind("in", false), bind("out", true)],
             cpu: Some(0),
-            capabilities: rights::capabilities(rights).bits(),
-            makes_root: rights == Rights::MakeRoot,
+            rights,
             owners: None,
             bits32: false,
             runtime: Some("/usr/sbin/runc".into()),

@@ -89,8 +89,7 @@ impl Folders {
         let none = |source| failed(StoreError::NoTree { folder: dest.into(), source });
         let mut content = self.store.tree(tree).map_err(failed)?;
         let as_root = place == Place::Root;
-        let flat = self.ids.writer == Writer::Single;
-        if flat {
+        if self.ids.writer == Writer::Single {
             if let Some((path, id)) = supervise::other_list(&content) {
                 let what =
                     format!("has the tree {tree}, in which the access list of '{path}' names the id {id}");
@@ -101,7 +100,7 @@ impl Folders {
         }
         if self.ids.helped() && !ordinary(&content) {
             let (store, dest) = (self.store.root().to_owned(), dest.to_owned());
-            let errand = Errand::Tree { store, tree: *tree, dest: dest.clone(), as_root, flat };
+            let errand = Errand::Tree { store, tree: *tree, dest: dest.clone(), as_root };
             return self.lay_out_within(label, errand, &dest);
         }
         if as_root {
@@ -111,18 +110,18 @@ impl Folders {
     }
 
     fn lay_out_within(&self, label: &str, errand: Errand, dest: &Path) -> Result<(), RunError> {
-        match self.errand(label, errand) {
-            Ok(Done::Ended(Ended::Exited(0))) => Ok(()),
-            Ok(_) => Err(lost(label, Ended::Exited(1))),
-            Err(error) => {
-                self.remove(dest)?;
-                Err(error)
-            }
-        }
+        let failed = match self.errand(label, errand) {
+            Ok(Done::Ended(Ended::Exited(0))) => return Ok(()),
+            Ok(_) => lost(label, Ended::Exited(1)),
+            Err(error) => error,
+        };
+        // What went wrong first says more; what stays is for the next runner to remove.
+        self.remove(dest).ok();
+        Err(failed)
     }
 
-    /// Takes a folder in. What a step made that may change owners is for an ordinary user somebody else's; or, with
-    /// one id, it is written at `owners`.
+    /// Takes a folder in and keeps its manifest; returns the digest of that, and the tree. What a step made that may
+    /// change owners is for an ordinary user somebody else's; or, with one id, it is written at `owners`.
     pub fn capture(
         &self,
         output: &Path,
@@ -130,18 +129,19 @@ impl Folders {
         label: &str,
         foreign: bool,
         owners: Option<&Path>,
-    ) -> Result<Tree, RunError> {
+    ) -> Result<(Digest, Tree), RunError> {
         let failed =
             |source| RunError::Store { label: label.into(), doing: "take in the output".into(), source };
         let helped = self.ids.helped();
         if !(helped && foreign) {
             let plain = crate::store::capture(&self.store, output, &self.map, clamp);
             if plain.is_ok() || !helped {
-                return match (plain.map_err(failed)?, owners) {
-                    (tree, None) => Ok(tree),
-                    (tree, Some(owners)) => supervise::owned(tree, output, owners)
-                        .map_err(host(format!("give the output of {label} its owners"))),
-                };
+                let mut tree = plain.map_err(failed)?;
+                if let Some(owners) = owners {
+                    tree = supervise::owned(tree, output, owners)
+                        .map_err(host(format!("give the output of {label} its owners")))?;
+                }
+                return Ok((self.store.put_tree(&tree).map_err(failed)?, tree));
             }
         }
         let store = self.store.root().to_owned();
@@ -149,7 +149,7 @@ impl Folders {
             label,
             Errand::Capture { store, folder: output.to_owned(), clamp, owners: owners.map(Path::to_owned) },
         )? {
-            Done::Captured(tree) => self.store.tree(&tree).map_err(failed),
+            Done::Captured(digest) => Ok((digest, self.store.tree(&digest).map_err(failed)?)),
             Done::Ended(ended) => Err(lost(label, ended)),
             Done::Enough | Done::Deadline => Err(lost(label, Ended::Exited(1))),
         }

@@ -1,8 +1,14 @@
 //! The inside: what `gander jail` does.
 //!
-//! Three processes. The *outer* one enters the namespaces and waits; it ends everything when its
-//! parent goes away or says so. *Process 1* of the jail builds the file system, then only reaps.
-//! *Process 2* gives up its rights and becomes the step.
+//! Three processes carry out a step:
+//! - The *outer* one enters the namespaces and waits; it ends everything when its parent goes away or says so.
+//! - *Process 1* of the jail builds the file system, or the bundle of an OCI runtime, then reaps. When process 2 has
+//!   ended it says how, and the kernel ends with it what is left. With one id, a thread of it answers for the kernel
+//!   meanwhile, and before it says anything it ends what is left itself and writes down who owns what (`supervise/`).
+//! - *Process 2* gives up its rights and becomes the step: the program, or gander's own code. With an OCI runtime it
+//!   becomes that, which gives up the rights and starts the program.
+//!
+//! An errand (`within.rs`) is done by the outer process alone, as root of the map.
 
 use std::error::Error;
 use std::io;
@@ -19,6 +25,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid, UnshareFlags};
 use super::descriptors;
 use super::mounts;
 use super::request::{Cell, Go, Report, Request, Stage, Task, Work, receive, send};
+use super::rights;
 use super::runtime;
 use super::supervise::Watch;
 use super::sys;
@@ -105,7 +112,7 @@ fn outer(socket: &UnixStream, native: Native<'_>) -> io::Result<ExitCode> {
         Task::Cell(cell) => cell_outer(socket, cell, single, terminal, native),
         Task::Errand(errand) => {
             become_root(single).at(Stage::Namespaces, "become root of the map").and_then(|()| {
-                within::run(&errand)
+                within::run(&errand, single)
                     .map_or_else(|error| send(socket, &failure(&*error)), |report| send(socket, &report))
                     .at(Stage::Execute, "answer")
             })
@@ -240,7 +247,7 @@ fn init(
         .at(Stage::Confine, "hide process 1")?;
     let runtime = cell.runtime.is_some();
     // While that of the host can be seen: else the kernel allows no new one.
-    let watch = watch.map(|watch| mounts::detached_proc().map(|proc| (watch, proc))).transpose()?;
+    let watch = watch.map(|watch| mounts::proc().map(|proc| (watch, proc))).transpose()?;
     let runtime = match runtime {
         true => Some(runtime::prepare(sources, cell)?),
         false => {
@@ -299,8 +306,9 @@ fn reap(step: rustix::process::Pid) -> rustix::io::Result<Report> {
 /// What watches a step that has one id. Done with the ids of the outside.
 fn watch(cell: &Cell) -> Result<Option<Watch>, Stuck> {
     let Some(path) = &cell.owners else { return Ok(None) };
-    let capabilities = CapabilitySet::from_bits_retain(cell.capabilities);
-    Watch::new(path, capabilities, cell.cpu).at(Stage::Mounts, "read who owns what").map(Some)
+    Watch::new(path, rights::capabilities(cell.rights), cell.cpu)
+        .at(Stage::Mounts, "read who owns what")
+        .map(Some)
 }
 
 /// Process 2: confined, then the program or gander's own code.
@@ -389,7 +397,7 @@ fn inherited(cell: &Cell) -> io::Result<()> {
 fn confine(cell: &Cell) -> Result<(), Stuck> {
     let confine = || -> io::Result<()> {
         rustix::thread::set_no_new_privs(true)?;
-        let kept = CapabilitySet::from_bits_retain(cell.capabilities);
+        let kept = rights::capabilities(cell.rights);
         for bit in 0..64 {
             let capability = CapabilitySet::from_bits_retain(1 << bit);
             if kept.contains(capability) {

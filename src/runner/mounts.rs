@@ -4,7 +4,7 @@
 //! host is looked up twice and no symbolic link of a root can lead a mount astray.
 
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid};
@@ -13,7 +13,7 @@ use rustix::mount::{
     fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
-use super::request::{Bind, Cell, Work};
+use super::request::{Bind, Cell};
 use super::rights::PLACES;
 use super::sys;
 
@@ -52,24 +52,29 @@ pub(super) struct Sources {
 pub(super) fn open(cell: &Cell) -> Result<Sources, MountError> {
     let private = rustix::mount::MountPropagationFlags::PRIVATE | rustix::mount::MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private).doing(|| "part the mounts from the host's".into())?;
-    let root = cell.root.as_deref().map(clone).transpose()?;
+    let root = cell.root.as_deref().map(host_path).transpose()?;
     let mut binds = Vec::with_capacity(cell.binds.len());
     for bind in &cell.binds {
-        binds.push((clone(&bind.source)?, bind.clone()));
+        binds.push((host_path(&bind.source)?, bind.clone()));
     }
     let mut devices = Vec::new();
-    if matches!(cell.work, Work::Program { .. }) {
+    if cell.is_program() {
         for name in DEVICES {
-            devices.push((clone(&Path::new("/dev").join(name))?, name));
+            devices.push((host_path(&Path::new("/dev").join(name))?, name));
         }
     }
     Ok(Sources { root, binds, devices })
 }
 
-fn clone(path: &Path) -> Result<OwnedFd, MountError> {
+fn host_path(path: &Path) -> Result<OwnedFd, MountError> {
+    clone(CWD, path).doing(|| format!("open '{}' for the jail", path.display()))
+}
+
+/// What is at a path, with all that is mounted there, once more and attached nowhere yet.
+fn clone(folder: impl AsFd, path: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
     let flags =
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-    open_tree(CWD, path, flags).doing(|| format!("open '{}' for the jail", path.display()))
+    open_tree(folder, path, flags)
 }
 
 /// Builds the jail's file system and makes it `/`. Done by process 1 of the jail as its root.
@@ -91,11 +96,9 @@ pub(super) fn enter(sources: Sources, cell: &Cell) -> Result<(), MountError> {
         sys::set_mount_attributes(root.as_fd(), libc::MOUNT_ATTR_RDONLY, false)
             .doing(|| "make the root read-only".into())?;
     }
-    let program = matches!(cell.work, Work::Program { .. });
+    let program = cell.is_program();
     if program {
-        let proc = proc()
-            .doing(|| "mount a fresh /proc (a container that masks parts of /proc forbids it)".into())?;
-        attach(&proc, &root, "proc")?;
+        attach(&proc()?, &root, "proc")?;
         attach(&memory("1777", TMP_SIZE, flags(libc::MOUNT_ATTR_NODEV))?, &root, "tmp")?;
         if is_folder(&root, "var/tmp") {
             attach(&memory("1777", TMP_SIZE, flags(libc::MOUNT_ATTR_NODEV))?, &root, "var/tmp")?;
@@ -105,7 +108,7 @@ pub(super) fn enter(sources: Sources, cell: &Cell) -> Result<(), MountError> {
     for (mount, bind) in &sources.binds {
         set_attributes(mount, bind.target.as_str(), bind.writable)?;
         attach(mount, &root, bind.target.as_str())?;
-        if cell.makes_root && bind.target.as_str() == "out" {
+        if cell.makes_root() && bind.target.as_str() == "out" {
             make_places(mount)?;
             if program {
                 furnish(mount, &root)?;
@@ -152,9 +155,7 @@ fn furnish(out: &OwnedFd, root: &OwnedFd) -> Result<(), MountError> {
         place_at(mount, &place).doing(|| format!("mount '{name}' in /out"))
     };
     for name in ["dev", "proc"] {
-        let flags =
-            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-        let again = open_tree(root, name, flags).doing(|| format!("open /{name} for /out"))?;
+        let again = clone(root, name).doing(|| format!("open /{name} for /out"))?;
         put(&again, name)?;
     }
     let no_devices = flags(libc::MOUNT_ATTR_NODEV);
@@ -174,9 +175,7 @@ fn set_attributes(mount: &OwnedFd, target: &str, writable: bool) -> Result<(), M
 
 /// Covers a folder with an empty one in memory, and `/proc` with that of this PID namespace.
 pub(super) fn over(folder: &Path) -> Result<OwnedFd, MountError> {
-    let proc =
-        proc().doing(|| "mount a fresh /proc (a container that masks parts of /proc forbids it)".into())?;
-    place(&proc, CWD, "/proc").doing(|| "mount '/proc'".into())?;
+    place(&proc()?, CWD, "/proc").doing(|| "mount '/proc'".into())?;
     let memory = memory("0755", SHM_SIZE, flags(libc::MOUNT_ATTR_NODEV))?;
     move_mount(&memory, "", CWD, folder, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
         .doing(|| format!("mount '{}'", folder.display()))?;
@@ -199,7 +198,7 @@ pub(super) fn furnish_bundle(sources: Sources, cell: &Cell, folder: &OwnedFd) ->
         check_folder(&root, bind.target.as_str(), "in the root")?;
         set_attributes(mount, bind.target.as_str(), bind.writable)?;
         attach(mount, folder, &format!("bind-{number}"))?;
-        if cell.makes_root && bind.target.as_str() == "out" {
+        if cell.makes_root() && bind.target.as_str() == "out" {
             make_places(mount)?;
             for (name, _) in PLACES {
                 check_folder(mount, name, "in /out")?;
@@ -261,16 +260,15 @@ fn memory(mode: &str, size: &str, attributes: MountAttrFlags) -> Result<OwnedFd,
     make().doing(|| "make a file system in memory".into())
 }
 
-/// A `/proc` of the jail that nobody in it sees.
-pub(super) fn detached_proc() -> Result<OwnedFd, MountError> {
-    proc().doing(|| "make a /proc for the supervisor".into())
-}
-
-fn proc() -> io::Result<OwnedFd> {
-    let context = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_create(context.as_fd())?;
-    let attributes = flags(libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC);
-    Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+/// The `/proc` of this PID namespace, attached nowhere yet.
+pub(super) fn proc() -> Result<OwnedFd, MountError> {
+    let make = || -> io::Result<OwnedFd> {
+        let context = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_create(context.as_fd())?;
+        let attributes = flags(libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC);
+        Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+    };
+    make().doing(|| "mount a fresh /proc (a container that masks parts of /proc forbids it)".into())
 }
 
 fn place(mount: &OwnedFd, folder: BorrowedFd<'_>, path: &str) -> io::Result<()> {

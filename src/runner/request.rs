@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Digest, RelPath, SourceDate};
+use crate::plan::Rights;
 
 /// No message is larger; a command line cannot be either.
 const LIMIT: u32 = 16 << 20;
@@ -48,8 +49,9 @@ pub(super) enum Errand {
     Remove { folder: PathBuf },
     /// Lay out an image.
     LayOut { store: PathBuf, image: Digest, dest: PathBuf },
-    /// Lay out a tree; with the mount points of a jail, if it is to be a step's root; `flat`: all as root's.
-    Tree { store: PathBuf, tree: Digest, dest: PathBuf, as_root: bool, flat: bool },
+    /// Lay out a tree; with the mount points of a jail, if it is to be a step's root; where the map has one id, all
+    /// as root's.
+    Tree { store: PathBuf, tree: Digest, dest: PathBuf, as_root: bool },
     /// Take in a folder as a tree, with the owners that are written there.
     Capture { store: PathBuf, folder: PathBuf, clamp: SourceDate, owners: Option<PathBuf> },
 }
@@ -63,10 +65,8 @@ pub(super) struct Cell {
     pub binds: Vec<Bind>,
     /// The CPU that it runs on; all that are allowed if none.
     pub cpu: Option<usize>,
-    /// Bits of the capabilities that it keeps.
-    pub capabilities: u64,
-    /// Whether a root file system is made in `/out`, which then has mounts of its own.
-    pub makes_root: bool,
+    /// What it may do beyond what every step may.
+    pub rights: Rights,
     /// Where the owners of files are written that the only id cannot hold; for a map of many ids nowhere. After
     /// the step it tells those of its output.
     pub owners: Option<PathBuf>,
@@ -76,6 +76,18 @@ pub(super) struct Cell {
     pub runtime: Option<PathBuf>,
     /// What is done in it.
     pub work: Work,
+}
+
+impl Cell {
+    /// Whether a root file system is made in `/out`, which then has mounts of its own if a program makes it.
+    pub fn makes_root(&self) -> bool {
+        self.rights == Rights::MakeRoot
+    }
+
+    /// Whether a program runs in it, and not gander's own code.
+    pub fn is_program(&self) -> bool {
+        matches!(self.work, Work::Program { .. })
+    }
 }
 
 /// A folder or file of the host that the jail shows.

@@ -1,6 +1,6 @@
-//! Running an action, or a person's command.
+//! Running an action.
 
-mod watch;
+mod command;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -17,14 +17,13 @@ use super::host::{Job, Output, host};
 use super::ids::{Choice, Ids, Writer};
 use super::probe;
 use super::request::{Bind, Cell, Task, Work};
-use super::rights;
 use super::stage::Stage;
 use super::supervise::Owners;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::plan::{Action, Executor, ResolvedInput, Rights};
-use crate::store::{IdMap, Store, StoreError, Tree};
+use crate::store::{Store, StoreError, Tree};
 
-pub use watch::{Next, Watched};
+pub use command::{Command, Next, Root, Watched};
 
 /// How long a step may take unless told otherwise.
 const DEADLINE: Duration = Duration::from_secs(3600);
@@ -60,13 +59,11 @@ pub enum Backend {
 pub struct RunOptions {
     /// How long it may take.
     pub deadline: Duration,
-    /// Where its log goes; kept only on failure (below the store's `logs`) if none.
-    pub log: Option<PathBuf>,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { deadline: DEADLINE, log: None }
+        Self { deadline: DEADLINE }
     }
 }
 
@@ -75,35 +72,10 @@ impl Default for RunOptions {
 pub struct Outcome {
     /// The digest of its output tree's manifest.
     pub tree: Digest,
+    /// Its output tree.
+    pub output: Tree,
     /// How long it took, staging and taking in included.
     pub elapsed: Duration,
-    /// Its log, if it was to be kept.
-    pub log: Option<PathBuf>,
-}
-
-/// The root of a person's command.
-#[derive(Clone, Debug)]
-pub enum Root {
-    /// An image of the store.
-    Image(Digest),
-    /// A folder that has the mount points (`build`, `dev`, `in`, `out`, `proc`, `tmp`).
-    Folder(PathBuf),
-}
-
-/// A person's command: it has the terminal.
-#[derive(Clone, Debug)]
-pub struct Command {
-    /// Its root.
-    pub root: Root,
-    /// Files and folders that it sees read-only: from where, and at which path of the jail. Paths below `in` are
-    /// made; others must be in the root.
-    pub binds: Vec<(PathBuf, RelPath)>,
-    /// Where its `/out` goes; nothing is there yet. Lost if none.
-    pub output: Option<PathBuf>,
-    /// The only time that it is told, if any.
-    pub source_date: Option<SourceDate>,
-    /// Its command line.
-    pub argv: Vec<String>,
 }
 
 impl Runner {
@@ -161,7 +133,8 @@ impl Runner {
         self.without_range.as_deref()
     }
 
-    /// Runs an action, takes its output into the store and records that.
+    /// Runs an action, takes its output into the store and records that. Its log is kept only if it fails, below the
+    /// store's `logs`.
     pub fn run(&self, action: &Action, options: &RunOptions) -> Result<Outcome, RunError> {
         let start = Instant::now();
         let step = &action.step;
@@ -176,14 +149,13 @@ impl Runner {
             move |source: StoreError| RunError::Store { label, doing, source }
         };
         let scratch = store.scratch(&step.kind).map_err(in_store("make a scratch folder"))?;
-        let tree = self.perform(action, options, &label, scratch.path());
+        let made = self.perform(action, options, &label, scratch.path());
         let cleared = self.folders.clear(scratch);
         // What went wrong first says more than what cleaning up met after it.
-        let tree = tree?;
+        let (tree, output) = made?;
         cleared?;
-        let digest = store.put_tree(&tree).map_err(in_store("keep the output"))?;
-        store.record_action(&action.key(), &digest).map_err(in_store("record the result"))?;
-        Ok(Outcome { tree: digest, elapsed: start.elapsed(), log: options.log.clone() })
+        store.record_action(&action.key(), &tree).map_err(in_store("record the result"))?;
+        Ok(Outcome { tree, output, elapsed: start.elapsed() })
     }
 
     /// Runs an action in a scratch folder; what it leaves there is for the caller to clear.
@@ -193,7 +165,7 @@ impl Runner {
         options: &RunOptions,
         label: &str,
         scratch: &Path,
-    ) -> Result<Tree, RunError> {
+    ) -> Result<(Digest, Tree), RunError> {
         let (step, folders) = (&action.step, &self.folders);
         let bits32 = match &step.executor {
             Executor::Program(_) => check_platform(label, &step.platform)?,
@@ -215,9 +187,8 @@ impl Runner {
             folders.tree(label, base, &stage.output, Place::Base, &mut owners)?;
         }
         stage.note(&owners)?;
-        let log_path = options.log.clone().unwrap_or_else(|| stage.log.clone());
-        let log = open_log(&log_path, &folders.ids);
-        let log = log.map_err(host(format!("write the log '{}'", log_path.display())))?;
+        let log = open_log(&stage.log, &folders.ids);
+        let log = log.map_err(host(format!("write the log '{}'", stage.log.display())))?;
         let work = match &step.executor {
             Executor::Program(argv) => Work::Program {
                 argv: argv.clone(),
@@ -235,8 +206,7 @@ impl Runner {
             root,
             binds: standard_binds(&stage),
             cpu: cpu.number,
-            capabilities: rights::capabilities(step.rights).bits(),
-            makes_root: step.rights == Rights::MakeRoot,
+            rights: step.rights,
             owners: stage.owners.clone(),
             bits32,
             runtime: self.runtime.clone().filter(|_| matches!(work, Work::Program { .. })),
@@ -247,7 +217,7 @@ impl Runner {
             ids: &folders.ids,
             label,
             deadline: Some(options.deadline),
-            output: Output::Log { file: &log, path: Some(&log_path) },
+            output: Output::Log { file: &log, path: Some(&stage.log) },
         };
         let ended = job.run(&job.request(Task::Cell(cell), false));
         drop(cpu);
@@ -273,76 +243,12 @@ impl Runner {
             Ok(()) => {
                 folders.capture(&stage.output, step.source_date, label, foreign, stage.owners.as_deref())
             }
-            Err(error) => Err(self.keep_log(error, &action.key(), &stage.log)),
+            Err(error) => Err(self.keep_log(error, &action.key())),
         }
-    }
-
-    /// Runs a person's command on the terminal. How it ended is for the caller to judge.
-    pub fn command(&self, command: &Command) -> Result<Ended, RunError> {
-        let label = "the command";
-        let in_store = |doing: &str| {
-            let doing = doing.to_owned();
-            move |source: StoreError| RunError::Store { label: label.into(), doing, source }
-        };
-        let bits32 = false;
-        let root = match &command.root {
-            Root::Image(image) => self.folders.image_root(image)?,
-            Root::Folder(folder) => folder.clone(),
-        };
-        let scratch = self.folders.store.scratch("run").map_err(in_store("make a scratch folder"))?;
-        let stage = Stage::new(scratch.path(), &self.folders.ids, true)?;
-        stage.note(&Owners::default())?;
-        let mut binds = standard_binds(&stage);
-        let mut wanted = command.binds.clone();
-        wanted.sort_by(|left, right| left.1.cmp(&right.1));
-        for (source, target) in wanted {
-            stage.mount_point(&source, &target, &self.folders.ids)?;
-            binds.push(Bind { source, target, writable: false });
-        }
-        let work = Work::Program {
-            argv: command.argv.clone(),
-            environment: environment(command.source_date),
-            folder: "/build".into(),
-        };
-        let cpu = self.cpus.take();
-        let cell = Cell {
-            root: Some(root),
-            binds,
-            cpu: cpu.number,
-            capabilities: 0,
-            makes_root: false,
-            owners: stage.owners.clone(),
-            bits32,
-            runtime: self.runtime.clone().filter(|_| matches!(work, Work::Program { .. })),
-            work,
-        };
-        let job = Job {
-            gander: &self.folders.gander,
-            ids: &self.folders.ids,
-            label,
-            deadline: None,
-            output: Output::Terminal,
-        };
-        let ended = job.run(&job.request(Task::Cell(cell), true));
-        let taken = match (&ended, &command.output) {
-            (Ok(_), Some(output)) => {
-                // An output without a source date keeps the times that it has.
-                let clamp = command.source_date.or(SourceDate::from_seconds(i64::from(u32::MAX)).ok());
-                clamp.map_or(Ok(()), |clamp| {
-                    let tree = self.folders.capture(&stage.output, clamp, label, false, None)?;
-                    let laid_out = crate::store::lay_out(&self.folders.store, &tree, output, &IdMap::own());
-                    laid_out.map_err(in_store("bring out the output"))
-                })
-            }
-            _ => Ok(()),
-        };
-        let cleared = self.folders.clear(scratch);
-        let ended = ended?;
-        taken.and(cleared).map(|()| ended)
     }
 
     /// Moves the log of a failed step to where it stays, and says so in the error.
-    fn keep_log(&self, mut error: RunError, key: &Digest, temporary: &Path) -> RunError {
+    fn keep_log(&self, mut error: RunError, key: &Digest) -> RunError {
         let named = match &mut error {
             RunError::Program(failure) => &mut failure.log,
             RunError::Deadline { log, .. } | RunError::Lost { log, .. } | RunError::Inexact { log, .. } => {
@@ -350,12 +256,12 @@ impl Runner {
             }
             _ => return error,
         };
-        if named.as_deref() == Some(temporary) {
+        *named = named.take().and_then(|temporary| {
             let folder = self.folders.store.root().join("logs");
             let kept = folder.join(format!("{}.log", key.hex()));
             let moved = fs::create_dir_all(&folder).and_then(|()| fs::rename(temporary, &kept));
-            *named = moved.ok().map(|()| kept);
-        }
+            moved.ok().map(|()| kept)
+        });
         error
     }
 }

@@ -10,20 +10,20 @@ use super::request::{Errand, Report};
 use super::supervise;
 use crate::store::{IdMap, Store};
 
-/// Does an errand. The process has become root of the map, so ids stand for themselves.
-pub(super) fn run(errand: &Errand) -> Result<Report, Box<dyn Error>> {
+/// Does an errand. The process has become root of the map, so ids stand for themselves; `single`: the map has one.
+pub(super) fn run(errand: &Errand, single: bool) -> Result<Report, Box<dyn Error>> {
     match errand {
         Errand::Remove { folder } => crate::store::remove_tree(folder)?,
         Errand::LayOut { store, image, dest } => {
             crate::oci::lay_out(&Store::open(store)?, image, dest, &IdMap::identity())?;
         }
-        Errand::Tree { store, tree, dest, as_root, flat } => {
+        Errand::Tree { store, tree, dest, as_root } => {
             let store = Store::open(store)?;
             let mut tree = store.tree(tree)?;
             if *as_root {
                 tree = with_mount_points(tree)?;
             }
-            if *flat {
+            if single {
                 tree = supervise::flatten(tree)?;
             }
             crate::store::lay_out(&store, &tree, dest, &IdMap::identity())?;

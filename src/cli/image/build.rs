@@ -66,7 +66,7 @@ pub fn image_of_lock(global: &Global, store: &Store, lock: &debian::Lock) -> Res
             global.say(format_args!("assembling the image of {} packages", lock.packages.len()));
             let runner = Ids::default().runner(global, store)?;
             let outcome = runner.run(&action, &RunOptions::default())?;
-            oci::image_in(&store.tree(&outcome.tree)?)?
+            oci::image_in(&outcome.output)?
         }
     };
     Image::load(store, &image)?.keep(store)?;
