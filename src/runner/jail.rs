@@ -27,7 +27,7 @@ use super::mounts;
 use super::request::{Cell, Go, Report, Request, Stage, Task, Work, receive, send};
 use super::rights;
 use super::runtime;
-use super::supervise::Watch;
+use super::supervise::{self, Watch};
 use super::sys;
 use super::within;
 use crate::plan::StepIo;
@@ -39,6 +39,7 @@ pub type Native<'a> = &'a dyn Fn(&str, &StepIo) -> Result<(), Box<dyn Error>>;
 ///
 /// The caller must not have started a thread.
 pub fn enter(native: Native<'_>) -> ExitCode {
+    sys::heed_signals();
     let outcome = sys::close_inherited().and_then(|()| {
         let socket = UnixStream::from(rustix::io::dup(rustix::stdio::stdin()).map(cloexec)??);
         outer(&socket, native)
@@ -106,6 +107,11 @@ fn outer(socket: &UnixStream, native: Native<'_>) -> io::Result<ExitCode> {
     if let Err(error) = sys::unshare(UnshareFlags::NEWUSER) {
         return report(socket, &stuck(Stage::Namespaces, "make a user namespace", error.into()));
     }
+    if request.interactive
+        && let Err(error) = supervise::guard_terminal()
+    {
+        return report(socket, &stuck(Stage::Confine, "guard the terminal", error));
+    }
     send(socket, &Report::Entered)?;
     let Go = receive(socket)?;
     let done = match request.task {
@@ -164,7 +170,10 @@ fn cell_outer(
     let sources = mounts::open(&cell)?;
     let watch = watch(&cell)?;
     become_root(single).at(Stage::Namespaces, "become root of the jail")?;
+    sys::own_keyring().at(Stage::Namespaces, "give the jail a keyring of its own")?;
     rustix::system::sethostname(b"gander").at(Stage::Namespaces, "name the jail's host")?;
+    // What it is where nobody has set one.
+    rustix::system::setdomainname(b"(none)").at(Stage::Namespaces, "name the jail's domain")?;
     let (watched, held) =
         rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Stage::Namespaces, "make a pipe")?;
     match sys::fork().at(Stage::Namespaces, "start process 1 of the jail")? {

@@ -18,12 +18,15 @@
 //!   `sys`, 0755 `dev`, `run` and `var`, 1777 the others) and are what the output has; a symbolic link in such a
 //!   place is an error. A native step gets the capabilities, but no mounts.
 //! - No network (not even a loopback device that is up), the host name `gander`, no process but its own.
-//! - One CPU, addresses that are not randomised, umask 022, no core files, stdin `/dev/null`.
+//! - One CPU, addresses that are not randomised, umask 022, no core files, stdin `/dev/null`. Nothing of whoever
+//!   started gander: no open files but the log, no keys (a session keyring of its own), no signals ignored or blocked.
 //! - As a program, exactly this environment: `HOME=/build`, `LC_ALL=C.UTF-8`,
 //!   `PATH=/usr/sbin:/usr/bin:/sbin:/bin`, `SOURCE_DATE_EPOCH`, `TMPDIR=/tmp`, `TZ=UTC`.
 //!
 //! What it sees besides and no namespace can hide: the clock, the kernel's version, the CPU's features,
-//! `/proc/cpuinfo` and `/proc/meminfo`, and in `/proc/self/mountinfo` where the host keeps what is mounted.
+//! `/proc/cpuinfo`, `/proc/meminfo` and what else `/proc` tells of the machine, the limits of resources that gander was
+//! started with (`ulimit`), and in `/proc/self/mountinfo` and `/proc/self/fd` where the host keeps what is mounted and
+//! the log.
 //!
 //! # How it ends
 //! When its process ends, every other process that it started is killed. So they are when the deadline passes, and
@@ -32,7 +35,9 @@
 //! # Backends
 //! The embedded runner makes all of this itself and is what native steps always use, since they are gander's own
 //! code. Programs can be given to `runc` instead ([`Backend::Runc`]): it gets a bundle made from the same
-//! `request::Cell` (`bundle.rs`, `runtime.rs`), and the outputs are the same.
+//! `request::Cell` (`bundle.rs`, `runtime.rs`), and the outputs are the same. People's commands ([`Command`]) always
+//! have the embedded one. One that has their terminal may not type on it (`TIOCSTI`): what it typed, their shell would
+//! carry out when it has ended.
 
 mod bundle;
 mod cpus;

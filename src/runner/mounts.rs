@@ -235,6 +235,10 @@ fn attach_devices(root: &OwnedFd, devices: &[(OwnedFd, &str)]) -> Result<(), Mou
     fill().doing(|| "fill /dev".into())?;
     attach(&dev, root, "dev")?;
     for (device, name) in devices {
+        // Its mode and owner are the host's to change, also where the host's root is the jail's (in a container).
+        let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
+        sys::set_mount_attributes(device.as_fd(), attributes, false)
+            .doing(|| format!("set the attributes of /dev/{name}"))?;
         attach(device, &dev, name)?;
     }
     attach(&memory("1777", SHM_SIZE, flags(libc::MOUNT_ATTR_NODEV))?, &dev, "shm")?;

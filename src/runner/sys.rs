@@ -1,6 +1,6 @@
 //! The few system calls that no safe wrapper offers. All unsafe code of gander is in this file and in
 //! `supervise/notify.rs`.
-#![allow(unsafe_code, reason = "fork, personality, signal and mount_setattr have no safe form")]
+#![allow(unsafe_code, reason = "fork, personality, signals, keyctl and mount_setattr have no safe form")]
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
@@ -59,6 +59,56 @@ pub(super) fn terminal_signals(ignored: bool) {
     for signal in [libc::SIGINT, libc::SIGQUIT] {
         // SAFETY: both actions are constants; no handler of ours is installed.
         unsafe { libc::signal(signal, action) };
+    }
+}
+
+/// Heeds all signals as a new process does: what whoever started gander ignores (`nohup` does) or blocks, steps would
+/// ignore and block, too.
+pub(super) fn heed_signals() {
+    /// Bytes of the kernel's set of signals.
+    const SET: usize = 8;
+    // The kernel's own structure begins with the handler and is smaller. The C library's call hides two signals.
+    let (default, mut now) = ([libc::SIG_DFL; 8], [0_usize; 8]);
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: the call only fills what lives through it.
+        let known = unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, signal, std::ptr::null::<usize>(), now.as_mut_ptr(), SET)
+        };
+        // SIGPIPE is ignored by this program itself, and heeded by those that it becomes.
+        if known == 0 && now.first() == Some(&libc::SIG_IGN) && signal != libc::SIGPIPE {
+            // SAFETY: the call only reads what lives through it; all zeros is the default action.
+            unsafe {
+                libc::syscall(
+                    libc::SYS_rt_sigaction,
+                    signal,
+                    default.as_ptr(),
+                    std::ptr::null_mut::<usize>(),
+                    SET,
+                )
+            };
+        }
+    }
+    // SAFETY: the set is filled before it is read, and lives through both calls.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+/// Gives this process and what it will start a session keyring of its own, in place of that of whoever started gander,
+/// whose keys steps could read and change.
+pub(super) fn own_keyring() -> io::Result<()> {
+    const JOIN_SESSION_KEYRING: libc::c_int = 1;
+    // SAFETY: no name is given, and nothing else that the kernel would read.
+    let joined =
+        unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
+    match io::Error::last_os_error() {
+        // Without keyrings, or where a filter forbids them (as in containers), steps have none either.
+        error if joined == -1 && !matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+            Err(error)
+        }
+        _ => Ok(()),
     }
 }
 

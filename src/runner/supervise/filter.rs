@@ -1,4 +1,5 @@
-//! The filter: a program of classic BPF that the kernel runs at each system call of the step.
+//! Filters: programs of classic BPF that the kernel runs at each system call of the step, one for supervised steps
+//! and one for people's commands.
 //!
 //! It is a list of blocks, one for each call, in which every jump is short. What it allows depends on nothing
 //! but the number for most calls; the kernel notices that and does not even run it for them.
@@ -122,6 +123,25 @@ pub(super) fn program(level: Level) -> Vec<sock_filter> {
     }
     program.push(answer(ALLOW));
     program
+}
+
+/// The program for commands that have a person's terminal: they may not put words into it that whoever reads it next,
+/// that person's shell, would take for typed. On a machine whose architecture is not known here it forbids nothing.
+pub(super) fn terminal() -> Vec<sock_filter> {
+    // The number of `ioctl` for 32-bit programs on x86 and ARM, and that of the x32 kind.
+    const IOCTL_32: u32 = 54;
+    const IOCTL_X32: u32 = X32 + 514;
+    let (type_in, console) = (libc::TIOCSTI as u32, libc::TIOCLINUX as u32);
+    let body = || {
+        let ask = [load(argument(1)), equal(type_in, 1, 0), equal(console, 0, 1)];
+        [&ask[..], &[answer(errno(libc::EPERM)), answer(ALLOW)]].concat()
+    };
+    let foreign = [vec![load(NUMBER)], block(IOCTL_32, body()), vec![answer(ALLOW)]].concat();
+    let own = u32::try_from(libc::SYS_ioctl).unwrap_or(u32::MAX);
+    let past = u8::try_from(foreign.len()).unwrap_or(u8::MAX);
+    let start = vec![load(ARCH), equal(ARCHITECTURE, past, 0)];
+    let native = [vec![load(NUMBER)], block(own, body()), block(IOCTL_X32, body()), vec![answer(ALLOW)]];
+    [start, foreign, native.concat()].concat()
 }
 
 /// What becomes of calls that are not this machine's own. The architecture is loaded.
@@ -254,6 +274,29 @@ mod tests {
         }
         assert_eq!(run(&full, 1, 0x1234, &[]), NOTIFY);
         assert_eq!(run(&bare, 1, 0x1234, &[]), NOTIFY);
+    }
+
+    #[test]
+    fn nobody_types_for_a_person() {
+        let program = terminal();
+        let own = u32::try_from(libc::SYS_ioctl).unwrap();
+        let (type_in, size) = (libc::TIOCSTI, libc::TIOCGWINSZ);
+        // The kernel looks at the low half of the request only.
+        let disguised = type_in | 1 << 40;
+        let none = errno(libc::EPERM);
+        for (number, arch, request, expected) in [
+            (own, ARCHITECTURE, type_in, none),
+            (own, ARCHITECTURE, disguised, none),
+            (own, ARCHITECTURE, libc::TIOCLINUX, none),
+            (own, ARCHITECTURE, size, ALLOW),
+            (own + 1, ARCHITECTURE, type_in, ALLOW),
+            (X32 + 514, ARCHITECTURE, type_in, none),
+            (54, 0x4000_0003, type_in, none),
+            (54, 0x4000_0003, size, ALLOW),
+            (4, 0x4000_0003, type_in, ALLOW),
+        ] {
+            assert_eq!(run(&program, number, arch, &[0, request]), expected, "{number} {arch:x} {request:x}");
+        }
     }
 
     #[test]

@@ -132,6 +132,11 @@ pub(super) struct Running {
     stop: Arc<AtomicBool>,
 }
 
+/// Keeps this process and what it will start from typing on the terminal in a person's place.
+pub(super) fn guard_terminal() -> io::Result<()> {
+    notify::restrict(&filter::terminal())
+}
+
 /// Whether steps can be watched on this kind of machine.
 pub(super) const fn is_possible() -> bool {
     filter::ARCHITECTURE != 0

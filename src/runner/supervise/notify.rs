@@ -47,23 +47,31 @@ impl Notification {
 }
 
 /// Puts a filter over this thread and what it will start; what the filter asks is answered through the
-/// descriptor. The thread must have no new privileges.
+/// descriptor. The thread must have no new privileges, or be its namespace's root.
 pub(super) fn install(program: &[sock_filter]) -> io::Result<OwnedFd> {
+    let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    // Once a call is being answered, only death is to take it away. Linux 5.19 can do that.
+    let mut result = set_filter(program, listener | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+    if matches!(&result, Err(error) if error.raw_os_error() == Some(libc::EINVAL)) {
+        result = set_filter(program, listener);
+    }
+    // SAFETY: the kernel has just made this descriptor for us.
+    result.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The same for a filter that asks nothing.
+pub(super) fn restrict(program: &[sock_filter]) -> io::Result<()> {
+    set_filter(program, 0).map(drop)
+}
+
+fn set_filter(program: &[sock_filter], flags: libc::c_ulong) -> io::Result<c_int> {
     let length = u16::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let filter = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
-    let set = |flags: libc::c_ulong| {
-        // SAFETY: the program outlives the call, which copies it and does not change it.
-        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const filter) }
-    };
-    // Once a call is being answered, only death is to take it away. Linux 5.19 can do that.
-    let mut result =
-        set(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
-    if result == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL) {
-        result = set(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER);
-    }
+    // SAFETY: the program outlives the call, which copies it and does not change it.
+    let result =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const filter) };
     match c_int::try_from(result) {
-        // SAFETY: the kernel has just made this descriptor for us.
-        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        Ok(result) if result >= 0 => Ok(result),
         _ => Err(io::Error::last_os_error()),
     }
 }
