@@ -96,6 +96,10 @@ impl Job<'_> {
         let outcome = self.converse(&ours, request, &mut child.0, watcher);
         // A jail that still runs takes this as the order to end.
         drop(ours);
+        if let (Task::Errand(_), Some(Err(RunError::Deadline { .. }))) = (&request.task, &outcome) {
+            // An errand does not listen while it works. It is one process, which ends by this.
+            child.0.kill().ok();
+        }
         let status = child.0.wait().map_err(host("wait for the jail"));
         if interactive {
             sys::terminal_signals(false);
@@ -137,6 +141,10 @@ impl Job<'_> {
             send(socket, request)?;
             if request.interactive { descriptors::send(socket, io::stdin().as_fd()) } else { Ok(()) }
         };
+        // Also for a jail that never comes to work at all.
+        if let Err(error) = socket.set_read_timeout(self.deadline) {
+            return Some(Err(host("set the deadline")(error)));
+        }
         match talk() {
             Ok(()) => {}
             Err(error) if gone(&error) => return None,
@@ -158,9 +166,6 @@ impl Job<'_> {
                 Ok(Some(done)) => Some(Ok(done)),
                 Err(error) => Some(Err(host("watch the jail's output")(error))),
             };
-        }
-        if let Err(error) = socket.set_read_timeout(self.deadline) {
-            return Some(Err(host("set the deadline")(error)));
         }
         self.last_report(receive(socket))
     }
@@ -268,21 +273,10 @@ impl Job<'_> {
                 write_direct(pid, "uid", users)
             }
             Writer::Helpers => {
-                let running =
-                    [start_helper("newuidmap", pid, users)?, start_helper("newgidmap", pid, groups)?];
-                running.into_iter().zip(["newuidmap", "newgidmap"]).try_for_each(|(child, tool)| {
-                    let output = child.wait_with_output().map_err(host(format!("wait for {tool}")))?;
-                    if output.status.success() {
-                        return Ok(());
-                    }
-                    let said = String::from_utf8_lossy(&output.stderr);
-                    let source = io::Error::other(said.trim().to_owned());
-                    Err(RunError::Forbidden {
-                        doing: format!("have {tool} write the map of a user namespace"),
-                        reasons: probe::forbidden(&io::Error::from_raw_os_error(libc::EPERM)),
-                        source,
-                    })
-                })
+                let helpers = [("newuidmap", users), ("newgidmap", groups)];
+                let running = helpers.map(|(tool, extents)| (tool, start_helper(tool, pid, extents)));
+                // Both are waited for, whatever becomes of the first.
+                running.map(|(tool, child)| end_helper(tool, child?)).into_iter().collect()
             }
         }
     }
@@ -342,6 +336,19 @@ fn start_helper(tool: &str, pid: u32, extents: &[Extent]) -> Result<Child, RunEr
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().map_err(host(format!("start {tool}")))
+}
+
+fn end_helper(tool: &str, child: Child) -> Result<(), RunError> {
+    let output = child.wait_with_output().map_err(host(format!("wait for {tool}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(RunError::Forbidden {
+        doing: format!("have {tool} write the map of a user namespace"),
+        reasons: probe::forbidden(&io::Error::from_raw_os_error(libc::EPERM)),
+        source: io::Error::other(said.trim().to_owned()),
+    })
 }
 
 fn tail(mut log: &File) -> io::Result<String> {

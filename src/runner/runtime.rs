@@ -17,7 +17,8 @@ use super::ids;
 use super::mounts::{self, Doing as _, MountError, Sources};
 use super::request::Cell;
 
-/// Folders of which every Linux system has one at least: the first covers nothing that a runtime needs.
+/// Folders of which every Linux system has one at least: the first covers nothing that a runtime needs. Where one is a
+/// symbolic link (`/mnt` is, to `var/mnt`, on systems made of images), it is none: nothing can be mounted on a link.
 const PLACES: [&str; 2] = ["/mnt", "/tmp"];
 /// How much of what a runtime says is read.
 const SAID: u64 = 64 << 10;
@@ -30,9 +31,10 @@ pub(super) struct Prepared {
 /// Mounts what the step sees where the runtime finds it, and writes the bundle. Done by process 1 as root of the
 /// map.
 pub(super) fn prepare(sources: Sources, cell: &Cell) -> Result<Prepared, MountError> {
-    let place = PLACES.iter().map(Path::new).find(|place| place.is_dir());
-    let place =
-        place.ok_or(io::Error::from(io::ErrorKind::NotFound)).doing(|| "find the folder /mnt".into())?;
+    let place = PLACES.iter().map(Path::new).find(|place| is_folder(place));
+    let place = place
+        .ok_or(io::Error::from(io::ErrorKind::NotFound))
+        .doing(|| "find the folder /mnt or /tmp".into())?;
     let folder = mounts::over(place)?;
     let make = |name: &Path| {
         fs::DirBuilder::new()
@@ -58,6 +60,11 @@ pub(super) fn prepare(sources: Sources, cell: &Cell) -> Result<Prepared, MountEr
     let written = config.and_then(|config| fs::write(place.join("bundle/config.json"), config));
     written.doing(|| "write the bundle of the OCI runtime".into())?;
     Ok(Prepared { place })
+}
+
+/// Whether there is a folder at this path, and not a link to one.
+fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_dir())
 }
 
 impl Prepared {
@@ -93,6 +100,14 @@ fn complaint(log: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_is_no_place_to_mount_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+        assert_eq!([folder.path(), &link, &link.join("none")].map(is_folder), [true, false, false]);
+    }
 
     #[test]
     fn only_errors_of_a_runtime_are_its_complaint() {

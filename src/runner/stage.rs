@@ -70,6 +70,11 @@ impl Stage {
         for (name, input) in inputs {
             let path = name.below(&self.inputs);
             let failed = || host(format!("stage the input '{name}' of {label}"));
+            // What a tree holds may be a link to anywhere: nothing is put below.
+            if std::iter::successors(name.parent(), RelPath::parent).any(|above| inputs.contains_key(&above))
+            {
+                return Err(failed()(io::Error::other("it lies in another input")));
+            }
             if let Some(parent) = path.parent() {
                 make_folders(&self.inputs, parent, ids).map_err(failed())?;
             }
