@@ -1,9 +1,15 @@
-//! Steps in their jail, as root and as an ordinary user.
+//! Steps in their jail: with each backend, and with each way of having ids.
 //!
 //! A test binary without the usual harness, since it is its own jail: a runner starts it as it would start
-//! gander, and then it must not have threads. Started by root it runs every case as root and once more as an
-//! ordinary user that has subordinate ids. A name as argument runs only the cases that contain it; `bench`
-//! prints what steps cost; with `GANDER_TEST_IDS=single`, what they cost with one id.
+//! gander, and then it must not have threads. It runs every case by gander itself and by runc (SKIPPED where that is
+//! not installed) with a range of ids, and by gander itself with one id. Started by root it does each as root and as an
+//! ordinary user: one that has subordinate ids (SKIPPED where nobody has), and for one id a number that nobody has.
+//! Each run starts this binary again with the word `suite`. What must be the same for all (digests, manifests, what
+//! programs said) each notes in a file; then these are compared.
+//!
+//! A word as argument runs only the cases whose names contain it; `bench` prints what steps cost, and with
+//! `GANDER_TEST_IDS=single`, what they cost with one id. All other words are for the binary itself: `jail` is the
+//! inside, `probe` a program in the root of some cases, `hang`, `few` and `odd` are processes that cases start.
 #![allow(clippy::disallowed_methods, reason = "tests drive programs and look at the host")]
 #![allow(
     clippy::unwrap_used,
@@ -13,10 +19,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,17 +50,23 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("jail") => runner::enter(&native),
-        Some("probe") => match owners::probe(&arguments[1..]) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::FAILURE
-            }
-        },
+        Some("probe") => said(owners::probe(&arguments[1..])),
         Some("suite") => suite(&arguments[1], Path::new(&arguments[2]), backend(&arguments[3])),
         Some("hang") => hang(Path::new(&arguments[1]), backend(&arguments[2])),
+        Some("few") => said(owners::few(&World::new(backend(&arguments[1])))),
+        Some("odd") => said(odd(&World::new(backend(&arguments[1])))),
         Some("bench") => bench::bench(),
         first => everybody(first.filter(|name| !name.starts_with('-')).unwrap_or("")),
+    }
+}
+
+fn said(outcome: Result<(), Failed>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -112,7 +125,7 @@ fn everybody(filter: &str) -> ExitCode {
         failed |= ci;
     };
     let mut backends = vec!["embedded"];
-    match ["/usr/sbin/runc", "/usr/bin/runc"].iter().any(|runc| Path::new(runc).exists()) {
+    match has_runc() {
         true => backends.push("runc"),
         false => skip("with runc: it is not installed (apt install runc)"),
     }
@@ -158,6 +171,10 @@ fn everybody(filter: &str) -> ExitCode {
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
+fn has_runc() -> bool {
+    ["/usr/sbin/runc", "/usr/bin/runc"].iter().any(|runc| Path::new(runc).exists())
+}
+
 fn backend(name: &str) -> Backend {
     if name == "runc" { Backend::Runc } else { Backend::Embedded }
 }
@@ -184,6 +201,10 @@ fn run_suite(
 
 /// The variable that says which ids steps get.
 const IDS: &str = "GANDER_TEST_IDS";
+
+fn single() -> bool {
+    std::env::var(IDS).as_deref() == Ok("single")
+}
 
 fn ordinary_user() -> Option<String> {
     let subuid = fs::read_to_string("/etc/subuid").ok()?;
@@ -227,8 +248,16 @@ impl World {
     fn new(backend: Backend) -> Self {
         let folder = tempfile::Builder::new().prefix("gander-runner-").tempdir_in("/var/tmp").unwrap();
         let (store, runner) = at(&folder.path().join("store"), backend);
-        let single = std::env::var(IDS).as_deref() == Ok("single");
-        Self { _folder: folder, store, runner, backend, single, record: None }
+        Self { _folder: folder, store, runner, backend, single: single(), record: None }
+    }
+
+    /// Runs this binary once more, with the same backend, by a program that starts others.
+    fn again(&self, words: &[&str], by: &[&str]) -> Output {
+        let this = std::env::current_exe().unwrap();
+        let mut line: Vec<_> = by.iter().chain(words).map(OsString::from).collect();
+        line.insert(by.len(), this.into());
+        let backend = format!("{:?}", self.backend).to_lowercase();
+        Command::new(&line[0]).args(&line[1..]).arg(backend).output().unwrap()
     }
 
     fn run(&self, action: &Action) -> Result<Digest, RunError> {
@@ -274,10 +303,7 @@ fn at(path: &Path, backend: Backend) -> (Store, Runner) {
         small_root(dest, &TOOLS)?;
         if *image == probe_root() { owners::more_programs(dest) } else { Ok(()) }
     });
-    let choice = match std::env::var(IDS).as_deref() {
-        Ok("single") => Choice::Single,
-        _ => Choice::Range,
-    };
+    let choice = if single() { Choice::Single } else { Choice::Range };
     let runner = Runner::with_ids(&store, std::env::current_exe().unwrap(), choice).unwrap();
     let runner = runner.with_roots(lay_out).with_backend(backend).unwrap();
     (store, runner)
@@ -390,9 +416,11 @@ fn eventually(what: impl Fn() -> bool) -> bool {
 
 type Case = (&'static str, fn(&World));
 
-const CASES: [Case; 17] = [
+const CASES: [Case; 20] = [
     ("environment", environment),
+    ("odd_surroundings", odd_surroundings),
     ("file_system", file_system),
+    ("input_below_an_input", input_below_an_input),
     ("rights", rights),
     ("network", network),
     ("root_file_system", made_roots::root_file_system),
@@ -408,6 +436,7 @@ const CASES: [Case; 17] = [
     ("native_step", native_step),
     ("native_failure", native_failure),
     ("missing_program", missing_program),
+    ("command", command),
 ];
 
 fn environment(world: &World) {
@@ -433,6 +462,44 @@ fn environment(world: &World) {
     assert!(lines[5].starts_with("0 "), "{seen}");
     assert_eq!(lines[6..], ["0", "x86_64"]);
     assert_eq!(world.output(&tree, "stdin"), "");
+}
+
+/// Whatever gander was started with, steps have none of it.
+fn odd_surroundings(world: &World) {
+    let ran = world.again(&["odd"], &["env", "--ignore-signal=HUP", "--block-signal=USR1"]);
+    let text = String::from_utf8(ran.stdout).unwrap();
+    assert!(ran.status.success(), "{text}{}", String::from_utf8_lossy(&ran.stderr));
+    for signals in ["SigBlk:", "SigIgn:"] {
+        let line = text.lines().find_map(|line| line.strip_prefix(signals)).unwrap();
+        assert_eq!(line.trim(), "0000000000000000", "{text}");
+    }
+    // The keyring of the session is its own.
+    let has_keyrings = Path::new("/proc/keys").exists();
+    assert!(!has_keyrings || text.contains(" _ses"), "{text}");
+}
+
+/// What [`odd_surroundings`] runs.
+fn odd(world: &World) -> Result<(), Failed> {
+    let script =
+        "cat /proc/self/status > /out/said; if test -e /proc/keys; then cat /proc/keys >> /out/said; fi";
+    let tree = world.run(&program(script))?;
+    print!("{}", world.output(&tree, "said"));
+    Ok(())
+}
+
+/// A tree may hold links to anywhere: nothing is staged below one.
+fn input_below_an_input(world: &World) {
+    let outside = world.store.root().join("outside");
+    fs::create_dir(&outside).unwrap();
+    let link = world.run(&program(&format!("ln -s {} /out/link", outside.display()))).unwrap();
+    let mut action = with_inputs(world, program(":"));
+    let file = action.inputs.pop_first().unwrap().1;
+    action.inputs.insert(path("tree"), ResolvedInput::Tree(link));
+    action.inputs.insert(path("tree/link/file"), file);
+    let error = world.run(&action).unwrap_err();
+    assert!(error.to_string().contains("'tree/link/file'"), "{error}");
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    fs::remove_dir(outside).unwrap();
 }
 
 fn file_system(world: &World) {
@@ -527,7 +594,7 @@ fn signal(world: &World) {
 }
 
 fn deadline(world: &World) {
-    let options = RunOptions { deadline: Duration::from_millis(700), ..RunOptions::default() };
+    let options = RunOptions { deadline: Duration::from_millis(700) };
     let script = "echo started; (sleep 98761 &) ; trap '' TERM; sleep 98761";
     let start = Instant::now();
     let error = world.run_with(&program(script), &options).unwrap_err();
@@ -587,4 +654,35 @@ fn missing_program(world: &World) {
         Backend::Runc => assert!(matches!(error, RunError::Runtime { .. }), "{error:?}"),
     }
     assert!(error.to_string().contains("no-such-program"), "{error}");
+}
+
+/// A person's command has the embedded runner, whatever steps have, and may not type on the terminal.
+fn command(world: &World) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("f"), "honk").unwrap();
+    let output = folder.path().join("output");
+    let argv = ["bash", "-c", "cat /proc/self/status /in/a/b/f > /out/said; exit 3"];
+    let command = runner::Command {
+        root: runner::Root::Image(Digest::of("small root")),
+        // In another order than they can be mounted in.
+        binds: vec![(folder.path().join("f"), path("in/a/b/f")), (folder.path().into(), path("in/a"))],
+        output: Some(output.clone()),
+        source_date: None,
+        argv: argv.map(String::from).into(),
+    };
+    fs::create_dir(folder.path().join("b")).unwrap();
+    fs::write(folder.path().join("b/f"), "hidden").unwrap();
+    assert_eq!(world.runner.command(&command).unwrap(), runner::Ended::Exited(3));
+    let said = fs::read_to_string(output.join("said")).unwrap();
+    assert!(said.contains("Seccomp:\t2\n") && said.ends_with("honk"), "{said}");
+    let deadline = Duration::from_secs(60);
+    let mut seen = Vec::new();
+    let command = runner::Command { argv: ["cat", "/in/a/b/f"].map(String::from).into(), ..command };
+    let mut watch = |bytes: &[u8]| {
+        seen.extend_from_slice(bytes);
+        runner::Next::Go
+    };
+    let watched = world.runner.watch(&command, deadline, &mut watch).unwrap();
+    assert_eq!(watched, runner::Watched::Ended(runner::Ended::Exited(0), String::new()));
+    assert_eq!(seen, b"honk");
 }

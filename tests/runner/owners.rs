@@ -12,26 +12,29 @@ use std::time::Duration;
 use gander::plan::{Action, ResolvedInput};
 use gander::runner::{RunError, RunOptions};
 use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, StatxFlags, Uid, XattrFlags};
+use rustix::process::{Resource, Rlimit};
 
 use super::{Case, Failed, World, makes_root, path, program};
 
-pub const CASES: [Case; 9] = [
+pub const CASES: [Case; 11] = [
     ("deadline_of_who_asks", deadline_of_who_asks),
     ("owners_every_way", owners_every_way),
     ("becoming_another_user", becoming_another_user),
+    ("becoming_another_user_first", becoming_another_user_first),
     ("folders_that_hand_down_a_group", folders_that_hand_down_a_group),
     ("inode_numbers_used_again", inode_numbers_used_again),
     ("many_at_once", many_at_once),
     ("users_are_added", users_are_added),
     ("programs_of_32_bits", programs_of_32_bits),
     ("what_one_id_cannot_do", what_one_id_cannot_do),
+    ("more_files_than_can_be_watched", more_files_than_can_be_watched),
 ];
 
 /// Tools that only these tests need, and this test itself as the program `probe`.
 pub fn more_programs(dest: &Path) -> Result<(), Failed> {
     let tools = [
         "find", "groupadd", "install", "mkfifo", "mknod", "mktemp", "mv", "sort", "tee", "truncate",
-        "useradd", "usermod", "wc", "chgrp", "true", "rmdir",
+        "useradd", "usermod", "wc", "chgrp", "true", "rmdir", "unshare",
     ];
     super::put_programs(dest, &tools)?;
     let this = std::env::current_exe()?;
@@ -86,6 +89,7 @@ pub fn probe(words: &[String]) -> Result<(), Failed> {
             }
             rustix::fs::setxattr(*file, "system.posix_acl_access", &list, XattrFlags::empty())?;
         }
+        ["reaper"] => rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?,
         other => return Err(format!("unknown words {other:?}").into()),
     }
     Ok(())
@@ -256,9 +260,17 @@ fn becoming_another_user(world: &World) {
         done >> said
         setpriv --regid 7 --clear-groups bash -c 'echo x > /out/of-group; mkdir /out/of-group.d; id; echo x >> /out/closed'
         setpriv --reuid 8 --regid 9 --groups 6,3,4 bash -c 'id -G; cd /out/team; echo x > member; mkdir made; echo x > made/in' >> said
-        setpriv --ruid 5 --regid 6 --clear-groups bash -pc 'id; echo x > /out/real-only' >> said
+        setpriv --ruid 5 --regid 6 --clear-groups bash -pc 'id; echo x > /out/real-only; test -w /out/closed && echo as root' >> said
         stat -c '%u:%g %n' /tmp/five >> said; rm -f shared/x",
     );
+}
+
+/// Permissions bind another user also while every file is root's.
+fn becoming_another_user_first(world: &World) {
+    let script = "umask 0; echo > /out/f; mkdir /out/d; if setpriv --reuid 5 --clear-groups chown 0:0 /out/f; then exit 1; fi
+        if setpriv --reuid 5 --clear-groups chmod 700 /out/d; then exit 1; fi; stat -c '%u:%g %a' /out/f /out/d > /out/said";
+    let tree = same(world, "first", script);
+    assert_eq!(world.output(&tree, "said"), "0:0 666\n0:0 777\n");
 }
 
 fn folders_that_hand_down_a_group(world: &World) {
@@ -305,7 +317,7 @@ fn users_are_added(world: &World) {
 
 /// A step that never stops asking ends all the same, with all that it started.
 fn deadline_of_who_asks(world: &World) {
-    let options = RunOptions { deadline: Duration::from_secs(2), ..RunOptions::default() };
+    let options = RunOptions { deadline: Duration::from_secs(2) };
     let script = "echo > /out/f; chown 5 /out/f; for i in 1 2 3 4; do (while :; do test -O /out/f; echo > /out/$i; chown $i /out/$i; done) & done; \
                   (sleep 98763 &); while :; do stat /out/f > /dev/null; done";
     let error = world.run_with(&with_probe(script), &options).unwrap_err();
@@ -361,6 +373,8 @@ fn what_one_id_cannot_do(world: &World) {
             "mkdir -m 777 /out/d; setpriv --reuid 5 --regid 6 --clear-groups bash -c '(sleep 0.5; echo x > /out/d/f) & exit'; sleep 2",
             &["became another user", "cannot be told"],
         ),
+        ("probe reaper", &["takes over orphans", "probe"]),
+        ("unshare --user true", &["makes a user namespace", "unshare"]),
     ] {
         match world.run_with(&with_probe(script), &RunOptions::default()) {
             Ok(_) => assert!(!world.single, "{script}"),
@@ -375,4 +389,21 @@ fn what_one_id_cannot_do(world: &World) {
     // An access list of root's own is none of others.
     let tree = world.run(&with_probe("echo > /out/f; chmod 600 /out/f; probe list /out/f 0"));
     world.same_for_all("own list", &tree.unwrap());
+}
+
+/// Run by [`few`], where few files can be open: of 250 that belong to others, the owners of 172 can be watched.
+fn more_files_than_can_be_watched(world: &World) {
+    let ran = world.again(&["few"], &[]);
+    assert_eq!(ran.status.success(), !world.single, "{ran:?}");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(!world.single || said.contains("more than 172 files of other users"), "{said}");
+}
+
+/// What [`more_files_than_can_be_watched`] runs.
+pub fn few(world: &World) -> Result<(), Failed> {
+    let limit = Some(300);
+    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit })?;
+    let script = "cd /out; for i in {1..250}; do echo > $i; done; chown 5:6 [0-9]*";
+    world.run(&makes_root(program(script)))?;
+    Ok(())
 }
