@@ -56,16 +56,17 @@ pub fn configuration(kickstart: &Kickstart) -> Result<Configuration, Configurati
     })
 }
 
-/// The parameters of a kernel's command line: double quotes hold blanks together.
-fn kernel_words(line: &str) -> Vec<String> {
+/// The parameters of a kernel's command line, without the double quotes, which hold blanks together.
+pub(super) fn kernel_words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let (mut word, mut quoted) = (String::new(), false);
     for character in line.chars() {
-        quoted ^= character == '"';
-        if character.is_whitespace() && !quoted {
-            words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
-        } else {
-            word.push(character);
+        match character {
+            '"' => quoted = !quoted,
+            _ if character.is_whitespace() && !quoted => {
+                words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
+            }
+            _ => word.push(character),
         }
     }
     words.extend((!word.is_empty()).then_some(word));
@@ -311,6 +312,8 @@ mod tests {
             ("network --bootproto=static --ip=1.2.3.4", "network --bootproto=static --ip=1.2.3.4 is for"),
             ("network --hostname='a b'", "is not a name of a host"),
             ("bootloader --password=x", "the menu of an image cannot have a password"),
+            ("bootloader --append='quiet a=\"b c\"'", "the word 'a=b c' of bootloader --append"),
+            ("bootloader --append='a=\\x20'", "the word 'a=\\x20' of bootloader --append"),
             ("bootloader --timeout=3600", "a menu can wait: 0 to 3599"),
             ("logvol / --vgname=a --name=b --size=1", "the command logvol is not supported"),
             ("%pre\nx\n%end", "the section %pre is not supported"),
@@ -335,9 +338,9 @@ mod tests {
 
     #[test]
     fn the_menu_gets_the_kernel_s_words() {
-        let text = "bootloader --append='quiet  a=\"b c\" console=ttyS0' --timeout=7";
+        let text = "bootloader --append='quiet  a=\"b;c\" console=ttyS0' --timeout=7";
         let configuration = of(text, Dialect::Fedora).unwrap();
-        assert_eq!(configuration.append, ["quiet", "a=\"b c\"", "console=ttyS0"]);
+        assert_eq!(configuration.append, ["quiet", "a=b;c", "console=ttyS0"]);
         assert_eq!(configuration.timeout, Some(7));
         assert_eq!(of("skipx", Dialect::Fedora).unwrap().append, [] as [String; 0]);
     }

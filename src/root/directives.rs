@@ -1,6 +1,6 @@
 //! Each command of a kickstart as calls of the functions in `commands.sh`.
 
-use super::configuration::Writer;
+use super::configuration::{Writer, kernel_words};
 use super::crypt;
 use crate::base::RelPath;
 use crate::format::kickstart::{
@@ -287,6 +287,15 @@ impl Writer {
             let problem =
                 format!("bootloader --append has more than {LONGEST_APPEND} bytes, which no kernel reads");
             self.problem(place, problem);
+        }
+        for word in kernel_words(append) {
+            if word.contains(|character: char| character.is_whitespace() || "'\\".contains(character)) {
+                let problem = format!(
+                    "the word '{word}' of bootloader --append has blanks, an apostrophe or a backslash, which boot \
+                     loaders hand to the kernel in different ways"
+                );
+                self.problem(place, problem);
+            }
         }
         if bootloader.timeout.is_some_and(|seconds| !(0..=LONGEST_TIMEOUT).contains(&seconds)) {
             let problem = format!(
