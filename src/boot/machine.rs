@@ -109,8 +109,9 @@ impl Machine<'_> {
     /// Looks whether the medium can be booted at all, before anything is downloaded or waited for.
     pub fn check(&self) -> Result<(), BootError> {
         let path = || self.medium.to_owned();
-        let opened = File::open(self.medium).and_then(|file| match file.metadata()?.is_file() {
-            true => Ok(file),
+        // To open a pipe would wait for whoever writes into it.
+        let opened = std::fs::metadata(self.medium).and_then(|found| match found.is_file() {
+            true => File::open(self.medium),
             false => Err(io::Error::other("it is no regular file")),
         });
         let image = opened.map_err(|source| BootError::Open { path: path(), source })?;
@@ -221,5 +222,23 @@ pub fn boot(
         (None, Watched::Enough | Watched::Deadline) => Ok(Verdict::TimedOut),
         (None, Watched::Ended(Ended::Exited(0), _)) => Ok(Verdict::Off(start.elapsed())),
         (None, Watched::Ended(ended, said)) => Err(BootError::Machine { ended, said }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        for medium in [&pipe, folder.path(), &folder.path().join("none")] {
+            let machine = Machine { medium, firmware: Firmware::Bios, memory: 64 };
+            assert!(matches!(machine.check(), Err(BootError::Open { .. })), "{}", medium.display());
+        }
     }
 }

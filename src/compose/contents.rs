@@ -270,13 +270,16 @@ fn check_system(
 }
 
 impl MediumKickstarts {
-    /// What of the kickstarts says nothing to a composer, a line each.
-    pub(super) fn idle(&self) -> Vec<String> {
+    /// What of the kickstarts is deprecated, and what says nothing to a composer, a line each.
+    pub(super) fn notes(&self) -> Vec<String> {
         use crate::format::kickstart::Purpose;
         let contents = if self.installer.is_some() { Purpose::Dvd } else { Purpose::Live };
-        let mut found = self.contents.idle(contents);
-        found.extend(self.installer.iter().flat_map(|installer| installer.idle(Purpose::Live)));
-        found.iter().map(ToString::to_string).collect()
+        let installer = self.installer.iter().map(|installer| (installer, Purpose::Live));
+        let all = [(&self.contents, contents)].into_iter().chain(installer);
+        let notes = all.flat_map(|(kickstart, purpose)| {
+            kickstart.warnings.iter().cloned().chain(kickstart.idle(purpose)).collect::<Vec<_>>()
+        });
+        notes.map(|note| note.to_string()).collect()
     }
 }
 

@@ -195,7 +195,7 @@ impl<'a> Planner<'a> {
         let menu = media::Menu {
             title: &title,
             volume_id: &self.volume_id,
-            append: &configuration.append.join(" "),
+            append: &configuration.append,
             check,
             timeout: configuration.timeout.unwrap_or(media::DEFAULT_TIMEOUT),
         };

@@ -61,7 +61,7 @@ pub(super) fn resolve(
         check_groups(files, id, variant)?;
     }
     contents::check(files)?;
-    for line in files.media.iter().flat_map(|kickstarts| kickstarts.idle()) {
+    for line in files.media.iter().flat_map(|kickstarts| kickstarts.notes()) {
         session.note(format!("note: {line}"));
     }
     let builder = files.builder()?;

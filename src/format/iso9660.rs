@@ -108,10 +108,13 @@ impl IsoImage {
             (Some([1, .., 0x55, 0xAA]), Some(_)) => {}
             _ => return,
         }
-        while let Some([0x90 | 0x91, of, low, high, ..]) = entries.next() {
+        while let Some([mark @ (0x90 | 0x91), of, low, high, ..]) = entries.next() {
             let count = u16::from_le_bytes([*low, *high]);
             if entries.by_ref().take(count.into()).filter(|entry| boots(entry)).count() > 0 {
                 platform(*of);
+            }
+            if *mark == 0x91 {
+                break;
             }
         }
     }
@@ -187,19 +190,49 @@ mod tests {
         let (pc, uefi) = (validation(0), validation(0xEF));
         let header = [0x91, 0xEF, 1, 0];
         type Case<'a> = (&'a [&'a [u8]], (bool, bool));
-        let cases: [Case<'_>; 7] = [
+        let more = [0x90, 0xEF, 1, 0];
+        let cases: [Case<'_>; 9] = [
             (&[&pc, &[0x88]], (true, false)),
             (&[&uefi, &[0x88]], (false, true)),
             (&[&pc, &[0x88], &header, &[0x88]], (true, true)),
             (&[&pc, &[0], &header, &[0x88]], (false, true)),
             (&[&pc, &[0x88], &header, &[0]], (true, false)),
             (&[&pc, &[0x88], &[0x91, 0xEF, 0xff, 0xff]], (true, false)),
+            (&[&pc, &[0], &more, &[0x88], &[0x91, 0, 1, 0], &[0x88]], (true, true)),
+            // What follows the last header is none of the catalog.
+            (&[&pc, &[0x88], &[0x91, 0x01, 0, 0], &header, &[0x88]], (true, false)),
             (&[&[1, 0], &[0x88]], (false, false)),
         ];
         for (catalog, wanted) in cases {
             let found = IsoImage::read(Cursor::new(image("A", "", catalog))).unwrap();
             assert_eq!((found.bios, found.uefi), wanted, "{catalog:?}");
         }
+    }
+
+    #[test]
+    fn nothing_hostile_makes_it_panic() {
+        let text = format!("ISO MD5SUM = {};", "0".repeat(32));
+        let good = image("A", &text, &[&validation(0), &[0x88], &[0x91, 0xEF, 1, 0], &[0x88]]);
+        let mut seed = 7_u64;
+        let mut random = |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(seed >> 33).unwrap() % below
+        };
+        let (mut read, mut refused) = (0, 0);
+        for _ in 0..3000 {
+            let mut bytes = good.clone();
+            for _ in 0..=random(8) {
+                // Where something is read: the first bytes of a sector, or the text for applications.
+                let place = (16 + random(4)) * 2048 + [random(130), 883 + random(60)][random(2)];
+                bytes[place] = [0, 1, 0x20, 0x88, 0x91, 0xff][random(6)];
+            }
+            bytes.truncate(bytes.len() - [0, random(5000)][random(2)]);
+            match IsoImage::read(Cursor::new(bytes)) {
+                Ok(_) => read += 1,
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(read > 300 && refused > 300, "{read} {refused}");
     }
 
     #[test]

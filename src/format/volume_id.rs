@@ -76,11 +76,6 @@ impl VolumeId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// As the kernel's command line and udev name it: a space is `\x20`, a slash `\x2f`.
-    pub fn escaped(&self) -> String {
-        self.0.replace('/', "\\x2f").replace(' ', "\\x20")
-    }
 }
 
 impl std::fmt::Display for VolumeId {
@@ -227,6 +222,5 @@ mod tests {
         }
         assert!(VolumeId::new("a".repeat(32)).is_ok());
         assert!(matches!(VolumeId::new("a".repeat(33)), Err(VolumeIdError::TooLong(_))));
-        assert_eq!(VolumeId::new("Gos-1 x/y").unwrap().escaped(), "Gos-1\\x20x\\x2fy");
     }
 }

@@ -9,10 +9,10 @@ use crate::plan::{Executor, Input, Rights, Step};
 
 use super::menu::Menus;
 
-const INITRD: &str = include_str!("initrd.sh");
-const SQUASHFS: &str = include_str!("squashfs.sh");
-const LOADER: &str = include_str!("loader.sh");
-const ISO: &str = include_str!("iso.sh");
+const INITRD: (&str, &str) = ("initrd", include_str!("initrd.sh"));
+const SQUASHFS: (&str, &str) = ("squashfs", include_str!("squashfs.sh"));
+const LOADER: (&str, &str) = ("loader", include_str!("loader.sh"));
+const ISO: (&str, &str) = ("iso", include_str!("iso.sh"));
 
 /// A kernel and an initrd that starts media. Output: `vmlinuz`, `initrd.img`.
 #[derive(Clone, Debug)]
@@ -33,19 +33,9 @@ pub struct Initrd<'a> {
 pub fn initrd(initrd: &Initrd<'_>) -> Result<Step, RelPathError> {
     let Initrd { label, ref root, check, platform, source_date } = *initrd;
     let check = if check { "check" } else { "no-check" };
-    Ok(Step {
-        kind: "initrd".into(),
-        label: label.into(),
-        params: BTreeMap::new(),
-        inputs: BTreeMap::new(),
-        root: Some(root.clone()),
-        base: None,
-        // Programs that only their owners may read, and which dracut copies.
-        rights: Rights::ReadAll,
-        platform: platform.into(),
-        source_date,
-        executor: program("initrd", INITRD, [check.to_owned()]),
-    })
+    let step = program(INITRD, [check.to_owned()], label, root, platform, source_date);
+    // Programs that only their owners may read, and which dracut copies.
+    Ok(Step { rights: Rights::ReadAll, ..step })
 }
 
 /// How a squashfs image is compressed.
@@ -93,18 +83,8 @@ pub struct Squashfs<'a> {
 /// The step.
 pub fn squashfs(squashfs: &Squashfs<'_>) -> Result<Step, RelPathError> {
     let Squashfs { label, ref root, ref compression, ref builder, platform, source_date } = *squashfs;
-    Ok(Step {
-        kind: "squashfs".into(),
-        label: label.into(),
-        params: BTreeMap::new(),
-        inputs: BTreeMap::from([(RelPath::new("root")?, root.clone())]),
-        root: Some(builder.clone()),
-        base: None,
-        rights: Rights::ReadAll,
-        platform: platform.into(),
-        source_date,
-        executor: program("squashfs", SQUASHFS, [compression.words()]),
-    })
+    let step = program(SQUASHFS, [compression.words()], label, builder, platform, source_date);
+    of_root(step, root)
 }
 
 /// What starts a medium. Output: `medium/` (what goes on the medium as it is: `EFI/`, `images/efiboot.img` and
@@ -133,18 +113,7 @@ pub struct Loader<'a> {
 pub fn loader(loader: &Loader<'_>) -> Result<Step, RelPathError> {
     let Loader { label, ref root, volume_id, menus, arch, ref builder, platform, source_date } = *loader;
     let words = [arch, volume_id.as_str(), &menus.grub, &menus.isolinux].map(str::to_owned);
-    Ok(Step {
-        kind: "loader".into(),
-        label: label.into(),
-        params: BTreeMap::new(),
-        inputs: BTreeMap::from([(RelPath::new("root")?, root.clone())]),
-        root: Some(builder.clone()),
-        base: None,
-        rights: Rights::ReadAll,
-        platform: platform.into(),
-        source_date,
-        executor: program("loader", LOADER, words),
-    })
+    of_root(program(LOADER, words, label, builder, platform, source_date), root)
 }
 
 /// The medium. Output: the file and, with `.manifest` at its end, the list of what is on it.
@@ -185,23 +154,37 @@ pub fn iso(iso: &Iso<'_>) -> Result<Step, RelPathError> {
         inputs.insert(RelPath::new(format!("trees/{index}"))?, input.clone());
         words.push(place.as_ref().map(ToString::to_string).unwrap_or_default());
     }
-    Ok(Step {
-        kind: "iso".into(),
-        label: iso.label.into(),
-        params: BTreeMap::new(),
-        inputs,
-        root: Some(iso.builder.clone()),
-        base: None,
-        rights: Rights::Plain,
-        platform: iso.platform.into(),
-        source_date: iso.source_date,
-        executor: program("iso", ISO, words),
-    })
+    Ok(Step { inputs, ..program(ISO, words, iso.label, &iso.builder, iso.platform, iso.source_date) })
 }
 
-fn program(kind: &str, script: &str, words: impl IntoIterator<Item = String>) -> Executor {
+/// A step that runs a script with these words in a root, without inputs and rights.
+fn program(
+    (kind, script): (&str, &str),
+    words: impl IntoIterator<Item = String>,
+    label: &str,
+    root: &Input,
+    platform: &str,
+    source_date: SourceDate,
+) -> Step {
     let head = ["/bin/sh", "-c", script, kind].map(str::to_owned);
-    Executor::Program(head.into_iter().chain(words).collect())
+    Step {
+        kind: kind.into(),
+        label: label.into(),
+        params: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        root: Some(root.clone()),
+        base: None,
+        rights: Rights::Plain,
+        platform: platform.into(),
+        source_date,
+        executor: Executor::Program(head.into_iter().chain(words).collect()),
+    }
+}
+
+/// A step that reads all of a tree, whoever owns what is in it, at `/in/root`.
+fn of_root(step: Step, root: &Input) -> Result<Step, RelPathError> {
+    let inputs = BTreeMap::from([(RelPath::new("root")?, root.clone())]);
+    Ok(Step { inputs, rights: Rights::ReadAll, ..step })
 }
 
 #[cfg(test)]
@@ -256,7 +239,7 @@ mod tests {
         };
         let step = initrd(&of("a", true)).unwrap();
         assert_eq!(words(&step), ["initrd", "check"]);
-        assert!(INITRD.contains("\ncheck=$1\n"));
+        assert!(INITRD.1.contains("\ncheck=$1\n"));
         assert_eq!(words(&initrd(&of("a", false)).unwrap()), ["initrd", "no-check"]);
         assert_eq!(step.id(), initrd(&of("b", true)).unwrap().id(), "labels are for people");
     }

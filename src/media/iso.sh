@@ -22,10 +22,13 @@ fail() {
 tab=$(printf '\t')
 files_of() {
     here=$1
-    there=$2
+    # In find's format '%' and '\' stand for something else.
+    there=$(printf %s "$2" | sed 's/[%\\]/&&/g')
     [ -d "$here" ] || return 0
     odd=$(find "$here" ! -type d ! -type f | LC_ALL=C sort | head -n 1)
     [ -z "$odd" ] || fail "'${odd#"$here"/}' is neither a file nor a folder: a medium has nothing else"
+    odd=$(LC_ALL=C find "$here" -name '*[[:cntrl:]]*' -printf '%P' -quit | LC_ALL=C tr '[:cntrl:]' '?')
+    [ -z "$odd" ] || fail "the name of '$odd' has a control character: what reads a medium could not"
     find "$here" -type f -printf "${there:+$there/}%P\t%p\n"
 }
 
@@ -107,7 +110,11 @@ xorriso -as mkisofs -quiet -o "$iso" -V "$volume" -sysid LINUX -preparer GANDER 
 implantisomd5 "$iso" >/build/log || fail "implantisomd5: $(cat /build/log)"
 
 # As a reader of the medium finds them.
-xorriso -indev "$iso" -find / 2>/dev/null | sed -n "s/^'\(.*\)'\$/\1/p" | sed "s/'\"'\"'/'/g" |
-    grep -vx / | LC_ALL=C sort >"$iso.manifest"
-[ -s "$iso.manifest" ] || fail "the medium cannot be read back"
+xorriso -indev "$iso" -find / >/build/found 2>/build/log || {
+    tail -n 20 /build/log >&2
+    fail "the medium cannot be read back"
+}
+sed -n "s/^'\(.*\)'\$/\1/p" /build/found | sed "s/'\"'\"'/'/g" | grep -vx / | LC_ALL=C sort >"$iso.manifest"
+lost=$(cut -f 1 /build/sorted | sed 's|^|/|' | LC_ALL=C sort | LC_ALL=C comm -23 - "$iso.manifest" | head -n 1)
+[ -z "$lost" ] || fail "'$lost' did not get onto the medium"
 chmod 644 "$iso" "$iso.manifest"

@@ -24,7 +24,7 @@ fail() {
 }
 
 # GRUB is put together by the tool that belongs to its modules: the root's own, run by the root's own
-# linker, or else the builder's with the builder's modules.
+# linker, or the builder's with the builder's modules.
 mkimage() {
     modules=$1
     shift
@@ -38,9 +38,10 @@ mkimage() {
                     fi
                 done
             done
+            fail "the root has GRUB's modules in ${modules#"$root"}, and not the grub2-mkimage that belongs to them: add grub2-tools to its packages"
             ;;
+        *) grub-mkimage -d "$modules" "$@" ;;
     esac
-    grub-mkimage -d "$modules" "$@"
 }
 
 # Those of the named modules that there are: distributions leave some out, and fold some into others.
@@ -91,7 +92,8 @@ for name in $names; do
             cp "$shim" "$medium/EFI/BOOT/BOOT$large.EFI"
             cp "$found" "$medium/EFI/BOOT/grub$small.efi"
             if signed "mm$small.efi"; then cp "$found" "$medium/EFI/BOOT/mm$small.efi"; fi
-            uefi=yes
+            # 32-bit firmware is served besides.
+            [ "$small" = ia32 ] || uefi=yes
         elif [ "$small" != ia32 ]; then
             fail "the root has shim$small.efi and no gcd$small.efi, so nothing would start under Secure Boot: add grub2-efi-$small-cdboot to its packages"
         fi

@@ -11,9 +11,10 @@
 //! stops it.
 //!
 //! Both menus speak to the screen and to the first serial line (115200 baud), and do without that line where there is
-//! none; under UEFI serial lines are the firmware's matter. The kernel's consoles are the kickstart's matter: with a serial line on its command line, messages would
-//! go there instead of to the screen. `bootloader --append="console=tty0 console=ttyS0,115200"` does that for
-//! images that are started in virtual machines.
+//! none; under UEFI serial lines are the firmware's matter. The kernel's consoles are the kickstart's matter: with a
+//! serial line on its command line, messages would go there instead of to the screen.
+//! `bootloader --append="console=tty0 console=ttyS0,115200"` does that for images that are started in virtual
+//! machines.
 //!
 //! The medium is found by its volume id, so there are no menus for ids with characters that udev, GRUB and the
 //! scripts of dracut hand on in different ways: a space is `\x20` for udev, GRUB makes `\\x20` of that, and dracut
@@ -33,11 +34,12 @@ pub struct Menu<'a> {
     pub title: &'a str,
     /// By which the initrd finds the medium.
     pub volume_id: &'a VolumeId,
-    /// Further words for the kernel, as the kickstart's `bootloader --append` has them; empty for none.
-    pub append: &'a str,
+    /// Further words for the kernel, as the kickstart's `bootloader --append` has them: without blanks, quotes and
+    /// backslashes, which GRUBs of distributions hand on in different ways (quoted, escaped or as they are).
+    pub append: &'a [String],
     /// Whether the initrd can check the medium: the root that it is of has `/usr/bin/checkisomd5` (isomd5sum).
     pub check: bool,
-    /// Seconds until the default entry starts.
+    /// Seconds until the default entry starts; 0 starts it at once.
     pub timeout: u32,
 }
 
@@ -73,8 +75,8 @@ pub struct Menus {
 struct Entry {
     label: &'static str,
     title: String,
-    /// What the kernel is told; none to leave for the first disk.
-    words: Option<String>,
+    /// What the kernel is told, word by word; none to leave for the first disk.
+    words: Option<Vec<String>>,
     help: &'static str,
 }
 
@@ -137,7 +139,7 @@ fn live_words(volume_id: &VolumeId, more: &str) -> String {
     format!("root=live:CDLABEL={volume_id} rd.live.image{more} rd.live.overlay.overlayfs=1")
 }
 
-fn entry(label: &'static str, title: String, words: String) -> Entry {
+fn entry(label: &'static str, title: String, words: Vec<String>) -> Entry {
     let help = match label {
         "basic" => "Try this if the screen stays dark or is garbled.",
         "check" => "Reads the whole medium first, and stops where it is damaged.",
@@ -150,15 +152,10 @@ fn leave() -> Entry {
     Entry { label: "local", title: "Start from the first disk".into(), words: None, help: "" }
 }
 
-fn words(root: &str, own: &[&str], append: &str) -> String {
-    let mut words = root.to_owned();
-    let plain = |char: &char| !char.is_control() || char.is_whitespace();
-    let append: String = append.chars().filter(plain).collect();
-    for word in own.iter().copied().chain(append.split_whitespace()) {
-        words.push(' ');
-        words.push_str(word);
-    }
-    words
+fn words(root: &str, own: &[&str], append: &[String]) -> Vec<String> {
+    let plain = |word: &String| word.chars().filter(|char| !char.is_control()).collect();
+    let own = root.split(' ').chain(own.iter().copied()).map(str::to_owned);
+    own.chain(append.iter().map(plain)).filter(|word| !word.is_empty()).collect()
 }
 
 /// A title that neither menu can misread.
@@ -210,7 +207,7 @@ fn grub_entry(out: &mut String, indent: &str, entry: &Entry) {
     line(&format!("menuentry '{}' --class gnu-linux --class os {{", entry.title));
     match &entry.words {
         Some(words) => {
-            let quoted: Vec<_> = words.split(' ').map(quote).collect();
+            let quoted: Vec<_> = words.iter().map(|word| quote(word)).collect();
             line(&format!("\tlinux /{} {}", place::KERNEL, quoted.join(" ")));
             line(&format!("\tinitrd /{}", place::INITRD));
         }
@@ -235,7 +232,8 @@ fn quote(word: &str) -> String {
 
 fn isolinux(menu: &Menu<'_>, entries: &[Entry], default: usize, troubleshooting: &[Entry]) -> String {
     let title = plain(menu.title);
-    let timeout = menu.timeout.saturating_mul(10);
+    // In tenths of a second. 0 would wait for ever, and so would what is too large.
+    let timeout = menu.timeout.saturating_mul(10).clamp(1, 35_990);
     let mut out = format!(
         "serial 0 115200\n\
          ui menu.c32\n\
@@ -271,7 +269,7 @@ fn isolinux_entry(out: &mut String, indent: &str, entry: &Entry, default: bool) 
     match &entry.words {
         Some(words) => {
             line(&format!("  kernel /{}", place::KERNEL));
-            line(&format!("  append initrd=/{} {words}", place::INITRD));
+            line(&format!("  append initrd=/{} {}", place::INITRD, words.join(" ")));
         }
         None => line("  localboot 0xffff"),
     }
@@ -281,8 +279,12 @@ fn isolinux_entry(out: &mut String, indent: &str, entry: &Entry, default: bool) 
 mod tests {
     use super::*;
 
-    fn menu<'a>(volume_id: &'a VolumeId, append: &'a str, check: bool) -> Menu<'a> {
+    fn menu<'a>(volume_id: &'a VolumeId, append: &'a [String], check: bool) -> Menu<'a> {
         Menu { title: "Gosling Linux 1", volume_id, append, check, timeout: DEFAULT_TIMEOUT }
+    }
+
+    fn consoles() -> [String; 2] {
+        ["console=tty0", "console=ttyS0,115200"].map(str::to_owned)
     }
 
     /// The words that each entry gives the kernel, by its title.
@@ -315,7 +317,8 @@ mod tests {
     #[test]
     fn both_menus_say_the_same() {
         let id = VolumeId::new("Gosling-1-x86_64").unwrap();
-        let menu = menu(&id, "console=tty0\n  console=ttyS0,115200 ", true);
+        let append = consoles();
+        let menu = menu(&id, &append, true);
         let live = "root=live:CDLABEL=Gosling-1-x86_64 rd.live.image rd.live.overlay.overlayfs=1";
         let stage = "root=live:CDLABEL=Gosling-1-x86_64 rd.live.image rd.live.dir=images \
                      rd.live.squashimg=install.img rd.live.overlay.overlayfs=1";
@@ -377,7 +380,7 @@ mod tests {
     fn the_default_is_the_check_where_one_installs_and_can_check() {
         let id = VolumeId::new("G").unwrap();
         for (check, live, install) in [(true, 0, 1), (false, 0, 0)] {
-            let menu = menu(&id, "", check);
+            let menu = menu(&id, &[], check);
             for (menus, default) in [(live_menu(&menu), live), (install_menu(&menu, Stage::Live), install)] {
                 let menus = menus.unwrap();
                 assert!(menus.grub.starts_with(&format!("set default={default}\nset timeout=10\n")));
@@ -394,7 +397,7 @@ mod tests {
     #[test]
     fn ids_are_ones_that_a_medium_is_found_by() {
         let id = VolumeId::new("Gosling 1 x86_64").unwrap();
-        let menu = menu(&id, "", true);
+        let menu = menu(&id, &[], true);
         let wanted = "no initrd finds a medium by the volume id 'Gosling 1 x86_64': use letters, digits, '-', '_', \
                       '.' and '+' only, such as 'Gosling-1-x86_64'";
         assert_eq!(live_menu(&menu).unwrap_err().to_string(), wanted);
@@ -405,7 +408,8 @@ mod tests {
     fn nothing_breaks_out_of_the_quotes() {
         let id = VolumeId::new("Gos-1").unwrap();
         let title = "Bob's \"Linux\"\nlabel x $(y) \\";
-        let menu = Menu { title, append: "a='b;c}\nd=\u{7}e", ..menu(&id, "", true) };
+        let append = ["a='b;c}\n", "d=\u{7}e", "\n"].map(str::to_owned);
+        let menu = Menu { title, ..menu(&id, &append, true) };
         let Menus { grub, isolinux } = live_menu(&menu).unwrap();
         assert!(grub.contains("menuentry 'Start Bobs Linuxlabel x (y)' --class"));
         let words = "root=live:CDLABEL=Gos-1 rd.live.image rd.live.overlay.overlayfs=1";
@@ -416,9 +420,20 @@ mod tests {
     }
 
     #[test]
+    fn both_menus_wait_as_long() {
+        let id = VolumeId::new("G").unwrap();
+        for (seconds, isolinux) in [(0, 1), (7, 70), (3599, 35_990), (u32::MAX, 35_990)] {
+            let menus = live_menu(&Menu { timeout: seconds, ..menu(&id, &[], true) }).unwrap();
+            assert!(menus.grub.contains(&format!("\nset timeout={seconds}\n")), "{seconds}");
+            assert!(menus.isolinux.contains(&format!("\ntimeout {isolinux}\n")), "{seconds}");
+        }
+    }
+
+    #[test]
     fn whole_texts() {
         let id = VolumeId::new("Gosling-1-x86_64").unwrap();
-        let menu = menu(&id, "console=tty0 console=ttyS0,115200", true);
+        let append = consoles();
+        let menu = menu(&id, &append, true);
         let (live, install) = (live_menu(&menu).unwrap(), install_menu(&menu, Stage::Live).unwrap());
         for (text, wanted) in [
             (live.grub, include_str!("samples/live-grub.cfg")),

@@ -24,7 +24,7 @@ impl Reader {
         };
         let read: Vec<_> = list.iter().map(|item| self.medium(item, variants)).collect();
         let media: Vec<Medium> = read.into_iter().collect::<Option<_>>()?;
-        for (place, medium) in media.iter().enumerate() {
+        for (place, (medium, item)) in media.iter().zip(list).enumerate() {
             if media
                 .iter()
                 .take(place)
@@ -32,7 +32,7 @@ impl Reader {
             {
                 let message =
                     format!("two media of variant {} have the name '{}'", medium.variant, medium.name);
-                self.findings.add_with_help(value.span(), message, "give each a 'name' of its own");
+                self.findings.add_with_help(item.span(), message, "give each a 'name' of its own");
             }
         }
         Some(media)
@@ -77,17 +77,17 @@ impl Reader {
             None => Some(Dialect::Fedora),
         };
         let volume_id = table.text("volume-id", &mut self.findings);
-        if let Some(text) = &volume_id
-            && let Err(error) = VolumeId::new(text.text)
-        {
-            self.findings.add(text.span.clone(), error.to_string());
-        }
         check(
             &volume_id,
             "a volume id is made of letters, digits, '-', '_', '.' and '+', by which an initrd finds its medium",
             &mut self.findings,
             |text| made_of(text, "-_.+"),
         );
+        if let Some(text) = volume_id.as_ref().filter(|text| made_of(text.text, "-_.+"))
+            && let Err(error) = VolumeId::new(text.text)
+        {
+            self.findings.add(text.span.clone(), error.to_string());
+        }
         let arches = self.medium_arches(&table, known);
         let kind = kind?;
         Some(Medium {

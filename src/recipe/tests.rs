@@ -332,6 +332,10 @@ fn finds_what_is_wrong_with_media() {
         let found = problems(&with(&format!("[[media]]\n{media}")));
         assert!(found.iter().any(|problem| problem.contains(expected)), "{media}\n{found:#?}");
     }
+    for id in ["", "a b", "a'b", "a-name-of-more-than-thirty-two-characters"] {
+        let found = problems(&with(&format!("[[media]]\n{live}volume-id = \"{id}\"\n")));
+        assert_eq!(found.len(), 1, "{found:#?}");
+    }
     // One problem does not hide another.
     let text = with(&format!("[[media]]\n{}", live.replace("BaseOS", "BaseSO")));
     let text = text.replace("[builder]\nimage = \"images/builder.lock\"\n", "");

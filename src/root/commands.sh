@@ -59,9 +59,11 @@ put() {
     cat >/build/new
     if [ -f "$file" ] && [ ! -L "$file" ]; then
         cat /build/new >"$file"
+    elif [ -d "$file" ] && [ ! -L "$file" ]; then
+        fail "$place: $1 is to be a file, and the image has a folder there"
     else
         # A link is replaced, not followed: what it leads to belongs to somebody else.
-        rm -rf -- "$file"
+        rm -f -- "$file"
         cat /build/new >"$file"
         chmod 0644 "$file"
     fi
@@ -118,12 +120,12 @@ keyboard() {
 # timezone ZONE UTC|LOCAL
 timezone() {
     if [ -f "$(inside "/usr/share/zoneinfo/$1")" ]; then
-        rm -f -- /out/etc/localtime
-        ln -s "../usr/share/zoneinfo/$1" /out/etc/localtime
+        remove /etc/localtime
+        ln -s "../usr/share/zoneinfo/$1" "$(inside /etc)/localtime"
     else
         case $1 in
         # Without the link it is UTC.
-        UTC | Etc/UTC | GMT | Etc/GMT) rm -f -- /out/etc/localtime ;;
+        UTC | Etc/UTC | GMT | Etc/GMT) remove /etc/localtime ;;
         *) problem "the image has no time zone '$1': is the name right, or the package tzdata missing?" ;;
         esac
     fi
@@ -245,15 +247,17 @@ ssh_key() {
         chmod 0700 "$folder"
         chown "$owner" "$folder"
     fi
-    printf '%s\n' "$2" >>"$folder/authorized_keys"
-    chmod 0600 "$folder/authorized_keys"
-    chown "$owner" "$folder/authorized_keys"
+    keys=$(inside "$home/.ssh/authorized_keys")
+    printf '%s\n' "$2" >>"$keys"
+    chmod 0600 "$keys"
+    chown "$owner" "$keys"
 }
 
 # Whether a unit, or the script of an old service, is there.
 is_unit() {
+    # As systemctl completes names: one such as postgresql-9.6 has a dot and no type.
     case $1 in
-    *.*) whole=$1 ;;
+    *.service | *.socket | *.target | *.timer | *.path | *.mount | *.automount | *.swap | *.slice | *.device) whole=$1 ;;
     *) whole=$1.service ;;
     esac
     case $whole in

@@ -7,7 +7,7 @@
 //! | `repositories/NAME.repo` | what `repo --install` asks for |
 //!
 //! Words of the kickstart get there in single quotes, after a check that they are what they are to be. Nothing
-//! else of the kickstart is in these files, so a change of its packages does not run the step again by itself.
+//! else of the kickstart is in these files but the numbers of their lines.
 
 use std::collections::BTreeMap;
 
@@ -48,31 +48,25 @@ pub fn configuration(kickstart: &Kickstart) -> Result<Configuration, Configurati
         return Err(ConfigurationError::Unsupported(writer.problems));
     }
     let bootloader = kickstart.bootloader().unwrap_or_default();
-    let mut files = writer.files;
-    let mut add = |path: String, bytes: Vec<u8>| {
-        // The paths are made here, of checked words.
-        if let Ok(path) = RelPath::new(path) {
-            files.insert(path, bytes);
-        }
-    };
-    add("commands".into(), writer.script.into_bytes());
+    writer.file("commands", writer.script.clone());
     Ok(Configuration {
-        files,
+        files: writer.files,
         append: bootloader.append.as_deref().map(kernel_words).unwrap_or_default(),
         timeout: bootloader.timeout.and_then(|seconds| u32::try_from(seconds).ok()),
     })
 }
 
-/// The parameters of a kernel's command line: double quotes hold blanks together.
-fn kernel_words(line: &str) -> Vec<String> {
+/// The parameters of a kernel's command line, without the double quotes, which hold blanks together.
+pub(super) fn kernel_words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let (mut word, mut quoted) = (String::new(), false);
     for character in line.chars() {
-        quoted ^= character == '"';
-        if character.is_whitespace() && !quoted {
-            words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
-        } else {
-            word.push(character);
+        match character {
+            '"' => quoted = !quoted,
+            _ if character.is_whitespace() && !quoted => {
+                words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
+            }
+            _ => word.push(character),
         }
     }
     words.extend((!word.is_empty()).then_some(word));
@@ -87,7 +81,7 @@ fn quoted(word: &str) -> String {
 /// Makes the files, and collects what cannot be done.
 pub(super) struct Writer {
     script: String,
-    pub(super) files: BTreeMap<RelPath, Vec<u8>>,
+    files: BTreeMap<RelPath, Vec<u8>>,
     problems: Vec<Problem>,
     place: Option<Place>,
 }
@@ -125,6 +119,13 @@ impl Writer {
         self.problems.push(Problem { place: place.clone(), message: message.into() });
     }
 
+    /// Adds a file. Its path is made by the caller, of checked words.
+    pub(super) fn file(&mut self, path: impl Into<String>, text: impl Into<Vec<u8>>) {
+        if let Ok(path) = RelPath::new(path) {
+            self.files.insert(path, text.into());
+        }
+    }
+
     /// Whether a word is made of these characters only, and is no option; a problem if not.
     pub(super) fn is(&mut self, place: &Place, what: &str, word: &str, more: &str) -> bool {
         let fits = |character: char| character.is_ascii_alphanumeric() || more.contains(character);
@@ -138,15 +139,14 @@ impl Writer {
     /// In the order of anaconda and livecd-tools, whatever the order of the file: users come after their groups,
     /// services after the packages' own defaults, scripts last.
     fn all(&mut self, kickstart: &Kickstart) {
-        let last: [&[&str]; 6] = [
-            &["lang"],
-            &["keyboard"],
-            &["timezone"],
-            &["timesource"],
-            &["selinux"],
-            &["auth", "authconfig", "authselect"],
-        ];
-        last.into_iter().filter_map(|names| kickstart.last(names)).for_each(|command| self.one(command));
+        self.languages(kickstart);
+        for names in [&["lang"], &["keyboard"], &["timezone"]] {
+            kickstart.last(names).into_iter().for_each(|command| self.one(command));
+        }
+        self.time_servers(kickstart);
+        for names in [&["selinux"][..], &["auth", "authconfig", "authselect"]] {
+            kickstart.last(names).into_iter().for_each(|command| self.one(command));
+        }
         for name in ["network", "group", "user", "repo"] {
             kickstart.commands(name).for_each(|command| self.one(command));
         }
@@ -222,6 +222,12 @@ mod tests {
                 "timesource --ntp-pool=pool.example --nts",
                 "time_servers 'pool pool.example iburst nts'",
             ),
+            (
+                Rhel9,
+                "timesource --ntp-server=b --nts\ntimezone UTC --ntpservers=a\ntimesource --ntp-pool=c",
+                "timezone 'UTC' 'LOCAL'\n\
+                 time_servers 'server a iburst' 'server b iburst nts' 'pool c iburst'",
+            ),
             (Fedora, "rootpw --lock", "lock 'root'"),
             (Fedora, "rootpw --iscrypted $6$a$b", "password 'root' '$6$a$b'"),
             (Fedora, "rootpw --lock --iscrypted locked", "password 'root' 'locked'\nlock 'root'"),
@@ -232,7 +238,7 @@ mod tests {
             ),
             (
                 Fedora,
-                "user --name=goose\ngroup --name=flock --gid=7",
+                "user --name=goose --password=\ngroup --name=flock --gid=7",
                 "group 'flock' '7'\nuser 'goose' '' '' '' '' ''",
             ),
             (Fedora, "sshkey --username=goose \"ssh-rsa AAAA a b\"", "ssh_key 'goose' 'ssh-rsa AAAA a b'"),
@@ -298,10 +304,17 @@ mod tests {
             ("rootpw --iscrypted a:b", "the password of root is no hash"),
             ("user --name='a b'", "'a b' is not a name of a user"),
             ("user --name=a --homedir=x", "the home folder 'x' is no absolute path"),
+            ("user --name=a --gecos=b:c", "--gecos has a colon"),
+            ("sshkey --username=a ' '", "the key is not a line of authorized_keys"),
+            ("repo --name=a --install", "needs an address"),
+            ("%packages --inst-langs='de --root'\n%end", "'de --root' is not a language"),
             ("services --enabled=../x", "'../x' is not a name of a service"),
             ("network --bootproto=static --ip=1.2.3.4", "network --bootproto=static --ip=1.2.3.4 is for"),
             ("network --hostname='a b'", "is not a name of a host"),
             ("bootloader --password=x", "the menu of an image cannot have a password"),
+            ("bootloader --append='quiet a=\"b c\"'", "the word 'a=b c' of bootloader --append"),
+            ("bootloader --append='a=\\x20'", "the word 'a=\\x20' of bootloader --append"),
+            ("bootloader --timeout=3600", "a menu can wait: 0 to 3599"),
             ("logvol / --vgname=a --name=b --size=1", "the command logvol is not supported"),
             ("%pre\nx\n%end", "the section %pre is not supported"),
             ("%addon org_fedora_oscap\n%end", "the section %addon is not supported"),
@@ -309,6 +322,9 @@ mod tests {
             ("%post --nochroot\ncp x $LIVE_ROOT\n%end", "writes to the medium"),
             ("%post --nochroot\ncp x /mnt/sysimage\n%end", "it is at $INSTALL_ROOT"),
             ("%post --log=x\nx\n%end", "the log 'x'"),
+            ("%post --log=/root/\nx\n%end", "the log '/root/'"),
+            (&format!("bootloader --append={}", "x".repeat(1793)), "more than 1792 bytes"),
+            (&format!("rootpw {}", "x".repeat(512)), "more than 511 bytes"),
         ] {
             let problems = of(&format!("skipx\n{line}"), Dialect::Fedora).unwrap_err();
             assert_eq!(problems.len(), 1, "{problems:?}");
@@ -322,9 +338,9 @@ mod tests {
 
     #[test]
     fn the_menu_gets_the_kernel_s_words() {
-        let text = "bootloader --append='quiet  a=\"b c\" console=ttyS0' --timeout=7";
+        let text = "bootloader --append='quiet  a=\"b;c\" console=ttyS0' --timeout=7";
         let configuration = of(text, Dialect::Fedora).unwrap();
-        assert_eq!(configuration.append, ["quiet", "a=\"b c\"", "console=ttyS0"]);
+        assert_eq!(configuration.append, ["quiet", "a=b;c", "console=ttyS0"]);
         assert_eq!(configuration.timeout, Some(7));
         assert_eq!(of("skipx", Dialect::Fedora).unwrap().append, [] as [String; 0]);
     }

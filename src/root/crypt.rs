@@ -11,6 +11,9 @@ use crate::base::Encoder;
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const ROUNDS: usize = 5000;
 
+/// Longest password in bytes: libxcrypt's `crypt()` takes no more (`CRYPT_MAX_PASSPHRASE_SIZE` with its end).
+pub(super) const LONGEST: usize = 511;
+
 /// The hash of a password for `/etc/shadow`.
 pub(super) fn hashed(user: &str, password: &str) -> String {
     let mut seed = Encoder::new("gander password 1");

@@ -1,11 +1,16 @@
 //! Each command of a kickstart as calls of the functions in `commands.sh`.
 
-use super::configuration::Writer;
+use super::configuration::{Writer, kernel_words};
 use super::crypt;
 use crate::base::RelPath;
 use crate::format::kickstart::{
     Bootloader, Command, Directive, Firewall, Kickstart, Network, Place, Repo, Script, User,
 };
+
+/// Bytes of a kernel's command line (2048 for x86_64 and aarch64) without the menu's own words.
+const LONGEST_APPEND: usize = 2048 - 256;
+/// Seconds that ISOLINUX can wait.
+const LONGEST_TIMEOUT: i64 = 3599;
 
 impl Writer {
     pub(super) fn one(&mut self, command: &Command) {
@@ -16,22 +21,8 @@ impl Writer {
                 let console = console.as_deref().or(layout.as_deref()).unwrap_or_default();
                 self.keyboard(place, console, x, switch);
             }
-            Directive::Timezone { zone, utc, no_ntp, servers } => {
-                if let Some(zone) = zone
-                    && self.is(place, "a time zone", zone, "/_+-")
-                {
-                    if RelPath::new(zone.as_str()).is_ok() {
-                        self.call(place, "timezone", [zone.as_str(), if *utc { "UTC" } else { "LOCAL" }]);
-                    } else {
-                        self.problem(place, format!("'{zone}' is not a time zone"));
-                    }
-                }
-                self.time(place, *no_ntp, servers.iter().map(|name| ("server", name.as_str())), false);
-            }
+            Directive::Timezone { zone: Some(zone), utc } => self.timezone(place, zone, *utc),
             Directive::RootPassword { password, crypted, locked, allow_ssh } => {
-                if password.is_none() && !locked {
-                    self.problem(place, "rootpw says neither a password nor --lock");
-                }
                 self.password(place, "root", password.as_deref(), *crypted, *locked);
                 if *allow_ssh {
                     self.call(place, "root_by_ssh", []);
@@ -63,15 +54,6 @@ impl Writer {
             }
             Directive::Authentication(rest) => self.authentication(command, rest),
             Directive::Repo(repo) if repo.install => self.repository(place, repo),
-            Directive::Other if command.name == "timesource" => {
-                let given = &command.arguments;
-                let sources = given.options.iter().filter_map(|(name, value)| match *name {
-                    "ntp-server" => Some(("server", value.as_deref()?)),
-                    "ntp-pool" => Some(("pool", value.as_deref()?)),
-                    _ => None,
-                });
-                self.time(place, given.has("ntp-disable"), sources, given.has("nts"));
-            }
             _ => {}
         }
     }
@@ -112,29 +94,64 @@ impl Writer {
         }
     }
 
-    fn time<'w>(
-        &mut self,
-        place: &Place,
-        off: bool,
-        sources: impl Iterator<Item = (&'static str, &'w str)>,
-        nts: bool,
-    ) {
+    fn timezone(&mut self, place: &Place, zone: &str, utc: bool) {
+        if !self.is(place, "a time zone", zone, "/_+-") {
+            return;
+        }
+        if RelPath::new(zone).is_ok() {
+            self.call(place, "timezone", [zone, if utc { "UTC" } else { "LOCAL" }]);
+        } else {
+            self.problem(place, format!("'{zone}' is not a time zone"));
+        }
+    }
+
+    /// The time servers of `timezone` and of every `timesource`: they add up, as for anaconda.
+    pub(super) fn time_servers(&mut self, kickstart: &Kickstart) {
         let mut lines = Vec::new();
-        for (kind, name) in sources {
-            if self.is(place, "a time server", name, ".:-") {
-                lines.push(format!("{kind} {name} iburst{}", if nts { " nts" } else { "" }));
+        let mut last = None;
+        for command in kickstart.last(&["timezone"]).into_iter().chain(kickstart.commands("timesource")) {
+            let (place, given) = (&command.place, &command.arguments);
+            let named = |kind, option| given.owned(option).map(|name| (kind, name));
+            let more = given.list("ntpservers").unwrap_or_default();
+            let sources = more.into_iter().map(|name| ("server", name));
+            for (kind, name) in sources.chain(named("server", "ntp-server")).chain(named("pool", "ntp-pool"))
+            {
+                if self.is(place, "a time server", &name, ".:-") {
+                    lines.push(format!("{kind} {name} iburst{}", if given.has("nts") { " nts" } else { "" }));
+                    last = Some(place);
+                }
+            }
+            if given.has("nontp") || given.has("ntp-disable") {
+                self.call(place, "disable", ["chronyd.service", "ntpd.service", "systemd-timesyncd.service"]);
             }
         }
-        if !lines.is_empty() {
+        if let Some(place) = last {
             self.call(place, "time_servers", lines.iter().map(String::as_str));
         }
-        if off {
-            self.call(place, "disable", ["chronyd.service", "ntpd.service", "systemd-timesyncd.service"]);
+    }
+
+    /// The languages whose files are installed: rpm takes them as a macro, with colons between them.
+    pub(super) fn languages(&mut self, kickstart: &Kickstart) {
+        let packages = &kickstart.packages;
+        if let (Some(languages), Some(place)) = (&packages.inst_langs, packages.places.last()) {
+            for language in languages.split(',').filter(|language| !language.is_empty()) {
+                self.is(place, "a language", language, "_.@-");
+            }
         }
     }
 
     fn password(&mut self, place: &Place, user: &str, password: Option<&str>, crypted: bool, locked: bool) {
-        if let Some(password) = password {
+        // As in pykickstart, an empty password is none.
+        if let Some(password) = password.filter(|password| !password.is_empty()) {
+            if !crypted && password.len() > crypt::LONGEST {
+                let longest = crypt::LONGEST;
+                return self.problem(
+                    place,
+                    format!(
+                        "the password of {user} has more than {longest} bytes: nobody could log in with it"
+                    ),
+                );
+            }
             let hash = if crypted { password.to_owned() } else { crypt::hashed(user, password) };
             // It stands between colons; what it is else is for libcrypt to understand.
             if hash.contains(|character: char| character == ':' || !character.is_ascii_graphic()) {
@@ -155,7 +172,12 @@ impl Writer {
     }
 
     fn ssh_key(&mut self, place: &Place, user: &str, key: &str) {
-        if self.is(place, "a name of a user", user, "_.-$") {
+        if !self.is(place, "a name of a user", user, "_.-$") {
+            return;
+        }
+        if key.trim().is_empty() || key.chars().any(char::is_control) {
+            self.problem(place, "the key is not a line of authorized_keys");
+        } else {
             self.call(place, "ssh_key", [user, key]);
         }
     }
@@ -167,11 +189,17 @@ impl Writer {
         }
         let optional = |text: &Option<String>| text.clone().unwrap_or_default();
         let (home, shell, gecos) = (optional(&user.homedir), optional(&user.shell), optional(&user.gecos));
+        // They stand between colons.
+        let odd = |text: &str| text.contains(':') || text.contains(char::is_control);
         for (what, path) in [("home folder", &home), ("shell", &shell)] {
-            if !path.is_empty() && (!path.starts_with('/') || path.contains([':', '\n'])) {
+            if !path.is_empty() && (!path.starts_with('/') || odd(path)) {
                 self.problem(place, format!("the {what} '{}' is no absolute path", path.escape_debug()));
                 good = false;
             }
+        }
+        if odd(&gecos) {
+            self.problem(place, "--gecos has a colon or a control character");
+            good = false;
         }
         if !good {
             return;
@@ -251,11 +279,29 @@ impl Writer {
         if bootloader.password.is_some() {
             self.problem(place, "the menu of an image cannot have a password (bootloader --password)");
         }
-        if bootloader.append.as_deref().is_some_and(|append| append.chars().any(char::is_control)) {
+        let append = bootloader.append.as_deref().unwrap_or_default();
+        if append.chars().any(char::is_control) {
             self.problem(place, "bootloader --append holds a control character");
         }
-        if bootloader.timeout.is_some_and(|seconds| u32::try_from(seconds).is_err()) {
-            self.problem(place, "bootloader --timeout is no number of seconds that a menu can wait");
+        if append.len() > LONGEST_APPEND {
+            let problem =
+                format!("bootloader --append has more than {LONGEST_APPEND} bytes, which no kernel reads");
+            self.problem(place, problem);
+        }
+        for word in kernel_words(append) {
+            if word.contains(|character: char| character.is_whitespace() || "'\\".contains(character)) {
+                let problem = format!(
+                    "the word '{word}' of bootloader --append has blanks, an apostrophe or a backslash, which boot \
+                     loaders hand to the kernel in different ways"
+                );
+                self.problem(place, problem);
+            }
+        }
+        if bootloader.timeout.is_some_and(|seconds| !(0..=LONGEST_TIMEOUT).contains(&seconds)) {
+            let problem = format!(
+                "bootloader --timeout is no number of seconds that a menu can wait: 0 to {LONGEST_TIMEOUT}"
+            );
+            self.problem(place, problem);
         }
     }
 
@@ -302,6 +348,9 @@ impl Writer {
             lines.extend(value.filter(|value| !value.is_empty()).map(|value| format!("{key}={value}")));
         };
         let source = &repo.source;
+        if [&source.url, &source.mirrorlist, &source.metalink].into_iter().flatten().all(String::is_empty) {
+            return self.problem(place, format!("repo --install of '{}' needs an address", repo.name));
+        }
         add("baseurl", source.url.clone());
         add("mirrorlist", source.mirrorlist.clone());
         add("metalink", source.metalink.clone());
@@ -313,10 +362,8 @@ impl Writer {
         add("sslcacert", source.sslcacert.clone());
         add("sslclientcert", source.sslclientcert.clone());
         add("sslclientkey", source.sslclientkey.clone());
-        if let Ok(path) = RelPath::new(format!("repositories/{}.repo", repo.name)) {
-            self.files.insert(path, format!("{}\n", lines.join("\n")).into_bytes());
-            self.call(place, "repository", [repo.name.as_str()]);
-        }
+        self.file(format!("repositories/{}.repo", repo.name), format!("{}\n", lines.join("\n")));
+        self.call(place, "repository", [repo.name.as_str()]);
     }
 
     pub(super) fn post(&mut self, number: usize, script: &Script) {
@@ -346,15 +393,13 @@ impl Writer {
             }
         }
         let log = script.log.as_deref().unwrap_or_default();
-        if !log.is_empty() && !log.starts_with('/') {
-            self.problem(place, format!("the log '{log}' of this %post is no absolute path"));
+        if !log.is_empty() && (!log.starts_with('/') || log.ends_with('/')) {
+            self.problem(place, format!("the log '{log}' of this %post is no absolute path of a file"));
         }
         let file = format!("post/{number:02}");
         let place_of_run = if script.in_chroot { "chroot" } else { "nochroot" };
         self.call(place, "post", [file.as_str(), interpreter, place_of_run, log]);
-        if let Ok(path) = RelPath::new(file) {
-            self.files.insert(path, script.body.clone().into_bytes());
-        }
+        self.file(file, script.body.as_str());
     }
 }
 

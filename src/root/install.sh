@@ -30,14 +30,14 @@ fi
 owns() {
     awk -F'\t' -v path="$1" '$6 == path { print $1; exit }' /build/files
 }
-folder=/var/lib/rpm
+dbpath=/var/lib/rpm
 if [ -n "$(owns /usr/lib/sysimage/rpm)" ] || [ -n "$(owns /usr/lib/sysimage/rpm/rpmdb.sqlite)" ]; then
-    folder=/usr/lib/sysimage/rpm
+    dbpath=/usr/lib/sysimage/rpm
 fi
 # EL 8's rpm owns the files of a Berkeley DB database, which no later rpm writes. EL 9's owns an empty one of
 # each kind that it reads.
-berkeley=$(owns $folder/Packages)
-if [ -n "$berkeley" ] && [ -z "$(owns $folder/rpmdb.sqlite)" ]; then
+berkeley=$(owns $dbpath/Packages)
+if [ -n "$berkeley" ] && [ -z "$(owns $dbpath/rpmdb.sqlite)" ]; then
     fail "the packages' own rpm ($berkeley) keeps a Berkeley DB database, which the builder's" \
         "$(rpm --version) cannot write: this root needs a builder image with that rpm"
 fi
@@ -47,14 +47,6 @@ lend_identity
 export KERNEL_INSTALL_BYPASS=1
 
 netshared=$(printf '%s' "$MOUNTED" | tr ' ' ':')
-options="--root /out --dbpath $folder --define=_db_backend${TAB}sqlite"
-if [ "$docs" = no ]; then
-    options="$options --excludedocs"
-fi
-if [ "$languages" != all ]; then
-    # With no language at all every translated file is left out: none is marked as of the language C.
-    options="$options --define=_install_langs${TAB}${languages:-C}"
-fi
 # Signatures were verified when the packages came in; here rpm checks the digests of header and payload. It
 # imports no key: that would become part of the database. Plug-ins (SELinux, IMA, the journal) are of the builder.
 # -i: two kernels are two packages, and nothing is there to be updated.
@@ -62,11 +54,16 @@ count=$#
 complain "installing $count packages"
 code=0
 (
-    IFS=' '
-    # The words of the options have no blanks but those between them.
-    # shellcheck disable=SC2086
-    exec rpm $options --define="_netsharedpath $netshared" --define='_pkgverify_level digest' \
-        --define='_pkgverify_flags 0x0' --nosignature --noplugins -i -- "$@"
+    set -- -- "$@"
+    if [ "$docs" = no ]; then
+        set -- --excludedocs "$@"
+    fi
+    if [ "$languages" != all ]; then
+        # With no language at all every translated file is left out: none is marked as of the language C.
+        set -- --define="_install_langs ${languages:-C}" "$@"
+    fi
+    exec rpm --root /out --dbpath "$dbpath" --define='_db_backend sqlite' --define="_netsharedpath $netshared" \
+        --define='_pkgverify_level digest' --define='_pkgverify_flags 0x0' --nosignature --noplugins -i "$@"
 ) >/build/log 2>&1 </dev/null || code=$?
 # Debian's rpm says on every run that it should not be used.
 grep -avE '^rpm: (RPM should not be used directly|However assuming you know)' /build/log >&2 || true
@@ -107,9 +104,9 @@ fi
 
 # Every package must be there, and for the root's own rpm too: it may look elsewhere, or for another kind of
 # database.
-installed=$(rpm --root /out --dbpath $folder -qa 2>/build/none | wc -l)
+installed=$(rpm --root /out --dbpath "$dbpath" -qa 2>/build/none | wc -l)
 [ "$installed" = "$count" ] || fail "rpm installed $installed of $count packages and did not say why"
-if [ -x /out/usr/bin/rpm ]; then
+if [ -x "$(inside /usr/bin/rpm)" ]; then
     own=$(chroot /out /usr/bin/rpm -qa 2>/build/own | wc -l)
     if [ "$own" != "$count" ]; then
         cat /build/own >&2
@@ -120,17 +117,21 @@ fi
 
 # What a later update does with documentation and translations must be what was done here.
 if [ "$docs" = no ] || [ "$languages" != all ]; then
-    mkdir -p /out/etc/rpm
+    macros=$(inside /etc/rpm)
+    mkdir -p "$macros"
     {
         [ "$docs" = yes ] || echo '%_excludedocs 1'
         [ "$languages" = all ] || printf '%%_install_langs %s\n' "${languages:-C}"
-    } >/out/etc/rpm/macros.image
+    } >"$macros/macros.image"
 fi
 
 # What scriptlets wrote into logs is about this run. Packaged files stay; %ghost ones stay empty.
-find /out/var/log -xdev -type f -printf '/var/log/%P\n' 2>/build/none >/build/logs || true
-while read -r path; do
-    flags=$(awk -F'\t' -v path="$path" '$6 == path { print int($3 / 64) % 2; exit }' /build/files)
+logs=$(inside /var/log)
+: >/build/logs
+[ ! -d "$logs" ] || find "$logs" -xdev -type f -printf '/var/log/%P\n' >/build/logs
+while IFS= read -r path; do
+    # By the environment: awk would change backslashes in -v.
+    flags=$(path=$path awk -F'\t' '$6 == ENVIRON["path"] { print int($3 / 64) % 2; exit }' /build/files)
     case $flags in
     0) ;;
     1) empty "$path" ;;

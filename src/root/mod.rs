@@ -39,6 +39,7 @@
 //! | `/etc/shadow`: days later than the source date | the source date's day | shadow before 4.7 takes them from the clock |
 //! | `/var/cache/ldconfig/aux-cache` | gone | holds inode numbers and times |
 //! | `/var/cache/{dnf,libdnf5,yum,PackageKit}/*`, dnf's history, `/var/cache/man/index.db` | gone | caches and records of this run |
+//! | `/var/lib/authselect/backups/*` | gone | what `authselect --force` replaced in this run, in folders with random names |
 //! | `/var/log`, after the packages: files that no package has | gone | scriptlets write times there; `%ghost` files become empty, packaged ones stay. What a `%post` writes there stays |
 //! | `/var/log/{dnf*,hawkey,yum}.log`, `anaconda`, `journal/*` | gone | records of this run |
 //! | `/var/log/{lastlog,wtmp,btmp,faillog,tallylog}` | empty | records of this run; their owners and modes matter |
@@ -54,6 +55,8 @@ mod configure;
 mod crypt;
 mod directives;
 mod install;
+#[cfg(test)]
+mod scripts_tests;
 
 pub use configuration::{Configuration, ConfigurationError, configuration};
 pub use configure::{CONFIGURE, Configure, configure};

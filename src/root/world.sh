@@ -57,15 +57,26 @@ inside() {
 remove() {
     for path; do
         folder=$(inside "${path%/*}")
-        rm -rf -- "$folder/${path##*/}"
+        rm -rf -- "${folder:?}/${path##*/}"
+    done
+}
+
+# sweep FOLDER PATTERN…: removes what the patterns, which have no blanks, match in a folder of the root.
+sweep() {
+    folder=$(inside "$1")
+    shift
+    for pattern; do
+        # shellcheck disable=SC2086
+        rm -rf -- "${folder:?}"/$pattern
     done
 }
 
 # Empties a file of the root, if it is there: its owner and mode stay.
 empty() {
     for path; do
-        [ ! -L "/out$path" ] && [ -s "/out$path" ] || continue
-        file=$(inside "$path")
+        folder=$(inside "${path%/*}")
+        file=$folder/${path##*/}
+        [ ! -L "$file" ] && [ -s "$file" ] || continue
         : >"$file"
     done
 }
@@ -92,73 +103,72 @@ owner() {
 NOBODY=67616e6465722773206e6f626f647921
 lend_identity() {
     lent=no
-    if [ ! -e /out/var/lib/dbus ] && [ ! -L /out/var/lib/dbus ]; then
+    bus=$(inside /var/lib/dbus)
+    if [ ! -e "$bus" ]; then
         lent=folder
-        mkdir -p /out/var/lib/dbus
+        mkdir -p "$bus"
     fi
-    if [ ! -e "$(inside /var/lib/dbus/machine-id)" ] && [ ! -L /out/var/lib/dbus/machine-id ]; then
-        printf '%s\n' $NOBODY >"$(inside /var/lib/dbus/machine-id)"
+    if [ ! -e "$bus/machine-id" ] && [ ! -L "$bus/machine-id" ]; then
+        printf '%s\n' $NOBODY >"$bus/machine-id"
     fi
 }
 
 # The table in src/root/mod.rs says why each of these goes.
 scrub() {
-    if [ ! -L /out/etc/machine-id ] && [ -e /out/etc/machine-id ]; then
+    etc=$(inside /etc)
+    if [ ! -L "$etc/machine-id" ] && [ -f "$etc/machine-id" ]; then
         # What somebody wrote on purpose ("uninitialized") stays.
-        if ! grep -qvxE '[0-9a-f]{32}' /out/etc/machine-id; then
-            : >/out/etc/machine-id
-            chmod 0444 /out/etc/machine-id
+        if ! grep -qvxE '[0-9a-f]{32}' "$etc/machine-id"; then
+            : >"$etc/machine-id"
+            chmod 0444 "$etc/machine-id"
         fi
     fi
-    [ -L /out/var/lib/dbus/machine-id ] || remove /var/lib/dbus/machine-id
+    bus=$(inside /var/lib/dbus)
+    [ -L "$bus/machine-id" ] || remove /var/lib/dbus/machine-id
     # A package may own the folder by now.
     if [ "$lent" = folder ] && [ -z "$(owner /var/lib/dbus)" ]; then
-        rmdir /out/var/lib/dbus 2>/build/none || true
+        rmdir "$bus" 2>/build/none || true
     fi
-    if grep -qsx $NOBODY /out/etc/kernel/entry-token; then
+    if grep -qsx $NOBODY "$(inside /etc/kernel/entry-token)"; then
         remove /etc/kernel/entry-token
     fi
 
     remove /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/random-seed \
         /boot/loader/random-seed /boot/efi/loader/random-seed \
         /root/.rnd /root/.gnupg/random_seed
-    for key in /out/etc/ssh/ssh_host_*; do
-        remove "${key#/out}"
-    done
+    sweep /etc/ssh 'ssh_host_*'
     remove /etc/nvme/hostid /etc/nvme/hostnqn /etc/iscsi/initiatorname.iscsi /etc/rndc.key \
         /var/lib/NetworkManager/secret_key /var/lib/NetworkManager/timestamps \
         /var/lib/NetworkManager/seen-bssids
 
     remove /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid- /etc/.pwd.lock
     today=$((SOURCE_DATE_EPOCH / 86400))
-    if [ -f /out/etc/shadow ] && [ ! -L /out/etc/shadow ]; then
+    if [ -f "$etc/shadow" ] && [ ! -L "$etc/shadow" ]; then
         # shadow before 4.7 takes the day of a password from the clock.
-        awk -F: -v OFS=: -v today="$today" '$3 > today { $3 = today } { print }' /out/etc/shadow >/build/shadow
-        cmp -s /build/shadow /out/etc/shadow || cat /build/shadow >/out/etc/shadow
+        awk -F: -v OFS=: -v today="$today" '$3 > today { $3 = today } { print }' "$etc/shadow" >/build/shadow
+        cmp -s /build/shadow "$etc/shadow" || cat /build/shadow >"$etc/shadow"
     fi
 
     remove /var/cache/ldconfig/aux-cache /var/cache/man/index.db /var/cache/man/CACHEDIR.TAG
-    for folder in /var/cache/dnf /var/cache/libdnf5 /var/cache/yum /var/cache/PackageKit; do
-        for entry in "$(inside $folder)"/* "$(inside $folder)"/.[!.]*; do
-            remove "${entry#/out}"
-        done
+    for cache in /var/cache/dnf /var/cache/libdnf5 /var/cache/yum /var/cache/PackageKit; do
+        sweep $cache '*' '.[!.]*'
     done
-    for folder in /var/lib/dnf /usr/lib/sysimage/libdnf5; do
-        remove $folder/history.sqlite $folder/history.sqlite-shm $folder/history.sqlite-wal \
-            $folder/transaction_history.sqlite $folder/transaction_history.sqlite-shm \
-            $folder/transaction_history.sqlite-wal
+    for records in /var/lib/dnf /usr/lib/sysimage/libdnf5; do
+        sweep $records 'history.sqlite*' 'transaction_history.sqlite*'
     done
-    for entry in /out/var/log/dnf*.log /out/var/log/hawkey.log /out/var/log/yum.log /out/var/log/anaconda \
-        /out/var/log/journal/* /out/var/lib/systemd/timers/stamp-* /out/var/lib/NetworkManager/*.lease; do
-        remove "${entry#/out}"
-    done
+    # Their names are of the clock, and random.
+    sweep /var/lib/authselect/backups '*'
+    sweep /var/log 'dnf*.log' hawkey.log yum.log anaconda
+    sweep /var/log/journal '*'
+    sweep /var/lib/systemd/timers 'stamp-*'
+    sweep /var/lib/NetworkManager '*.lease'
     remove /var/lib/systemd/timesync/clock /root/.bash_history /root/.python_history /root/.lesshst
     empty /var/log/lastlog /var/log/wtmp /var/log/btmp /var/log/faillog /var/log/tallylog
 
     folder=$(database)
     if [ -n "$folder" ]; then
         # All of it is in the database itself when the last program closed it.
-        [ ! -s "/out$folder/rpmdb.sqlite-wal" ] ||
+        [ ! -s "$(inside "$folder/rpmdb.sqlite-wal")" ] ||
             fail "the rpm database is still open: a program that a script started uses it"
         remove "$folder/rpmdb.sqlite-wal" "$folder/rpmdb.sqlite-shm" "$folder/.rpm.lock"
     fi

@@ -117,9 +117,7 @@ pub fn detached_step(
     platform: &str,
     source_date: SourceDate,
 ) -> Step {
-    let mut step = build("detached", vec![(FILE, file), (TABLE, table)], name, platform, source_date);
-    step.params.insert("fingerprint".into(), fingerprint.into());
-    step
+    of_file("detached", [file, table], fingerprint, name, platform, source_date)
 }
 
 /// The table that steps of this kind of signature by this key have as input: those of the lock, and no others.
@@ -137,7 +135,19 @@ pub fn clearsign_step(
     platform: &str,
     source_date: SourceDate,
 ) -> Step {
-    let mut step = build("clearsign", vec![(FILE, text), (TABLE, table)], name, platform, source_date);
+    of_file("clearsign", [text, table], fingerprint, name, platform, source_date)
+}
+
+/// The step that looks the signature of a file up in a table.
+fn of_file(
+    form: &str,
+    [file, table]: [Input; 2],
+    fingerprint: &str,
+    name: &RelPath,
+    platform: &str,
+    source_date: SourceDate,
+) -> Step {
+    let mut step = build(form, vec![(FILE, file), (TABLE, table)], name, platform, source_date);
     step.params.insert("fingerprint".into(), fingerprint.into());
     step
 }

@@ -80,7 +80,7 @@ impl Workshop {
 }
 
 fn menus(volume_id: &VolumeId) -> Menus {
-    let append = "console=tty0 console=ttyS0,115200";
+    let append = &["console=tty0".to_owned(), "console=ttyS0,115200".to_owned()];
     media::live_menu(&Menu { title: "Gosling Linux 1", volume_id, append, check: true, timeout: 1 }).unwrap()
 }
 
@@ -262,6 +262,10 @@ fn what_would_not_start_is_refused() {
         (
             "isolinux; rm usr/share/syslinux/menu.c32",
             "ISOLINUX is not complete: there is no /usr/share/syslinux/menu.c32",
+        ),
+        (
+            "mkdir -p usr/lib/grub/x86_64-efi; touch usr/lib/grub/x86_64-efi/moddep.lst",
+            "the root has GRUB's modules in /usr/lib/grub/x86_64-efi, and not the grub2-mkimage that belongs to them",
         ),
     ] {
         let root = loaders(&mut workshop, script);

@@ -259,6 +259,10 @@ fn share(open: &[(&'static str, Count)], run: usize) -> Vec<usize> {
 
 /// Names the closest of some names, where one is close.
 pub(super) fn closest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // The time that it takes grows with the length, and no name is as long.
+    if name.len() > 100 {
+        return None;
+    }
     let near = names.map(|other| (strsim::jaro_winkler(name, other), other));
     near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(near, _)| *near > 0.8).map(|(_, other)| other)
 }

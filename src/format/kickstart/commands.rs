@@ -29,10 +29,6 @@ pub enum Directive {
         zone: Option<String>,
         /// Whether the hardware clock has UTC.
         utc: bool,
-        /// Whether `--nontp` was given.
-        no_ntp: bool,
-        /// Time servers.
-        servers: Vec<String>,
     },
     /// `rootpw`.
     RootPassword {
@@ -319,8 +315,6 @@ pub(super) fn directive(name: &str, given: &Arguments, rest: &str) -> Directive 
         "timezone" => Directive::Timezone {
             zone: given.argument("timezone").map(str::to_owned),
             utc: given.has("utc") || given.has("isUtc"),
-            no_ntp: given.has("nontp"),
-            servers: given.list("ntpservers").unwrap_or_default(),
         },
         "rootpw" => Directive::RootPassword {
             password: given.argument("password").filter(|text| !text.is_empty()).map(str::to_owned),

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 pub use arguments::Arguments;
 pub use commands::{Bootloader, Directive, Finish, Firewall, Network, Partition, Repo, Source, User};
-pub use packages::{Group, Include, Packages, PackagesSection};
+pub use packages::{Group, Include, MOST_GROUPS, Packages, PackagesSection};
 pub use purpose::{Purpose, Use};
 pub use syntax::Dialect;
 

@@ -8,6 +8,9 @@ use super::arguments::{Arguments, complain, parse};
 use super::syntax::{self, Dialect, Syntax};
 use super::text::strip;
 
+/// The most groups that are wanted or excluded: each is looked for among those that came before it.
+pub const MOST_GROUPS: usize = 1000;
+
 /// How much of a group is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Include {
@@ -103,6 +106,9 @@ impl Packages {
     /// Reads a line that is neither blank nor a comment.
     pub(super) fn line(&mut self, line: &str, place: Place, dialect: Dialect) -> Result<(), String> {
         let line = strip(line.split('#').next().unwrap_or_default());
+        if self.groups.len() + self.excluded_groups.len() > MOST_GROUPS {
+            return Err(format!("more than {MOST_GROUPS} groups are named"));
+        }
         if let Some(environment) = line.strip_prefix("@^") {
             self.environment = Some((named(environment, "environment")?, place));
         } else if let Some(group) = line.strip_prefix('@') {

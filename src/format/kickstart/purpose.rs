@@ -1,6 +1,6 @@
 //! What a kickstart is used for, and what of it has a meaning then.
 
-use super::{Kickstart, Problem, ScriptKind, Section};
+use super::{Command, Directive, Kickstart, Problem, ScriptKind, Section};
 
 /// What a kickstart is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,8 +9,6 @@ pub enum Purpose {
     Live,
     /// A DVD: its repository holds the packages, and nothing is installed.
     Dvd,
-    /// A selection of packages without any medium.
-    Gather,
 }
 
 /// What becomes of a command.
@@ -29,22 +27,25 @@ impl Purpose {
         match self {
             Self::Live => "a live image",
             Self::Dvd => "a DVD",
-            Self::Gather => "a selection of packages",
         }
     }
 
     /// What becomes of a command for this purpose.
-    pub fn of_command(self, name: &str) -> Use {
-        match name {
-            "repo" | "url" => Use::Done,
+    pub fn of_command(self, command: &Command) -> Use {
+        match command.name.as_str() {
+            "repo"
+                if self == Self::Live
+                    && matches!(&command.directive, Directive::Repo(repo) if repo.install) =>
+            {
+                Use::Done
+            }
+            // Where an installer would look for packages: those of an image are the variant's.
+            "repo" | "url" => Use::Idle,
             // Questions and the end of an installation, and the disks it would write to.
             "text" | "cmdline" | "graphical" | "reboot" | "shutdown" | "poweroff" | "halt" | "eula"
             | "logging" | "mediacheck" | "zerombr" | "clearpart" | "ignoredisk" | "autostep" | "cdrom"
-            | "install" | "rdp" | "vnc" | "sshpw" | "device" | "deviceprobe" | "dmraid" | "multipath" => {
-                Use::Idle
-            }
-            "part" | "partition" => Use::Done,
-            "reqpart" | "autopart" => Use::Idle,
+            | "install" | "rdp" | "vnc" | "sshpw" | "device" | "deviceprobe" | "dmraid" | "multipath"
+            | "part" | "partition" | "reqpart" | "autopart" => Use::Idle,
             "lang" | "keyboard" | "timezone" | "rootpw" | "user" | "group" | "sshkey" | "services"
             | "selinux" | "firewall" | "network" | "bootloader" | "firstboot" | "skipx" | "xconfig"
             | "auth" | "authconfig" | "authselect" | "timesource"
@@ -95,7 +96,7 @@ impl Kickstart {
         let commands = self
             .commands
             .iter()
-            .filter(|command| purpose.of_command(&command.name) == wanted)
+            .filter(|command| purpose.of_command(command) == wanted)
             .map(|command| problem(&command.place, &format!("the command {}", command.name)));
         let scripts = self
             .scripts
@@ -114,11 +115,10 @@ impl Kickstart {
             .filter(|section| refused == (section.name != "%anaconda"))
             .filter(|section| !(purpose == Purpose::Live && section.is_kdump_off()))
             .map(|section| problem(&section.place, &format!("the section {}", section.name)));
-        let live = purpose == Purpose::Live;
         let lists = self
             .lists
             .iter()
-            .filter(|_| refused && live)
+            .filter(|_| refused)
             .map(|listed| problem(&listed.place, &format!("the section {}", listed.kind.section())));
         let mut all: Vec<_> = commands.chain(scripts).chain(certificates).chain(kept).chain(lists).collect();
         let order = |problem: &Problem| {

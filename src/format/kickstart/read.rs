@@ -358,10 +358,7 @@ impl<'a, 'b> Reader<'a, 'b> {
             return Err(complain(word, "this", syntax));
         }
         for option in std::mem::take(&mut given.deprecated) {
-            self.warn(
-                place,
-                format!("the option --{option} of {name} is deprecated and does nothing: remove it"),
-            );
+            self.warn(place, format!("the option --{option} of {name} is deprecated"));
         }
         Ok(given)
     }

@@ -284,6 +284,11 @@ fn bounds_hold() {
     assert!(parse(&"x".repeat(LONGEST_LINE + 1), Dialect::Fedora).unwrap_err()[0].contains("longer than"));
     assert!(read(b"lang x\n\xff", Dialect::Fedora, &mut no_includes).unwrap_err()[0].contains("line 2"));
     assert_eq!(parse(&"x\n".repeat(1000), Dialect::Fedora).unwrap_err().len(), MOST_PROBLEMS);
+    let groups = |count| (0..count).map(|number| format!("@g{number}\n-@h{number}\n")).collect::<String>();
+    let section = |count| format!("%packages\n{}a\n%end\n", groups(count));
+    assert!(parse(&section(MOST_GROUPS / 2), Dialect::Fedora).is_ok());
+    let problems = parse(&section(MOST_GROUPS), Dialect::Fedora).unwrap_err();
+    assert!(problems[0].contains("more than 1000 groups"), "{problems:?}");
     // Each file includes the next twice.
     let mut count = 0;
     let mut next = |_: &Wanted| {
@@ -300,24 +305,26 @@ fn bounds_hold() {
 
 #[test]
 fn purposes_refuse_what_they_cannot_give() {
-    let text = "rootpw x\ntext\nlogvol / --name=a --vgname=b --size=1\nrepo --name=r\n%pre\nx\n%end\n%post\nx\n%end\n";
+    let text = "rootpw x\ntext\nlogvol / --name=a --vgname=b --size=1\nrepo --name=r\n%pre\nx\n%end\n%post\nx\n%end\n\
+                %prepopulate\na\n%end\nrepo --name=own --baseurl=x --install\npart / --size=1\n";
     let kickstart = parse(text, Dialect::Fedora).unwrap();
     let lines = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(
         lines(kickstart.unsupported(Purpose::Live)),
         [
             "k:3: the command logvol is not supported for a live image",
-            "k:5: the section %pre is not supported for a live image"
+            "k:5: the section %pre is not supported for a live image",
+            "k:12: the section %prepopulate is not supported for a live image"
         ]
     );
     assert_eq!(
         kickstart.unsupported(Purpose::Dvd).iter().map(|p| p.place.line).collect::<Vec<_>>(),
-        [1, 3, 5, 8]
+        [1, 3, 5, 8, 12]
     );
-    assert_eq!(
-        lines(kickstart.idle(Purpose::Gather)),
-        ["k:2: the command text does nothing for a selection of packages"]
-    );
+    let idle = |purpose| kickstart.idle(purpose).iter().map(|p| p.place.line).collect::<Vec<_>>();
+    assert_eq!(idle(Purpose::Live), [2, 4, 15]);
+    assert_eq!(idle(Purpose::Dvd), [2, 4, 14, 15]);
+    assert_eq!(lines(kickstart.idle(Purpose::Dvd))[1], "k:4: the command repo does nothing for a DVD");
 }
 
 #[test]

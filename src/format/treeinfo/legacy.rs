@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use super::ini::Ini;
-use super::read::{disc, list, number, read_contents, seconds};
+use super::read::{MOST, disc, list, number, read_contents, seconds, uids};
 use super::{TreeInfo, TreeInfoError, TreePaths, TreeProduct, TreeVariant, TreeVariantType, wrong};
 
 /// Families by the start of their name, with the name and the short name that productmd gives them.
@@ -40,7 +40,7 @@ pub(super) fn read(ini: &Ini) -> Result<TreeInfo, TreeInfoError> {
         if variant.kind == TreeVariantType::Variant {
             let places = [(format!("variant-{uid}"), "addons"), (format!("variant-{uid}"), "variants")];
             let addons = lookup(ini, &places).or_else(|| ini.get("general", "addons"));
-            for addon in addons.into_iter().flat_map(list) {
+            for addon in uids(&format!("variant-{uid}"), "addons", addons.unwrap_or_default())? {
                 let prefixed = addon.starts_with(&format!("{uid}-"));
                 let addon = if prefixed { addon.to_owned() } else { format!("{uid}-{addon}") };
                 let mut addon = read_variant(ini, &info, &addon, TreeVariantType::Addon);
@@ -83,6 +83,9 @@ fn variant_uids(ini: &Ini, info: &TreeInfo) -> Result<Vec<String>, TreeInfoError
     let mut uids: Vec<String> = sections.filter(|uid| !uid.contains('-')).map(str::to_owned).collect();
     if uids.is_empty() {
         uids.push(info.release.short.clone());
+    }
+    if uids.len() > MOST {
+        return Err(wrong("general", "variant", format!("the tree has more than {MOST} variants")));
     }
     if uids.iter().any(String::is_empty) {
         return Err(wrong("general", "variant", "the variant has no name, nor has the family a short one"));

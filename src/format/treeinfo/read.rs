@@ -7,6 +7,9 @@ use super::{
     Checksum, Disc, TreeInfo, TreeInfoError, TreePaths, TreeProduct, TreeVariant, TreeVariantType, wrong,
 };
 
+/// Variants of a tree, or addons of a variant.
+pub(super) const MOST: usize = 1000;
+
 pub(super) fn read(ini: &Ini) -> Result<TreeInfo, TreeInfoError> {
     let mut release = read_product(ini, "release")?;
     if ini.get("release", "short").is_none() {
@@ -29,10 +32,10 @@ pub(super) fn read(ini: &Ini) -> Result<TreeInfo, TreeInfoError> {
             ini.need("base_product", "short")?;
         }
     }
-    for uid in ini.get("tree", "variants").into_iter().flat_map(list) {
-        let mut variant = read_variant(ini, &format!("variant-{uid}"))?;
-        let addons = ini.get(&format!("variant-{uid}"), "addons").into_iter().flat_map(list);
-        for uid in addons {
+    for uid in uids("tree", "variants", ini.get("tree", "variants").unwrap_or_default())? {
+        let section = format!("variant-{uid}");
+        let mut variant = read_variant(ini, &section)?;
+        for uid in uids(&section, "addons", ini.get(&section, "addons").unwrap_or_default())? {
             let addon = read_variant(ini, &format!("addon-{uid}"))?;
             variant.addons.insert(uid.into(), addon);
         }
@@ -126,6 +129,15 @@ pub(super) fn seconds(ini: &Ini, section: &str, key: &str) -> Result<i64, TreeIn
 pub(super) fn number(ini: &Ini, section: &str, key: &str) -> Result<u32, TreeInfoError> {
     let text = ini.need(section, key)?;
     text.parse().map_err(|_| wrong(section, key, format!("{text:?} is not a number")))
+}
+
+/// A list of variants or addons, which no tree has more of than [`MOST`].
+pub(super) fn uids<'a>(section: &str, key: &str, text: &'a str) -> Result<Vec<&'a str>, TreeInfoError> {
+    let found: Vec<&str> = list(text).take(MOST + 1).collect();
+    if found.len() > MOST {
+        return Err(wrong(section, key, format!("more than {MOST} are listed")));
+    }
+    Ok(found)
 }
 
 /// A list of a file; empty items are passed over.

@@ -106,6 +106,21 @@ fn errors_name_the_field_or_the_line() {
     assert_eq!(TreeInfo::parse(b"\n\xff").unwrap_err().to_string(), "line 2: the text is not UTF-8");
     assert_eq!(TreeInfo::parse(b"").unwrap_err().to_string(), "[general] arch: the key is missing");
     assert_eq!(TreeInfo::parse(&vec![b'\n'; LARGEST + 1]), Err(TreeInfoError::TooLarge(LARGEST + 1)));
+    // As many variants with as many addons each would take for ever.
+    let line = MAIN.lines().filter(|line| line.starts_with("variants = ")).nth(1).unwrap();
+    let many = MAIN.replace(line, &format!("variants = {}", "Server,".repeat(1001)));
+    let said = TreeInfo::parse(many.as_bytes()).unwrap_err().to_string();
+    assert_eq!(said, "[tree] variants: more than 1000 are listed");
+    let old = "[general]\narch = x86_64\nfamily = Fedora\nversion = 14\nvariant = ";
+    for (end, wanted) in [
+        (format!("A\naddons = {}\n", "b,".repeat(1001)), "[variant-A] addons: more than 1000 are listed"),
+        (
+            (0..1001).map(|number| format!("\n[variant-{number}]")).collect(),
+            "[general] variant: the tree has more than 1000 variants",
+        ),
+    ] {
+        assert_eq!(TreeInfo::parse(format!("{old}{end}").as_bytes()).unwrap_err().to_string(), wanted);
+    }
 }
 
 #[test]
