@@ -38,6 +38,8 @@ mod bench;
 mod made_roots;
 #[path = "runner/owners.rs"]
 mod owners;
+#[path = "runner/surroundings.rs"]
+mod surroundings;
 
 type Failed = Box<dyn Error + Send + Sync>;
 
@@ -52,9 +54,9 @@ fn main() -> ExitCode {
         Some("jail") => runner::enter(&native),
         Some("probe") => said(owners::probe(&arguments[1..])),
         Some("suite") => suite(&arguments[1], Path::new(&arguments[2]), backend(&arguments[3])),
-        Some("hang") => hang(Path::new(&arguments[1]), backend(&arguments[2])),
+        Some("hang") => surroundings::hang(Path::new(&arguments[1]), backend(&arguments[2])),
         Some("few") => said(owners::few(&World::new(backend(&arguments[1])))),
-        Some("odd") => said(odd(&World::new(backend(&arguments[1])))),
+        Some("odd") => said(surroundings::odd(&World::new(backend(&arguments[1])))),
         Some("bench") => bench::bench(),
         first => everybody(first.filter(|name| !name.starts_with('-')).unwrap_or("")),
     }
@@ -418,9 +420,9 @@ type Case = (&'static str, fn(&World));
 
 const CASES: [Case; 20] = [
     ("environment", environment),
-    ("odd_surroundings", odd_surroundings),
+    ("odd_surroundings", surroundings::odd_surroundings),
     ("file_system", file_system),
-    ("input_below_an_input", input_below_an_input),
+    ("input_below_an_input", surroundings::input_below_an_input),
     ("rights", rights),
     ("network", network),
     ("root_file_system", made_roots::root_file_system),
@@ -432,11 +434,11 @@ const CASES: [Case; 20] = [
     ("failure", failure),
     ("signal", signal),
     ("deadline", deadline),
-    ("death_of_the_parent", death_of_the_parent),
+    ("death_of_the_parent", surroundings::death_of_the_parent),
     ("native_step", native_step),
     ("native_failure", native_failure),
     ("missing_program", missing_program),
-    ("command", command),
+    ("command", surroundings::command),
 ];
 
 fn environment(world: &World) {
@@ -462,44 +464,6 @@ fn environment(world: &World) {
     assert!(lines[5].starts_with("0 "), "{seen}");
     assert_eq!(lines[6..], ["0", "x86_64"]);
     assert_eq!(world.output(&tree, "stdin"), "");
-}
-
-/// Whatever gander was started with, steps have none of it.
-fn odd_surroundings(world: &World) {
-    let ran = world.again(&["odd"], &["env", "--ignore-signal=HUP", "--block-signal=USR1"]);
-    let text = String::from_utf8(ran.stdout).unwrap();
-    assert!(ran.status.success(), "{text}{}", String::from_utf8_lossy(&ran.stderr));
-    for signals in ["SigBlk:", "SigIgn:"] {
-        let line = text.lines().find_map(|line| line.strip_prefix(signals)).unwrap();
-        assert_eq!(line.trim(), "0000000000000000", "{text}");
-    }
-    // The keyring of the session is its own.
-    let has_keyrings = Path::new("/proc/keys").exists();
-    assert!(!has_keyrings || text.contains(" _ses"), "{text}");
-}
-
-/// What [`odd_surroundings`] runs.
-fn odd(world: &World) -> Result<(), Failed> {
-    let script =
-        "cat /proc/self/status > /out/said; if test -e /proc/keys; then cat /proc/keys >> /out/said; fi";
-    let tree = world.run(&program(script))?;
-    print!("{}", world.output(&tree, "said"));
-    Ok(())
-}
-
-/// A tree may hold links to anywhere: nothing is staged below one.
-fn input_below_an_input(world: &World) {
-    let outside = world.store.root().join("outside");
-    fs::create_dir(&outside).unwrap();
-    let link = world.run(&program(&format!("ln -s {} /out/link", outside.display()))).unwrap();
-    let mut action = with_inputs(world, program(":"));
-    let file = action.inputs.pop_first().unwrap().1;
-    action.inputs.insert(path("tree"), ResolvedInput::Tree(link));
-    action.inputs.insert(path("tree/link/file"), file);
-    let error = world.run(&action).unwrap_err();
-    assert!(error.to_string().contains("'tree/link/file'"), "{error}");
-    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
-    fs::remove_dir(outside).unwrap();
 }
 
 fn file_system(world: &World) {
@@ -603,32 +567,6 @@ fn deadline(world: &World) {
     assert!(!exists("98761"), "a process outlived the deadline");
 }
 
-fn death_of_the_parent(world: &World) {
-    let store = world.store.root().parent().unwrap().join("other");
-    let mut parent = Command::new(std::env::current_exe().unwrap())
-        .arg("hang")
-        .arg(&store)
-        .arg(format!("{:?}", world.backend).to_lowercase())
-        .spawn()
-        .unwrap();
-    assert!(eventually(|| exists("98762")), "the step did not start");
-    parent.kill().unwrap();
-    parent.wait().unwrap();
-    assert!(eventually(|| !exists("98762")), "a step outlived gander");
-    // The next one clears what the dead one left, whoever owns it.
-    drop(at(&store, world.backend));
-    let left = fs::read_dir(store.join("tmp")).unwrap().count();
-    assert_eq!(left, 0);
-}
-
-fn hang(store: &Path, backend: Backend) -> ExitCode {
-    let (_store, runner) = at(store, backend);
-    let script = "for d in build out; do mkdir -p /$d/d/d; touch /$d/d/d/f; chown 7:8 /$d/d/d /$d/d; chmod 700 /$d/d; done; \
-                  (sleep 98762 &); sleep 98762";
-    let _error = runner.run(&makes_root(program(script)), &RunOptions::default());
-    ExitCode::FAILURE
-}
-
 fn native_step(world: &World) {
     let tree = world.run(&with_inputs(world, action("look", Executor::Native(1), None))).unwrap();
     let expected = "build in out | a | hello | {\"colour\": \"grey\"} | refused true";
@@ -654,35 +592,4 @@ fn missing_program(world: &World) {
         Backend::Runc => assert!(matches!(error, RunError::Runtime { .. }), "{error:?}"),
     }
     assert!(error.to_string().contains("no-such-program"), "{error}");
-}
-
-/// A person's command has the embedded runner, whatever steps have, and may not type on the terminal.
-fn command(world: &World) {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("f"), "honk").unwrap();
-    let output = folder.path().join("output");
-    let argv = ["bash", "-c", "cat /proc/self/status /in/a/b/f > /out/said; exit 3"];
-    let command = runner::Command {
-        root: runner::Root::Image(Digest::of("small root")),
-        // In another order than they can be mounted in.
-        binds: vec![(folder.path().join("f"), path("in/a/b/f")), (folder.path().into(), path("in/a"))],
-        output: Some(output.clone()),
-        source_date: None,
-        argv: argv.map(String::from).into(),
-    };
-    fs::create_dir(folder.path().join("b")).unwrap();
-    fs::write(folder.path().join("b/f"), "hidden").unwrap();
-    assert_eq!(world.runner.command(&command).unwrap(), runner::Ended::Exited(3));
-    let said = fs::read_to_string(output.join("said")).unwrap();
-    assert!(said.contains("Seccomp:\t2\n") && said.ends_with("honk"), "{said}");
-    let deadline = Duration::from_secs(60);
-    let mut seen = Vec::new();
-    let command = runner::Command { argv: ["cat", "/in/a/b/f"].map(String::from).into(), ..command };
-    let mut watch = |bytes: &[u8]| {
-        seen.extend_from_slice(bytes);
-        runner::Next::Go
-    };
-    let watched = world.runner.watch(&command, deadline, &mut watch).unwrap();
-    assert_eq!(watched, runner::Watched::Ended(runner::Ended::Exited(0), String::new()));
-    assert_eq!(seen, b"honk");
 }
