@@ -25,6 +25,7 @@ mod lock;
 mod man;
 mod output;
 mod plan;
+mod rpm;
 mod run;
 mod session;
 mod store;
@@ -58,6 +59,7 @@ enum Command {
     Image(image::Args),
     Store(store::Args),
     Key(key::Args),
+    Rpm(rpm::Args),
     Completions(completions::Args),
     Man(man::Args),
     /// Carry out one step inside its jail (started by gander itself).
@@ -90,6 +92,7 @@ fn command_line() -> ExitCode {
         Command::Image(args) => image::run(global, args),
         Command::Store(args) => store::run(global, args),
         Command::Key(args) => key::run(global, args),
+        Command::Rpm(args) => rpm::run(global, args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Jail(args) => return jail::run(args),
