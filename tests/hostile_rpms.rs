@@ -71,7 +71,7 @@ fn mutations_never_panic() {
                 drop(signature::packets(&parsed.signature));
                 match parsed.package() {
                     Ok(package) => {
-                        let paths: usize = package.files.iter().map(|file| file.path.len()).sum();
+                        let paths: usize = package.files.iter().map(|file| file.path().len()).sum();
                         assert!(paths <= 4096 * bytes.len(), "paths out of proportion");
                     }
                     Err(error) => assert!(!error.to_string().is_empty()),

@@ -69,7 +69,7 @@ fn a_small_repository_is_pinned() {
     let one = write(scratch.path(), "one", &paths[..1]);
     let package = sample::package();
     let (sum, size) = (Digest::of(&package).hex(), package.len());
-    let header = gander::rpm::Package::read(&package[..]).unwrap().header_range;
+    let header = gander::rpm::Headers::read(&package[..]).unwrap().main_range();
     assert_eq!(
         unpack(&one["primary"]),
         format!(
@@ -155,7 +155,8 @@ fn mutated(bytes: &[u8], times: u64) -> impl Iterator<Item = Vec<u8>> {
 fn readers_survive_hostile_input() {
     let scratch = tempfile::tempdir().unwrap();
     let files = write(scratch.path(), "one", &["a.rpm"]);
-    let package = gander::rpm::Package::read(&sample::package()[..]).unwrap();
+    let headers = gander::rpm::Headers::read(&sample::package()[..]).unwrap();
+    let package = headers.package().unwrap();
     let universe = Universe::new(vec![Candidate::from_package(&package, Digest::of("goose"))]).unwrap();
     let mut refused = 0;
     for bytes in mutated(COMPS.as_bytes(), 3_000) {

@@ -9,7 +9,7 @@ use super::inputs::RecipeFiles;
 use super::lower::Builds;
 use crate::base::{Digest, Nevra, RelPath};
 use crate::lock::{Header, Origin};
-use crate::rpm::{Headers, Identity, Package, identify};
+use crate::rpm::{Headers, Identity, identify};
 use crate::select::Candidate;
 use crate::store::{EntryKind, Store};
 
@@ -101,7 +101,7 @@ impl Harvest {
         let package = headers.package().map_err(|error| broken(&origin.to_string(), error))?;
         let candidate = Candidate::from_package(&package, identity.content);
         let nevra = candidate.nevra.clone();
-        let Package { buildtime, .. } = package;
+        let build_time = i64::from(package.buildtime);
         if let Some(there) = self.packages.get(&nevra) {
             // The same file may be offered twice (a source package by two builds); of two different
             // ones, the first source's counts. A noarch subpackage comes out of the build for each target,
@@ -113,7 +113,6 @@ impl Harvest {
             return Ok(());
         }
         self.candidates.push(candidate);
-        let build_time = i64::from(buildtime);
         self.packages.entry(nevra).or_insert(Harvested { identity, origin, source, build_time });
         Ok(())
     }

@@ -23,7 +23,7 @@ use crate::base::{Digest, Hasher, Nevra, RelPath, SourceDate};
 use crate::format::comps::{Comps, CompsError};
 use crate::format::repodata::{Data, List, Record, Repomd};
 use crate::plan::{Executor, Input, Rights, Step, StepIo};
-use crate::rpm::{Package, PackageError};
+use crate::rpm::{Headers, PackageError};
 
 /// The step's kind.
 pub const KIND: &str = "repodata";
@@ -130,8 +130,9 @@ pub fn execute(io: &StepIo) -> Result<(), RepoError> {
         let file = path.below(&root);
         let (checksum, size) = hash(&file)?;
         let reader = File::open(&file).map_err(failed("opening", &file))?;
-        let package = Package::read(BufReader::new(reader))
-            .map_err(|source| RepoError::Package { path: path.to_string(), source })?;
+        let broken = |source| RepoError::Package { path: path.to_string(), source };
+        let headers = Headers::read(BufReader::new(reader)).map_err(broken)?;
+        let package = headers.package().map_err(broken)?;
         let record = Record { package: &package, checksum, size, file_time: seconds, href: path.as_str() };
         for (list, out) in &mut lists {
             out.add(&record.write(*list))?;

@@ -16,17 +16,23 @@
 //!   offset is minus 16 × the entries it covers. A main header's region must cover the whole index and
 //!   end the store. Old signature headers name tag 61 in the trailer;
 //! - other entries have tag ≥ 100 (or 61…63 outside of first place: refused), a type of 1…9, a count
-//!   of at least 1, an aligned offset inside the store not before the end of the entry before it, and
-//!   data that fits outside of the trailer; every string ends with a NUL inside the store.
+//!   of at least 1 and, unless it is binary, at most 1,048,575 items, an aligned offset inside the store not before
+//!   the end of the entry before it, and data that fits outside of the trailer; every string ends with a NUL inside
+//!   the store;
+//! - a tag that rpm knows has the type that rpm knows ([`super::tag_kinds`]); where a main header has no region,
+//!   as those of before rpm 4.0, this is not checked.
 //!
-//! Stricter than rpm: no tag stands twice, since readers could disagree about which one counts. Text that is not UTF-8 is read as ISO-8859-1, as
-//! createrepo_c does.
+//! Stricter than rpm: no tag stands twice, since readers could disagree about which one counts.
 //!
 //! Nothing is allocated by a count that the file only claims: bytes are read in growing pieces and
 //! entries are kept only after all of the claimed bytes have arrived.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
+
+use super::tag_kinds;
+use super::values::{Numbers, Texts, end_of_strings, text};
 
 /// Bytes in front of the index.
 const INTRO: usize = 16;
@@ -35,6 +41,10 @@ const MAGIC: [u8; 8] = [0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0];
 /// rpm's first tag that is not one of its own (`HEADER_I18NTABLE`).
 const FIRST_TAG: u32 = 100;
 const HEADER_IMAGE: u32 = 61;
+/// What one item more than rpm's bound would be: rpm itself says that a million files is more than it can handle.
+const TOO_MANY_ITEMS: u32 = 1 << 20;
+/// Bytes that are set aside before they have arrived. Most headers fit; longer ones make room as they come.
+const AT_ONCE: usize = 64 << 10;
 
 /// Which of the two headers of a package it is; decides the bounds and the region's tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +191,7 @@ impl Type {
         }
     }
 
-    const fn is_text(self) -> bool {
+    pub(super) const fn is_text(self) -> bool {
         matches!(self, Self::Text | Self::TextArray | Self::Translated)
     }
 }
@@ -209,6 +219,8 @@ pub struct Header {
     store: usize,
     region: bool,
     entries: Vec<Entry>,
+    /// Whether the entries stand in the order of their tags, as rpm writes them.
+    sorted: bool,
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -249,7 +261,7 @@ impl Header {
     /// Reads a header from a stream and leaves the stream behind its last byte (in front of a
     /// signature header's padding).
     pub fn read(part: Part, mut reader: impl Read) -> Result<Self, HeaderError> {
-        let mut bytes = Vec::with_capacity(4096);
+        let mut bytes = Vec::with_capacity(INTRO);
         let mut more = |bytes: &mut Vec<u8>, length: usize| {
             let got = reader.by_ref().take(length as u64).read_to_end(bytes);
             match got {
@@ -260,6 +272,7 @@ impl Header {
         };
         more(&mut bytes, INTRO)?;
         let (entries, data) = intro(part, &bytes)?;
+        bytes.reserve_exact((ENTRY * entries + data).min(AT_ONCE));
         more(&mut bytes, ENTRY * entries + data)?;
         Self::check(part, bytes, entries)
     }
@@ -270,27 +283,35 @@ impl Header {
             .and_then(|rest| rest.split_at_checked(ENTRY * count))
             .ok_or(HeaderError::Truncated { part })?;
         let trailer = region(part, index, store)?;
-        let mut entries = Vec::with_capacity(count);
-        let mut tags = BTreeSet::new();
+        let skipped = usize::from(trailer.is_some());
+        let mut entries: Vec<Entry> = Vec::with_capacity(count - skipped);
         let mut end = 0;
-        for (place, raw) in index.chunks_exact(ENTRY).enumerate().skip(usize::from(trailer.is_some())) {
-            let entry = entry(raw, store, end).map_err(|(tag, rule)| HeaderError::Entry {
-                part,
-                place,
-                tag,
-                rule,
-            })?;
-            let error = |rule| HeaderError::Entry { part, place, tag: entry.tag, rule };
+        for (place, raw) in index.chunks_exact(ENTRY).enumerate().skip(skipped) {
+            let error = |(tag, rule)| HeaderError::Entry { part, place, tag, rule };
+            let entry = entry(raw, store, end).map_err(error)?;
             end = entry.offset + entry.length;
             if trailer.is_some_and(|trailer| entry.offset < trailer + ENTRY && end > trailer) {
-                return Err(error("its data overlaps the region's trailer"));
+                return Err(error((entry.tag, "its data overlaps the region's trailer")));
             }
-            if !tags.insert(entry.tag) {
-                return Err(error("the tag stands twice"));
+            let wanted = match part {
+                Part::Main if trailer.is_some() => tag_kinds::of_main(entry.tag),
+                Part::Main => None,
+                Part::Signature => tag_kinds::of_signature(entry.tag),
+            };
+            if wanted.is_some_and(|wanted| !wanted.admits(&entry)) {
+                return Err(error((entry.tag, "rpm knows the tag with another type or count")));
             }
             entries.push(entry);
         }
-        Ok(Self { part, store: INTRO + ENTRY * count, bytes, region: trailer.is_some(), entries })
+        let sorted = entries.is_sorted_by(|left, right| left.tag < right.tag);
+        let mut tags = BTreeSet::new();
+        if !sorted && let Some(place) = entries.iter().position(|entry| !tags.insert(entry.tag)) {
+            let tag = entries.get(place).map_or(0, |entry| entry.tag);
+            let place = place + skipped;
+            return Err(HeaderError::Entry { part, place, tag, rule: "the tag stands twice" });
+        }
+        let store = INTRO + ENTRY * count;
+        Ok(Self { part, store, bytes, region: trailer.is_some(), entries, sorted })
     }
 
     /// Which header it is.
@@ -320,8 +341,12 @@ impl Header {
         self.bytes.get(start..start + entry.length).unwrap_or_default()
     }
 
-    /// The first entry of a tag.
+    /// The entry of a tag.
     pub fn find(&self, tag: u32) -> Option<&Entry> {
+        if self.sorted {
+            let place = self.entries.binary_search_by_key(&tag, |entry| entry.tag).ok()?;
+            return self.entries.get(place);
+        }
         self.entries.iter().find(|entry| entry.tag == tag)
     }
 
@@ -341,34 +366,32 @@ impl Header {
 
     /// The first string of a tag, its bytes without the NUL.
     pub fn raw_text(&self, tag: u32) -> Result<Option<&[u8]>, HeaderError> {
-        let entry = self.typed(tag, "text", Type::is_text)?;
-        Ok(entry.map(|entry| self.data(entry).split(|byte| *byte == 0).next().unwrap_or_default()))
+        Ok(self.texts(tag)?.raw().next())
     }
 
     /// The first string of a tag.
-    pub fn text(&self, tag: u32) -> Result<Option<String>, HeaderError> {
+    pub fn text(&self, tag: u32) -> Result<Option<Cow<'_, str>>, HeaderError> {
         Ok(self.raw_text(tag)?.map(text))
     }
 
     /// All strings of a tag, none when it is absent.
-    pub fn texts(&self, tag: u32) -> Result<impl ExactSizeIterator<Item = String> + use<'_>, HeaderError> {
+    pub fn texts(&self, tag: u32) -> Result<Texts<'_>, HeaderError> {
         let entry = self.typed(tag, "text", Type::is_text)?;
-        let (data, count) = entry.map_or((&[][..], 0), |entry| (self.data(entry), entry.count as usize));
-        Ok(Texts { data, left: count })
+        Ok(entry.map(|entry| Texts::new(self.data(entry), entry.count as usize)).unwrap_or_default())
     }
 
     /// All integers of a tag, of whatever width, as unsigned values; none when it is absent.
-    pub fn numbers(&self, tag: u32) -> Result<impl ExactSizeIterator<Item = u64> + use<'_>, HeaderError> {
+    pub fn numbers(&self, tag: u32) -> Result<Numbers<'_>, HeaderError> {
         let entry = self.typed(tag, "an integer", |kind| {
             matches!(kind, Type::Char | Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64)
         })?;
-        let (data, size) = entry.map_or((&[][..], 1), |entry| (self.data(entry), entry.kind.alignment()));
-        Ok(data.chunks_exact(size).map(|piece| piece.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))))
+        let numbers = |entry: &Entry| Numbers::new(self.data(entry), entry.kind.alignment());
+        Ok(entry.map(numbers).unwrap_or_default())
     }
 
     /// The first integer of a tag.
     pub fn number(&self, tag: u32) -> Result<Option<u64>, HeaderError> {
-        Ok(self.numbers(tag)?.next())
+        Ok(self.numbers(tag)?.get(0))
     }
 
     /// The bytes of a binary tag.
@@ -377,37 +400,6 @@ impl Header {
         Ok(entry.map(|entry| self.data(entry)))
     }
 }
-
-/// Text of a header: UTF-8 where it is that, else ISO-8859-1.
-pub fn text(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.into(),
-        Err(_) => bytes.iter().copied().map(char::from).collect(),
-    }
-}
-
-struct Texts<'a> {
-    data: &'a [u8],
-    left: usize,
-}
-
-impl Iterator for Texts<'_> {
-    type Item = String;
-
-    fn next(&mut self) -> Option<String> {
-        self.left = self.left.checked_sub(1)?;
-        let end = self.data.iter().position(|byte| *byte == 0).unwrap_or(self.data.len());
-        let found = text(self.data.get(..end).unwrap_or_default());
-        self.data = self.data.get(end + 1..).unwrap_or_default();
-        Some(found)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl ExactSizeIterator for Texts<'_> {}
 
 /// Checks the region, if there is one; where its trailer stands in the store.
 fn region(part: Part, index: &[u8], store: &[u8]) -> Result<Option<usize>, HeaderError> {
@@ -453,6 +445,9 @@ fn entry(raw: &[u8], store: &[u8], end: usize) -> Result<Entry, (u32, &'static s
     if count == 0 {
         return Err(error("the count is zero"));
     }
+    if count >= TOO_MANY_ITEMS && kind != Type::Binary {
+        return Err(error("it claims more items than rpm allows"));
+    }
     if offset < end {
         return Err(error("its data overlaps the entry before it"));
     }
@@ -464,13 +459,7 @@ fn entry(raw: &[u8], store: &[u8], end: usize) -> Result<Entry, (u32, &'static s
         if kind == Type::Text && count != 1 {
             return Err(error("a single string has another count than 1"));
         }
-        let ends = data.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(place, _)| place + 1);
-        ends.take(count as usize)
-            .enumerate()
-            .last()
-            .filter(|(place, _)| place + 1 == count as usize)
-            .map(|(_, length)| length)
-            .ok_or(error("its strings do not end inside the header"))?
+        end_of_strings(data, count as usize).ok_or(error("its strings do not end inside the header"))?
     } else {
         (count as usize).checked_mul(kind.alignment()).ok_or(error("its data lies outside"))?
     };

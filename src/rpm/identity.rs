@@ -12,7 +12,8 @@
 use std::io::{self, Read};
 
 use super::header::HeaderError;
-use super::package::{Headers, PackageError};
+use super::headers::Headers;
+use super::package::PackageError;
 use super::tags;
 use crate::base::digest::hex;
 use crate::base::{Digest, Hasher};
@@ -74,7 +75,7 @@ struct Claim {
 }
 
 impl Claim {
-    fn new(what: &'static str, number: u8, wanted: String) -> Option<Self> {
+    fn new(what: &'static str, number: u8, wanted: &str) -> Option<Self> {
         Some(Self { what, wanted: wanted.to_ascii_lowercase(), hashing: Hashing::new(number)? })
     }
 
@@ -102,19 +103,19 @@ pub fn identify(reader: impl Read) -> Result<(Headers, Identity), IdentityError>
         ("header's SHA1", Hashing::SHA1, stated(tags::SIG_SHA1)?),
         ("header's SHA3-256", Hashing::SHA3_256, stated(tags::SIG_SHA3_256)?),
     ] {
-        if let Some(mut claim) = wanted.and_then(|wanted| Claim::new(what, number, wanted)) {
+        if let Some(mut claim) = wanted.and_then(|wanted| Claim::new(what, number, &wanted)) {
             claim.hashing.update(main);
             claim.check(&mut checked)?;
         }
     }
 
     let md5 = headers.signature.binary(tags::SIG_MD5)?.map(hex);
-    let mut whole = md5.and_then(|wanted| Claim::new("MD5 of header and payload", Hashing::MD5, wanted));
+    let mut whole = md5.and_then(|wanted| Claim::new("MD5 of header and payload", Hashing::MD5, &wanted));
     let algorithm = headers.main.number(tags::PAYLOADDIGESTALGO)?.unwrap_or(u64::from(Hashing::SHA256));
     let digest = headers.main.text(tags::PAYLOADDIGEST)?;
     let mut payload = digest
         .zip(u8::try_from(algorithm).ok())
-        .and_then(|(wanted, number)| Claim::new("payload's digest", number, wanted));
+        .and_then(|(wanted, number)| Claim::new("payload's digest", number, &wanted));
 
     let mut content = Hasher::new();
     content.update(main);

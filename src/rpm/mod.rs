@@ -4,12 +4,20 @@
 //! header and the payload. Only the signature header changes when a package is signed. The
 //! crate `rpm` panics on hostile headers, so everything here is read by our own [`header`].
 
+pub mod dependency;
+pub mod files;
 pub mod header;
+pub mod headers;
 pub mod identity;
 pub mod package;
 pub mod signature;
+pub mod tag_kinds;
 pub mod tags;
+pub mod values;
 
+pub use dependency::{Dependencies, Dependency, sense};
+pub use files::{File, Files};
 pub use header::{Header, HeaderError, Part};
+pub use headers::{Format, Headers};
 pub use identity::{Identity, IdentityError, identify};
-pub use package::{Changelog, Dependency, File, Headers, Package, PackageError, sense};
+pub use package::{Changelog, Changelogs, Package, PackageError};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::relation::{Relation, Sense};
 use crate::base::{Digest, Nevra};
-use crate::rpm::{Dependency, Package};
+use crate::rpm::{Dependencies, Package};
 
 /// What a path of a package is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,16 +88,16 @@ impl Candidate {
     }
 
     /// What selection reads of a package, with the content digest that the lock knows it by.
-    pub fn from_package(package: &Package, key: Digest) -> Self {
-        let relations = |list: &[Dependency]| -> Vec<Relation> {
+    pub fn from_package(package: &Package<'_>, key: Digest) -> Self {
+        let relations = |list: &Dependencies<'_>| -> Vec<Relation> {
             let stated = list.iter().filter(|dependency| !dependency.name.starts_with("rpmlib("));
             stated
                 .map(|dependency| match Sense::from_rpm(dependency.flags) {
                     // A comparison without a version compares nothing.
                     sense if sense == Sense::ANY || dependency.evr.is_empty() => {
-                        Relation::any(&dependency.name)
+                        Relation::any(dependency.name)
                     }
-                    sense => Relation::versioned(&dependency.name, sense, &dependency.evr),
+                    sense => Relation::versioned(dependency.name, sense, dependency.evr),
                 })
                 .collect()
         };
@@ -107,12 +107,12 @@ impl Candidate {
                 (false, true) => FileKind::Ghost,
                 (false, false) => FileKind::File,
             };
-            PackagedFile(kind, file.path.clone())
+            PackagedFile(kind, file.path())
         });
         Self {
             nevra: package.nevra.clone(),
             key,
-            source: package.sourcerpm.clone(),
+            source: package.sourcerpm.as_deref().map(str::to_owned),
             provides: relations(&package.provides),
             requires: relations(&package.requires),
             conflicts: relations(&package.conflicts),

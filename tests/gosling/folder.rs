@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use gander::base::Digest;
-use gander::rpm::Package;
+use gander::rpm::Headers;
 
 /// How many differences are shown in detail.
 const SHOWN: usize = 20;
@@ -157,9 +157,9 @@ fn content(path: &Path, left: &[u8], right: &[u8]) -> String {
     };
     let at = left.iter().zip(right).take_while(|(left, right)| left == right).count();
     if path.extension().is_some_and(|extension| extension == "rpm") {
-        let part = match Package::read(left) {
-            Ok(package) if (at as u64) < package.header_range.start => "the lead or the signature header",
-            Ok(package) if (at as u64) < package.header_range.end => "the main header",
+        let part = match Headers::read(left) {
+            Ok(headers) if (at as u64) < headers.main_range().start => "the lead or the signature header",
+            Ok(headers) if (at as u64) < headers.main_range().end => "the main header",
             Ok(_) => "the payload",
             Err(_) => "what is no package",
         };

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::super::output::Format;
 use super::super::{Failure, Kind};
-use crate::rpm::Package;
+use crate::rpm::Headers;
 
 /// Show what a package file says about itself.
 #[derive(Debug, clap::Args)]
@@ -25,8 +25,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let shown = args.file.display();
     let file = File::open(&args.file)
         .map_err(|error| Failure::new(Kind::Input, format!("{shown} cannot be read: {error}")))?;
-    let package =
-        Package::read(BufReader::new(file)).map_err(|error| Failure::from_error(Kind::Input, &error))?;
+    let broken = |error| Failure::from_error(Kind::Input, &error);
+    let headers = Headers::read(BufReader::new(file)).map_err(broken)?;
+    let package = headers.package().map_err(broken)?;
     match args.format {
         Format::Text => println!("name      {}", package.nevra),
         Format::Json => println!("{:#}", serde_json::json!({ "nevra": package.nevra })),

@@ -1,12 +1,13 @@
 //! One package in the three lists.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::List;
 use super::text::Writer;
 use crate::base::{Digest, Nevra, evr};
-use crate::rpm::{Changelog, Dependency, Package, sense};
+use crate::rpm::{Changelog, Dependencies, Dependency, Package, sense};
 
 /// How many entries of a change log are kept.
 pub const CHANGELOGS: usize = 10;
@@ -15,7 +16,7 @@ pub const CHANGELOGS: usize = 10;
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// What the package says about itself.
-    pub package: &'a Package,
+    pub package: &'a Package<'a>,
     /// The digest of its file.
     pub checksum: Digest,
     /// Bytes of its file.
@@ -43,7 +44,7 @@ impl Record<'_> {
             }
             List::Other => {
                 self.start(&mut out);
-                for entry in changelogs(&self.package.changelogs) {
+                for entry in changelogs(self.package.changelogs.iter()) {
                     let date = entry.time.to_string();
                     out.element(
                         "  ",
@@ -72,13 +73,17 @@ impl Record<'_> {
     }
 
     fn files(&self, out: &mut Writer, indent: &str, wanted: impl Fn(&str) -> bool) {
-        for file in self.package.files.iter().filter(|file| wanted(&file.path)) {
+        for file in self.package.files.iter() {
+            let path = file.path();
+            if !wanted(&path) {
+                continue;
+            }
             let kind: &[(&str, &str)] = match (file.is_directory(), file.is_ghost()) {
                 (true, _) => &[("type", "dir")],
                 (false, true) => &[("type", "ghost")],
                 (false, false) => &[],
             };
-            out.element(indent, "file", kind, &file.path);
+            out.element(indent, "file", kind, &path);
         }
     }
 
@@ -139,35 +144,35 @@ fn arch(nevra: &Nevra) -> &str {
     if nevra.is_source() { "src" } else { &nevra.arch }
 }
 
-fn entries(list: &[Dependency]) -> Vec<Entry<'_>> {
+fn entries<'a>(list: &Dependencies<'a>) -> Vec<Entry<'a>> {
     list.iter().filter_map(|item| Entry::new(item, false)).collect()
 }
 
 /// One entry of a list of dependencies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     flags: Option<&'static str>,
-    version: &'a str,
+    version: Cow<'a, str>,
     pre: bool,
 }
 
 impl<'a> Entry<'a> {
     /// None for an entry without a name or with an epoch that is no number.
-    fn new(item: &'a Dependency, pre: bool) -> Option<Self> {
+    fn new(item: Dependency<'a>, pre: bool) -> Option<Self> {
         let (epoch, _) = item.evr.split_once(':').unwrap_or_default();
         if item.name.is_empty() || !epoch.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        Some(Self { name: &item.name, flags: flag_name(item.flags), version: &item.evr, pre })
+        Some(Self { name: item.name, flags: flag_name(item.flags), version: item.evr, pre })
     }
 
     fn write(&self, out: &mut Writer) {
-        out.raw("      <rpm:entry").attribute("name", self.name);
+        out.raw("      <rpm:entry").attribute("name", &self.name);
         if let Some(flags) = self.flags {
             out.attribute("flags", flags);
             if !self.version.is_empty() {
-                let (epoch, rest) = self.version.split_once(':').unwrap_or(("0", self.version));
+                let (epoch, rest) = self.version.split_once(':').unwrap_or(("0", &self.version));
                 let (version, release) = rest.split_once('-').unwrap_or((rest, ""));
                 out.attribute("epoch", if epoch.is_empty() { "0" } else { epoch });
                 for (name, value) in [("ver", version), ("rel", release)] {
@@ -196,38 +201,43 @@ fn flag_name(flags: u32) -> Option<&'static str> {
 }
 
 /// The requirements that are listed, and those that are only wished for.
-fn requires(package: &Package) -> (Vec<Entry<'_>>, Vec<Entry<'_>>) {
+fn requires<'a>(package: &Package<'a>) -> (Vec<Entry<'a>>, Vec<Entry<'a>>) {
     const PRE_TRANSACTION: u32 = 1 << 7;
     const POST_TRANSACTION: u32 = 1 << 5;
     const MISSING_OK: u32 = 1 << 19;
     const PRE: u32 =
         sense::PREREQ | sense::SCRIPT_PRE | sense::SCRIPT_POST | PRE_TRANSACTION | POST_TRANSACTION;
-    let own: BTreeSet<&str> = package.files.iter().map(|file| file.path.as_str()).collect();
-    let provided: BTreeSet<_> = package
-        .provides
-        .iter()
-        .map(|item| (item.name.as_str(), flag_name(item.flags), item.evr.as_str()))
-        .collect();
+    // Of the files only those are looked up that are required, which are few or none.
+    let needed: BTreeSet<_> =
+        package.requires.iter().map(|item| item.name).filter(|name| is_primary(name)).collect();
+    let own: BTreeSet<String> = match needed.is_empty() {
+        true => BTreeSet::new(),
+        false => {
+            package.files.iter().map(|file| file.path()).filter(|path| needed.contains(&**path)).collect()
+        }
+    };
+    let provided: BTreeSet<_> =
+        package.provides.iter().map(|item| (item.name, flag_name(item.flags), item.evr)).collect();
     // Only the last entry of a name is remembered, so a repetition with another one between stays.
-    let mut last: BTreeMap<&str, Entry<'_>> = BTreeMap::new();
-    let mut libc: Option<Entry<'_>> = None;
+    let mut last: BTreeMap<Cow<'a, str>, Entry<'a>> = BTreeMap::new();
+    let mut libc: Option<Entry<'a>> = None;
     let (mut listed, mut wished) = (Vec::new(), Vec::new());
-    for item in &package.requires {
-        let name = item.name.as_str();
+    for item in package.requires.iter() {
+        let (name, flags) = (item.name.clone(), item.flags);
         if name.starts_with("rpmlib(")
-            || (own.contains(name) && is_primary(name))
-            || provided.contains(&(name, flag_name(item.flags), item.evr.as_str()))
+            || own.contains(&*name)
+            || provided.contains(&(name.clone(), flag_name(flags), item.evr.clone()))
         {
             continue;
         }
-        let Some(entry) = Entry::new(item, item.flags & PRE != 0) else { continue };
-        if last.get(name) == Some(&entry) {
+        let Some(entry) = Entry::new(item, flags & PRE != 0) else { continue };
+        if last.get(&name) == Some(&entry) {
             continue;
         }
-        if item.flags & MISSING_OK != 0 {
+        if flags & MISSING_OK != 0 {
             wished.push(Entry { pre: false, ..entry });
         } else if name.starts_with("libc.so.6") {
-            if libc.as_ref().is_none_or(|highest| compare_libc(highest.name, name) == Ordering::Less) {
+            if libc.as_ref().is_none_or(|highest| compare_libc(&highest.name, &name) == Ordering::Less) {
                 libc = Some(entry);
             }
         } else {
@@ -253,10 +263,10 @@ fn compare_libc(left: &str, right: &str) -> Ordering {
 }
 
 /// The newest entries, the oldest of them first, with times that keep their order.
-fn changelogs(entries: &[Changelog]) -> Vec<Changelog> {
-    let mut kept: Vec<Changelog> = Vec::new();
+fn changelogs<'a>(entries: impl Iterator<Item = Changelog<'a>>) -> Vec<Changelog<'a>> {
+    let mut kept: Vec<Changelog<'_>> = Vec::new();
     let mut last = 0;
-    for entry in entries.iter().take(CHANGELOGS) {
+    for mut entry in entries.take(CHANGELOGS) {
         if entry.time == last {
             // Newer entries of the same time make room, each by one second.
             let mut time = entry.time;
@@ -270,10 +280,12 @@ fn changelogs(entries: &[Changelog]) -> Vec<Changelog> {
         }
         last = entry.time;
         let trimmed = entry.author.trim_end_matches(' ');
-        // A name of spaces only keeps its first.
-        let author =
-            if trimmed.is_empty() { entry.author.chars().take(1).collect() } else { trimmed.to_owned() };
-        kept.push(Changelog { author, ..entry.clone() });
+        if trimmed.len() < entry.author.len() {
+            // A name of spaces only keeps its first.
+            let kept = if trimmed.is_empty() { " " } else { trimmed };
+            entry.author = kept.to_owned().into();
+        }
+        kept.push(entry);
     }
     kept.reverse();
     kept
@@ -314,11 +326,11 @@ mod tests {
 
     #[test]
     fn entries_of_one_time_count_up() {
-        let entry = |time, author: &str| Changelog { time, author: author.into(), text: String::new() };
+        let entry = |time, author: &'static str| Changelog { time, author: author.into(), text: "".into() };
         let entries = [entry(20, "d "), entry(10, "c"), entry(10, "b"), entry(10, "a")];
         let found: Vec<_> =
-            changelogs(&entries).into_iter().map(|entry| (entry.time, entry.author)).collect();
-        assert_eq!(found, [(10, "a".into()), (11, "b".into()), (12, "c".into()), (20, "d".into())]);
-        assert_eq!(changelogs(&vec![entry(1, "x"); 30]).len(), CHANGELOGS);
+            changelogs(entries.into_iter()).into_iter().map(|entry| (entry.time, entry.author)).collect();
+        assert_eq!(found, [(10, "a".into()), (11, "b".into()), (12, "c".into()), (20, Cow::from("d"))]);
+        assert_eq!(changelogs(std::iter::repeat_n(entry(1, "x"), 30)).len(), CHANGELOGS);
     }
 }

@@ -1,0 +1,122 @@
+//! All of a package file that stands in front of its payload: lead, signature header, main header.
+//!
+//! | part | bytes |
+//! |---|---|
+//! | lead | 96 |
+//! | signature header | its own length, then up to 7 bytes to a multiple of 8 |
+//! | main header | its own length |
+//! | payload | the rest |
+//!
+//! Of the *lead* rpm (4.18, `lib/rpmlead.c`) looks at the magic number `ed ab ee db`, the major version (3 or 4) and
+//! the signature type (5); the rest is history.
+//!
+//! A package is of format 6 if its RPMFORMAT says so (no other value is known), else of format 4 if its main header
+//! has a region, else of format 3. What rpm copies out of the signature header into its view of a package may not
+//! stand in the main header (rpm 4.18, `lib/package.c`, `headerMergeLegacySigs`).
+
+use std::io::Read;
+use std::ops::Range;
+
+use super::header::{Header, Part};
+use super::package::{Package, PackageError};
+use super::{tag_kinds, tags};
+
+/// Bytes of the lead.
+pub const LEAD: usize = 96;
+
+/// The version of the package format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// Of before rpm 4.0: no regions, so no signature of the main header alone.
+    V3 = 3,
+    /// Of rpm 4.
+    V4 = 4,
+    /// Of rpm 6.
+    V6 = 6,
+}
+
+/// The headers of a package file: all in front of its payload.
+#[derive(Clone, Debug)]
+pub struct Headers {
+    /// The lead.
+    pub lead: [u8; LEAD],
+    /// The signature header.
+    pub signature: Header,
+    /// The bytes between the two headers (0 to 7, usually zeros).
+    pub padding: Vec<u8>,
+    /// The main header.
+    pub main: Header,
+}
+
+/// Reads and checks the lead.
+pub(super) fn read_lead(mut reader: impl Read) -> Result<[u8; LEAD], PackageError> {
+    let mut lead = [0; LEAD];
+    reader.read_exact(&mut lead).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => PackageError::Truncated("lead (the first 96 bytes)"),
+        _ => PackageError::Io(error),
+    })?;
+    let [magic @ .., major] = [lead[0], lead[1], lead[2], lead[3], lead[4]];
+    if magic != [0xed, 0xab, 0xee, 0xdb] {
+        return Err(PackageError::Lead("it does not start with RPM's magic number"));
+    }
+    if !(3..=4).contains(&major) {
+        return Err(PackageError::Lead("its version is not supported"));
+    }
+    if (lead[78], lead[79]) != (0, 5) {
+        return Err(PackageError::Lead("its signature type is not supported"));
+    }
+    Ok(lead)
+}
+
+/// Bytes of padding behind a signature header of this length.
+pub(super) const fn padding(length: usize) -> usize {
+    (8 - length % 8) % 8
+}
+
+impl Headers {
+    /// Reads lead, signature header and main header; leaves the stream at the payload.
+    pub fn read(mut reader: impl Read) -> Result<Self, PackageError> {
+        let lead = read_lead(&mut reader)?;
+        let signature = Header::read(Part::Signature, &mut reader)?;
+        let wanted = padding(signature.bytes().len());
+        let mut gap = Vec::new();
+        reader.by_ref().take(wanted as u64).read_to_end(&mut gap).map_err(PackageError::Io)?;
+        if gap.len() != wanted {
+            return Err(PackageError::Truncated("signature header's padding"));
+        }
+        let main = Header::read(Part::Main, &mut reader)?;
+        let headers = Self { lead, signature, padding: gap, main };
+        match headers.displaced() {
+            Some(tag) => Err(PackageError::Displaced(tag)),
+            None => Ok(headers),
+        }
+    }
+
+    /// A tag of the main header that only the signature header may have.
+    fn displaced(&self) -> Option<u32> {
+        let never = tag_kinds::COPIES.into_iter();
+        let both = tag_kinds::EITHER.into_iter().filter(|(_, tag)| self.signature.find(*tag).is_some());
+        never.chain(both.map(|(tag, _)| tag)).find(|tag| self.main.find(*tag).is_some())
+    }
+
+    /// The version of the package format.
+    pub fn format(&self) -> Result<Format, PackageError> {
+        match self.main.number(tags::RPMFORMAT)? {
+            Some(6) => Ok(Format::V6),
+            Some(other) => Err(PackageError::Format(other)),
+            None if self.main.has_region() => Ok(Format::V4),
+            None => Ok(Format::V3),
+        }
+    }
+
+    /// Where the main header lies in the file.
+    pub fn main_range(&self) -> Range<u64> {
+        let start = (LEAD + self.signature.bytes().len() + self.padding.len()) as u64;
+        start..start + self.main.bytes().len() as u64
+    }
+
+    /// What the package says about itself.
+    pub fn package(&self) -> Result<Package<'_>, PackageError> {
+        Package::of(self)
+    }
+}
