@@ -55,9 +55,10 @@ pub struct File<'h> {
     pub language: Cow<'h, str>,
 }
 
-const KIND_OF_FILE: u16 = 0o170_000;
+pub(super) const KIND_OF_FILE: u16 = 0o170_000;
+pub(super) const REGULAR: u16 = 0o100_000;
 const DIRECTORY: u16 = 0o040_000;
-const LINK: u16 = 0o120_000;
+pub(super) const LINK: u16 = 0o120_000;
 const GHOST: u32 = 1 << 6;
 
 impl File<'_> {
@@ -211,6 +212,12 @@ impl<'h> Files<'h> {
             path.split_at(start)
         });
         indexes.zip(self.names.raw()).chain(whole)
+    }
+
+    /// Where each file points as a link, as it stands in the header; nothing for what is none.
+    pub fn targets(&self) -> impl Iterator<Item = &'h [u8]> + use<'h> {
+        let missing = self.len() - self.links.len();
+        self.links.raw().chain(std::iter::repeat_n(&[][..], missing))
     }
 
     /// The files.

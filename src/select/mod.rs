@@ -16,5 +16,5 @@ pub use candidate::{Candidate, FileKind, PackagedFile, is_debug_name};
 pub use decide::decide;
 pub use decision::{Chosen, ChosenSource, Decision, Flag, Multilib, Reason, Request};
 pub use problem::{Problem, SelectError};
-pub use relation::{Expression, ExpressionError, Relation, Sense};
+pub use relation::{Expression, Relation, Sense};
 pub use universe::{Universe, UniverseError};

@@ -1,12 +1,7 @@
 //! Relations between packages: what one provides and what another requires.
 //!
 //! A requirement is written as rpm writes it: a name, a file path, a name with a comparison
-//! (`foo >= 1:2-3`), or a rich (boolean) expression in parentheses:
-//!
-//! ```text
-//! (A and B)   (A or B)   (A if B)   (A if B else C)   (A unless B)   (A unless B else C)   (A with B)   (A without B)
-//! ```
-//! `and`, `or` and `with` may be chained (`(A or B or C)`); expressions nest.
+//! (`foo >= 1:2-3`), or a rich (boolean) expression in parentheses ([`crate::rpm::rich`]).
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -14,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Evr;
+use crate::rpm::{Rich, RichError};
 
 /// How versions are compared: a set of rpm's three senses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -169,35 +165,15 @@ pub enum Expression {
     Without(Box<Self>, Box<Self>),
 }
 
-/// A rich expression that cannot be read. Retrying cannot help.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is not a rich dependency: {reason}")]
-pub struct ExpressionError {
-    text: String,
-    reason: &'static str,
-}
-
-const DEEPEST: usize = 32;
-
 impl Expression {
     /// Reads a requirement as the package holds it.
-    pub fn of(relation: &Relation) -> Result<Self, ExpressionError> {
+    pub fn of(relation: &Relation) -> Result<Self, RichError> {
         if relation.is_rich() { Self::parse(&relation.name) } else { Ok(Self::Simple(relation.clone())) }
     }
 
     /// Reads a rich expression.
-    pub fn parse(text: &str) -> Result<Self, ExpressionError> {
-        let error = |reason| ExpressionError { text: text.chars().take(300).collect(), reason };
-        if text.len() > 64 << 10 {
-            return Err(error("it is longer than 64 KiB"));
-        }
-        let mut words = Words { rest: text };
-        let expression = words.expression(0).map_err(error)?;
-        if words.rest.trim().is_empty() {
-            Ok(expression)
-        } else {
-            Err(error("text follows its closing parenthesis"))
-        }
+    pub fn parse(text: &str) -> Result<Self, RichError> {
+        Rich::parse(text).map(Self::from)
     }
 
     /// Every name and file that it mentions.
@@ -219,109 +195,35 @@ impl Expression {
     }
 }
 
-struct Words<'a> {
-    rest: &'a str,
-}
-
-impl<'a> Words<'a> {
-    fn skip(&mut self, text: &str) -> bool {
-        self.rest = self.rest.trim_start();
-        match self.rest.strip_prefix(text) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// The next word; parentheses inside a name (`libfoo(x86-64)`) belong to it as long as they pair up.
-    fn word(&mut self) -> &'a str {
-        self.rest = self.rest.trim_start();
-        let mut depth = 0usize;
-        let end = self.rest.find(|character: char| match character {
-            '(' => {
-                depth += 1;
-                false
-            }
-            ')' if depth == 0 => true,
-            ')' => {
-                depth -= 1;
-                false
-            }
-            other => other.is_whitespace(),
-        });
-        let (word, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
-        self.rest = rest;
-        word
-    }
-
-    fn peek(&self) -> &'a str {
-        Words { rest: self.rest }.word()
-    }
-
-    fn operand(&mut self, depth: usize) -> Result<Expression, &'static str> {
-        if self.rest.trim_start().starts_with('(') {
-            return self.expression(depth + 1);
-        }
-        let name = self.word();
-        if name.is_empty() {
-            return Err("a name is missing");
-        }
-        let Some(sense) = Sense::parse(self.peek()) else {
-            return Ok(Expression::Simple(Relation::any(name)));
+impl From<Rich<'_>> for Expression {
+    fn from(rich: Rich<'_>) -> Self {
+        let list = |operands: Vec<Rich<'_>>| operands.into_iter().map(Self::from).collect();
+        let two = |operands: Box<[Rich<'_>; 2]>| {
+            let [first, second] = *operands;
+            (Box::new(Self::from(first)), Box::new(Self::from(second)))
         };
-        self.word();
-        match self.word() {
-            "" => Err("a version is missing"),
-            version => Ok(Expression::Simple(Relation::versioned(name, sense, version))),
-        }
-    }
-
-    fn expression(&mut self, depth: usize) -> Result<Expression, &'static str> {
-        if depth > DEEPEST {
-            return Err("it is nested too deep");
-        }
-        if !self.skip("(") {
-            return Err("it does not start with a parenthesis");
-        }
-        let mut parts = vec![self.operand(depth)?];
-        let mut operator = "";
-        let mut other = None;
-        while !self.skip(")") {
-            let word = self.word();
-            match word {
-                "else" if matches!(operator, "if" | "unless") && other.is_none() => {
-                    other = Some(Box::new(self.operand(depth)?));
-                    continue;
-                }
-                "and" | "or" | "with" if operator.is_empty() || operator == word => {}
-                "if" | "unless" | "without" if operator.is_empty() => {}
-                "" => return Err("a closing parenthesis is missing"),
-                "and" | "or" | "with" | "if" | "unless" | "without" | "else" => {
-                    return Err("operators are mixed");
-                }
-                _ => return Err("an operator is missing"),
+        let other = |operand: Option<Box<Rich<'_>>>| operand.map(|operand| Box::new(Self::from(*operand)));
+        match rich {
+            Rich::Name(name) => Self::Simple(match Sense::from_rpm(name.flags) {
+                Sense::ANY => Relation::any(name.name),
+                sense => Relation::versioned(name.name, sense, name.evr),
+            }),
+            Rich::And(operands) => Self::All(list(operands)),
+            Rich::Or(operands) => Self::Any(list(operands)),
+            Rich::With(operands) => Self::With(list(operands)),
+            Rich::Without(operands) => {
+                let (first, second) = two(operands);
+                Self::Without(first, second)
             }
-            operator = word;
-            parts.push(self.operand(depth)?);
+            Rich::If(operands, third) => {
+                let (first, second) = two(operands);
+                Self::If(first, second, other(third))
+            }
+            Rich::Unless(operands, third) => {
+                let (first, second) = two(operands);
+                Self::Unless(first, second, other(third))
+            }
         }
-        let mut two = || {
-            let second = parts.pop();
-            parts
-                .pop()
-                .zip(second)
-                .map(|(first, second)| (Box::new(first), Box::new(second)))
-                .ok_or("an operand is missing")
-        };
-        Ok(match operator {
-            "if" => two().map(|(first, second)| Expression::If(first, second, other))?,
-            "unless" => two().map(|(first, second)| Expression::Unless(first, second, other))?,
-            "without" => two().map(|(first, second)| Expression::Without(first, second))?,
-            "or" => Expression::Any(parts),
-            "with" => Expression::With(parts),
-            _ => Expression::All(parts),
-        })
     }
 }
 

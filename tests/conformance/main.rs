@@ -10,6 +10,7 @@
 mod kickstart;
 mod multilib;
 mod repodata;
+mod rpms;
 mod rpmsign;
 
 use std::path::PathBuf;

@@ -70,7 +70,7 @@ fn signed_packages_byte_for_byte() {
 }
 
 /// Rows of a tab-separated table with a header line.
-fn table(path: &Path) -> Vec<BTreeMap<String, String>> {
+pub fn table(path: &Path) -> Vec<BTreeMap<String, String>> {
     let text = String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().unwrap().split('\t').collect();
