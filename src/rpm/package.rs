@@ -74,6 +74,14 @@ pub enum PackageError {
     /// Its paths take more memory than those of any real package.
     #[error("the package's paths have more than {} MiB together", MOST_PATH_BYTES >> 20)]
     TooManyPaths,
+    /// It has more of something than any real package.
+    #[error("the package has more than {most} {what}")]
+    TooMany {
+        /// What it has.
+        what: &'static str,
+        /// The bound.
+        most: usize,
+    },
     /// A list has another length than the one that it belongs to.
     #[error("the package's list of {what} has {found} entries instead of {wanted}")]
     Length {

@@ -16,7 +16,8 @@
 //!   of `or` or `unless`, `unless` inside of `and` or `if`, except in a condition, or with an `and` or `or` between
 //!   them; and `if` at the top of Conflicts, Supplements and Enhances, `unless` at that of the others.
 //!
-//! Stricter than rpm: nothing is nested deeper than 64 or longer than 64 KiB, and `else` needs its `if` or `unless`.
+//! Stricter than rpm: nothing is nested deeper than 64 or longer than 64 KiB, `else` needs its `if` or `unless`, and a
+//! parenthesis that is opened in a word is closed in it (else rpm's own way of writing it would read otherwise).
 
 use std::fmt;
 
@@ -198,8 +199,8 @@ impl<'t> Parser<'t> {
         self.rest = self.rest.trim_start_matches(is_white);
     }
 
-    /// The next word and what follows it.
-    fn peek(&self) -> (&'t str, &'t str) {
+    /// The next word, what follows it, and whether its parentheses pair up.
+    fn peek(&self) -> (&'t str, &'t str, bool) {
         let mut depth = 0usize;
         let ends = |character: char| match character {
             '(' => {
@@ -213,24 +214,25 @@ impl<'t> Parser<'t> {
             }
             other => is_white(other),
         };
-        self.rest.split_at(self.rest.find(ends).unwrap_or(self.rest.len()))
+        let (word, rest) = self.rest.split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
+        (word, rest, depth == 0)
     }
 
-    fn word(&mut self) -> &'t str {
-        let (word, rest) = self.peek();
+    fn word(&mut self) -> Result<&'t str, &'static str> {
+        let (word, rest, paired) = self.peek();
         self.rest = rest;
-        word
+        paired.then_some(word).ok_or("a parenthesis in a word is not closed in it")
     }
 
     fn name(&mut self) -> Result<Rich<'t>, &'static str> {
-        let name = self.word().into();
+        let name = self.word()?.into();
         self.skip_white();
         let Some(flags) = comparison(self.peek().0) else {
             return Ok(Rich::Name(Dependency { name, flags: 0, evr: "".into() }));
         };
-        self.word();
+        self.word()?;
         self.skip_white();
-        match self.word() {
+        match self.word()? {
             "" => Err("a version is missing"),
             evr => Ok(Rich::Name(Dependency { name, flags, evr: evr.into() })),
         }
@@ -406,6 +408,8 @@ mod tests {
             ("(a b)", "an operator is missing"),
             ("(a and,b)", "an operator is missing"),
             ("(a >=)", "a version is missing"),
+            ("(a >= ( or b)", "a parenthesis in a word is not closed in it"),
+            ("(lib(x86 or b))", "a parenthesis in a word is not closed in it"),
             ("(a or b) c", "text follows its closing parenthesis"),
             ("(a or b) ", "text follows its closing parenthesis"),
             ("((a and b) with c)", "'with' and 'without' may only hold names, 'with', 'without' and 'or'"),

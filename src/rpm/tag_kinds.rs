@@ -129,15 +129,16 @@ pub const fn of_signature(tag: u32) -> Option<Wanted> {
         tags::SIG_FILESIGNATURELENGTH | tags::SIG_VERITYSIGNATUREALGO => Wanted::Exactly(1, Type::Int32),
         tags::SIG_MD5 => Wanted::Exactly(16, Type::Binary),
         tags::SIG_PGP | tags::SIG_GPG | tags::SIG_DSA | tags::SIG_RSA => Wanted::Items(Type::Binary),
-        tags::SIG_SHA1 | tags::SIG_SHA256 => Wanted::Exactly(1, Type::Text),
-        tags::SIG_SHA3_256 | tags::SIG_OPENPGP => Wanted::AnyText,
-        tags::SIG_FILESIGNATURES | tags::SIG_VERITYSIGNATURES => Wanted::Items(Type::TextArray),
+        tags::SIG_SHA1 | tags::SIG_SHA256 | tags::SIG_SHA3_256 => Wanted::Exactly(1, Type::Text),
+        tags::SIG_FILESIGNATURES | tags::SIG_VERITYSIGNATURES | tags::SIG_OPENPGP => {
+            Wanted::Items(Type::TextArray)
+        }
         _ => return None,
     })
 }
 
 /// Tags of rpm's view of a package that come out of the signature header and so may not stand in the main one.
-pub const COPIES: [u32; 12] = [257, 259, 261, 262, 267, 268, 269, 270, 271, 273, 276, 277];
+pub const COPIES: [u32; 14] = [257, 259, 261, 262, 267, 268, 269, 270, 271, 273, 276, 277, 278, 279];
 /// Tags that may stand in the main header or, under the second number, in the signature header, but not in both.
 pub const EITHER: [(u32, u32); 3] = [
     (tags::ARCHIVESIZE, tags::SIG_PAYLOADSIZE),

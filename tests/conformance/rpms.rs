@@ -1,25 +1,168 @@
-//! `realdata/rpms`: what gander reads of packages.
+//! `realdata/rpms`: what gander reads of packages against what librpm reads of them.
+//!
+//! `gander rpm show` and librpm's Python bindings each make a document of a package; they are compared value by
+//! value. `rpm-differences.tsv` lists where they may differ: the file, the value's place, what librpm and what gander
+//! has there, and the rule that makes gander's right. A difference that is not listed fails, and so does a line that
+//! no longer tells of one.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use gander::base::digest::hex;
 use gander::openpgp::Hashing;
 use gander::rpm::payload::PayloadError;
 use gander::rpm::{File, Files, Headers, Payload, identify};
+use serde_json::Value;
 
 use super::rpmsign::table;
-use super::{Tally, folder};
+use super::{Tally, folder, skip};
+
+const READ: &str = include_str!("read_rpm.py");
+const DIFFERENCES: &str = "tests/conformance/rpm-differences.tsv";
+
+/// Debian's interpreter, which has librpm's bindings.
+const PYTHON: &str = "/usr/bin/python3";
 
 /// The package files of a folder, sorted.
 fn packages(folder: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut paths: Vec<_> = paths
-        .filter(|path| path.is_file() && path.extension().is_some_and(|end| end == "rpm" || end == "drpm"))
-        .collect();
+    let is_package =
+        |path: &PathBuf| path.extension().is_some_and(|ending| ending == "rpm" || ending == "drpm");
+    let mut paths: Vec<_> = paths.filter(|path| path.is_file() && is_package(path)).collect();
     paths.sort();
     paths
+}
+
+/// What librpm says of package files; none (said loudly) where its bindings are not installed.
+fn by_librpm(paths: &[PathBuf], test: &str) -> Option<Vec<Value>> {
+    let there = Command::new(PYTHON).args(["-c", "import rpm"]).output();
+    if !there.is_ok_and(|output| output.status.success()) {
+        skip(test, "librpm's Python bindings are not installed");
+        return None;
+    }
+    let mut child = Command::new(PYTHON)
+        .args(["-c", READ])
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let list: String = paths.iter().map(|path| format!("{}\n", path.display())).collect();
+    child.stdin.take().unwrap().write_all(list.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{test}: librpm's reader ended with {}", output.status);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let documents: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(documents.len(), paths.len());
+    Some(documents)
+}
+
+/// What `gander rpm show` says of a package file.
+fn by_gander(path: &Path) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_gander"))
+        .args(["rpm", "show", "--format", "json"])
+        .arg(path)
+        .output()
+        .unwrap();
+    if output.status.success() {
+        return serde_json::from_slice(&output.stdout).unwrap();
+    }
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}: {errors}", path.display());
+    let errors: Vec<_> = errors.lines().map(|line| line.trim().trim_start_matches("error: ")).collect();
+    serde_json::json!({ "refused": errors.join("; ") })
+}
+
+/// Each value of a document by its place.
+fn leaves(place: &str, value: &Value, found: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let dot = if place.is_empty() { "" } else { "." };
+                leaves(&format!("{place}{dot}{name}"), value, found);
+            }
+        }
+        Value::Array(items) => {
+            for (number, value) in items.iter().enumerate() {
+                leaves(&format!("{place}[{number}]"), value, found);
+            }
+        }
+        leaf => drop(found.insert(place.to_owned(), leaf.to_string())),
+    }
+}
+
+/// Where two documents differ: the place, what librpm has there and what gander has.
+fn differences(theirs: &Value, mut ours: Value) -> Vec<(String, String, String)> {
+    match (theirs.get("refused"), ours.get("refused")) {
+        // Each has its own words for what is wrong.
+        (Some(_), Some(_)) => return Vec::new(),
+        (None, Some(reason)) => return vec![("refused".into(), "-".into(), reason.to_string())],
+        (Some(reason), None) => return vec![("refused".into(), reason.to_string(), "-".into())],
+        (None, None) => {}
+    }
+    // librpm 4.18 knows no tags for what came later.
+    let of_today = |digest: &Value| !matches!(digest["algorithm"].as_str(), Some("sha512" | "sha3-256"));
+    ours["digests"].as_array_mut().unwrap().retain(of_today);
+    ours["signatures"].as_array_mut().unwrap().retain(|signature| signature["tag"] != 278);
+    ours.as_object_mut().unwrap().retain(|name, _| theirs.get(name).is_some());
+    let (mut left, mut right) = (BTreeMap::new(), BTreeMap::new());
+    leaves("", theirs, &mut left);
+    leaves("", &ours, &mut right);
+    let mut found = Vec::new();
+    for (place, theirs) in &left {
+        let ours = right.remove(place).unwrap_or_else(|| "-".into());
+        if *theirs != ours {
+            found.push((place.clone(), theirs.clone(), ours));
+        }
+    }
+    found.extend(right.into_iter().map(|(place, ours)| (place, "-".into(), ours)));
+    found
+}
+
+/// The differences that are listed with their reasons.
+fn listed() -> BTreeMap<(String, String), (String, String)> {
+    let mut listed = BTreeMap::new();
+    for row in table(&Path::new(env!("CARGO_MANIFEST_DIR")).join(DIFFERENCES)) {
+        assert!(row["rule"].len() > 10, "a difference without its reason: {row:?}");
+        let (key, values) = ((&row["file"], &row["place"]), (&row["librpm"], &row["gander"]));
+        let known = listed.insert((key.0.clone(), key.1.clone()), (values.0.clone(), values.1.clone()));
+        assert!(known.is_none(), "listed twice: {row:?}");
+    }
+    listed
+}
+
+#[test]
+fn packages_say_what_librpm_says() {
+    let test = "packages_say_what_librpm_says";
+    let Some(root) = folder("GANDER_REALDATA", test) else { return };
+    let root = root.join("rpms");
+    let mut paths = packages(&root);
+    paths.extend(packages(&root.join("negative")));
+    let Some(documents) = by_librpm(&paths, test) else { return };
+    let mut listed = listed();
+    let mut tally = Tally::new("realdata/rpms: packages say what librpm 4.18 says");
+    let (mut values, mut known) = (0, 0);
+    for (path, theirs) in paths.iter().zip(&documents) {
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let mut all = BTreeMap::new();
+        leaves("", theirs, &mut all);
+        values += all.len();
+        let mut wrong = Vec::new();
+        for (place, theirs, ours) in differences(theirs, by_gander(path)) {
+            match listed.remove(&(name.clone(), place.clone())) {
+                Some(expected) if expected == (theirs.clone(), ours.clone()) => known += 1,
+                _ => wrong.push(format!("{name}\t{place}\t{theirs}\t{ours}")),
+            }
+        }
+        tally.case(&name, (!wrong.is_empty()).then(|| format!("not listed\n{}", wrong.join("\n"))));
+    }
+    println!("{values} values; {known} differ and are listed");
+    assert!(listed.is_empty(), "{DIFFERENCES} tells of what does not differ: {listed:#?}");
+    tally.finish();
 }
 
 /// Reads all of a payload and compares each content with its digest; what is wrong, or the number of contents.

@@ -1,4 +1,4 @@
-//! A small unsigned package, laid out as rpm 4.18's rpmbuild lays out its own.
+//! Small unsigned packages, laid out as rpm's rpmbuild lays out its own.
 
 use gander::base::digest::hex;
 use gander::openpgp::Hashing;
@@ -9,6 +9,8 @@ enum Value<'a> {
     Translated(&'a str),
     Int16(&'a [u16]),
     Int32(&'a [u32]),
+    #[allow(dead_code, reason = "not every test needs it")]
+    Int64(&'a [u64]),
     Binary(&'a [u8]),
 }
 
@@ -24,6 +26,7 @@ fn header(region: u32, entries: &[(u32, Value<'_>)]) -> Vec<u8> {
             Value::Translated(text) => (9, 1, 1, texts(&[text])),
             Value::Int16(all) => (3, 2, all.len(), all.iter().flat_map(|n| n.to_be_bytes()).collect()),
             Value::Int32(all) => (4, 4, all.len(), all.iter().flat_map(|n| n.to_be_bytes()).collect()),
+            Value::Int64(all) => (5, 8, all.len(), all.iter().flat_map(|n| n.to_be_bytes()).collect()),
             Value::Binary(bytes) => (7, 1, bytes.len(), bytes.to_vec()),
         };
         store.resize(store.len().next_multiple_of(align), 0);
@@ -57,8 +60,8 @@ fn digest(number: u8, pieces: &[&[u8]]) -> Vec<u8> {
 pub fn package() -> Vec<u8> {
     let payload = b"not really a cpio archive, but nobody looks".repeat(8);
     let sum = hex(&digest(Hashing::SHA256, &[&payload]));
-    let main = header(
-        63,
+    whole(
+        "goose-1-1",
         &[
             (100, Value::Texts(&["C"])),
             (1000, Value::Text("goose")),
@@ -96,7 +99,14 @@ pub fn package() -> Vec<u8> {
             (5092, Value::Texts(&[&sum])),
             (5093, Value::Int32(&[8])),
         ],
-    );
+        &payload,
+        &[0; 4128],
+    )
+}
+
+/// Lead, signature header, main header of these tags and payload.
+fn whole(name: &str, tags: &[(u32, Value<'_>)], payload: &[u8], reserve: &[u8]) -> Vec<u8> {
+    let main = header(63, tags);
     let sizes = [(main.len() + payload.len()) as u32, payload.len() as u32];
     let signature = header(
         62,
@@ -104,18 +114,188 @@ pub fn package() -> Vec<u8> {
             (269, Value::Text(&hex(&digest(Hashing::SHA1, &[&main])))),
             (273, Value::Text(&hex(&digest(Hashing::SHA256, &[&main])))),
             (1000, Value::Int32(&sizes[..1])),
-            (1004, Value::Binary(&digest(Hashing::MD5, &[&main, &payload]))),
+            (1004, Value::Binary(&digest(Hashing::MD5, &[&main, payload]))),
             (1007, Value::Int32(&sizes[1..])),
-            (1008, Value::Binary(&[0; 4128])),
+            (1008, Value::Binary(reserve)),
         ],
     );
     let mut bytes = vec![0; 96];
     bytes[..6].copy_from_slice(&[0xed, 0xab, 0xee, 0xdb, 3, 0]);
-    bytes[10..19].copy_from_slice(b"goose-1-1");
+    bytes[10..10 + name.len()].copy_from_slice(name.as_bytes());
     bytes[76..80].copy_from_slice(&[0, 1, 0, 5]);
     bytes.extend(&signature);
     bytes.resize(bytes.len().next_multiple_of(8), 0);
     bytes.extend(main);
     bytes.extend(payload);
     bytes
+}
+
+/// A cpio archive of the members with these heads (mode, name) and contents.
+fn archive(members: &[(u32, &str, &[u8])]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = Vec::new();
+    for (mode, name, content) in members.iter().chain(&[(0, "TRAILER!!!", &b""[..])]) {
+        let length = [content.len() as u32, name.len() as u32 + 1];
+        let numbers = [1, *mode, 0, 0, 1, 0, length[0], 0, 0, 0, 0, length[1], 0];
+        bytes.extend(b"070701");
+        bytes.extend(numbers.iter().flat_map(|number| format!("{number:08x}").into_bytes()));
+        bytes.extend(name.bytes().chain([0]));
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes.extend(*content);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+    }
+    bytes
+}
+
+/// The same archive as rpm 6 writes it: members by their places in the header.
+fn stripped(members: &[(usize, &[u8])]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = Vec::new();
+    for (place, content) in members {
+        bytes.extend(format!("07070X{place:08x}").bytes());
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes.extend(*content);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+    }
+    bytes.extend(archive(&[]));
+    bytes
+}
+
+/// What [`everything`] is compressed with.
+#[allow(dead_code, reason = "not every test needs it")]
+pub const COMPRESSORS: [Option<&str>; 6] =
+    [None, Some("gzip"), Some("bzip2"), Some("xz"), Some("lzma"), Some("zstd")];
+
+/// The package `gander-2:1~rc1-1.x86_64`, which has something under nearly every tag, and a payload. Without a
+/// compressor it is one of format 6.
+#[allow(dead_code, reason = "not every test needs it")]
+pub fn everything(compressor: Option<&str>) -> Vec<u8> {
+    let content = b"honk\n".repeat(40);
+    let six = compressor.is_none();
+    let plain = if six {
+        stripped(&[(0, b""), (1, &content), (2, b"goose"), (3, b""), (4, b"x\n")])
+    } else {
+        archive(&[
+            (0o040_755, "./usr/share/gander", b""),
+            (0o100_644, "./usr/share/gander/goose", &content),
+            (0o120_777, "./usr/share/gander/link", b"goose"),
+            (0o100_755, "./usr/bin/gander", b""),
+            (0o100_755, "./usr/bin/honk", b"x\n"),
+        ])
+    };
+    let payload = compress(compressor, &plain);
+    let of = |content: &[u8]| hex(&digest(Hashing::SHA256, &[content]));
+    let (sum, link) = (of(&payload), of(b"x\n"));
+    let sums = [&*sum];
+    let mut tags = vec![
+        (100, Value::Texts(&["C"])),
+        (1000, Value::Text("gander")),
+        (1001, Value::Text("1~rc1")),
+        (1002, Value::Text("1")),
+        (1003, Value::Int32(&[2])),
+        (1004, Value::Translated("A gander")),
+        (1005, Value::Translated("It honks: Ä.")),
+        (1006, Value::Int32(&[1_793_491_200])),
+        (1009, Value::Int32(&[207])),
+        (1014, Value::Text("MIT")),
+        (1022, Value::Text("x86_64")),
+        (1023, Value::Text("echo prein")),
+        (1024, Value::Text("print('postin')")),
+        (1030, Value::Int16(&[0o040_755, 0o100_644, 0o120_777, 0o100_755, 0o100_755, 0o100_600])),
+        (1034, Value::Int32(&[1, 2, 3, 4, 5, 6])),
+        (1036, Value::Texts(&["", "", "goose", "", "", ""])),
+        (1037, Value::Int32(&[0, 2, 0, 0, 0, 64])),
+        (1039, Value::Texts(&["root", "root", "root", "root", "root", "goose"])),
+        (1040, Value::Texts(&["root", "root", "root", "root", "root", "goose"])),
+        (1044, Value::Text("gander-1~rc1-1.src.rpm")),
+        (1045, Value::Int32(&[u32::MAX; 6])),
+        (1047, Value::Texts(&["gander", "libgander.so.1()(64bit)"])),
+        (1048, Value::Int32(&[0, 12, 0])),
+        (1049, Value::Texts(&["/bin/sh", "goose", "((pond if water) or (lake with fish >= 1:2-3))"])),
+        (1050, Value::Texts(&["", "1:2-3", ""])),
+        (1053, Value::Int32(&[2])),
+        (1054, Value::Texts(&["fox"])),
+        (1055, Value::Texts(&["3"])),
+        (1065, Value::Texts(&["echo in", "echo un"])),
+        (1066, Value::Texts(&["pond", "pond", "lake"])),
+        (1067, Value::Texts(&["", "1", ""])),
+        (1068, Value::Int32(&[1 << 16, (1 << 16) | 8, 1 << 17])),
+        (1069, Value::Int32(&[0, 0, 1])),
+        (1080, Value::Int32(&[1_793_491_200, 1_793_404_800])),
+        (1081, Value::Texts(&["Goose <goose@example.org> - 1", "Gander <gander@example.org>"])),
+        (1082, Value::Texts(&["- honk", "- hiss"])),
+        (1085, Value::Texts(&["/bin/sh", "-e"])),
+        (1086, Value::Texts(&["<lua>"])),
+        (1090, Value::Texts(&["goslings"])),
+        (1092, Value::Texts(&["/bin/sh", "/bin/sh"])),
+        (1095, Value::Int32(&[1; 6])),
+        (1096, Value::Int32(&[1, 2, 3, 4, 4, 5])),
+        (1097, Value::Texts(&["", "de", "", "", "", ""])),
+        (1112, Value::Int32(&[8, 0])),
+        (1113, Value::Texts(&["2:1~rc1-1", ""])),
+        (1114, Value::Int32(&[2])),
+        (1115, Value::Texts(&["1"])),
+        (1116, Value::Int32(&[0, 1, 1, 2, 2, 1])),
+        (1117, Value::Texts(&["gander", "goose", "link", "gander", "honk", "ghost"])),
+        (1118, Value::Texts(&["/usr/share/", "/usr/share/gander/", "/usr/bin/"])),
+        (1124, Value::Text("cpio")),
+        (1140, Value::Int32(&[0, 0, 0, 2, 2, 0])),
+        (5010, Value::Texts(&["", "", "", "", "cap_net_raw=ep", ""])),
+        (5011, Value::Int32(&[8])),
+        (5046, Value::Texts(&["feathers"])),
+        (5047, Value::Texts(&[""])),
+        (5048, Value::Int32(&[0])),
+        (5055, Value::Texts(&["(flock unless winter)"])),
+        (5056, Value::Texts(&[""])),
+        (5057, Value::Int32(&[0])),
+        (5066, Value::Texts(&["ldconfig"])),
+        (5067, Value::Texts(&["/sbin/ldconfig"])),
+        (5069, Value::Texts(&["/usr/lib"])),
+        (5070, Value::Int32(&[0])),
+        (5071, Value::Texts(&[""])),
+        (5072, Value::Int32(&[1 << 16])),
+        (5084, Value::Int32(&[1_000_000])),
+        (5092, Value::Texts(&sums)),
+        (5093, Value::Int32(&[8])),
+    ];
+    let own = of(&content);
+    let digests = ["", &own, "", &link, &link, ""];
+    tags.push((1035, Value::Texts(&digests)));
+    let sizes = [0, 200, 5, 2, 2, 0];
+    let (long, format) = (sizes.map(u64::from), [6]);
+    if let Some(name) = compressor {
+        tags.extend([(1028, Value::Int32(&sizes)), (1125, Value::Text(name))]);
+    } else {
+        tags.extend([(5008, Value::Int64(&long)), (5114, Value::Int32(&format))]);
+    }
+    tags.sort_by_key(|(tag, _)| *tag);
+    whole("gander-1~rc1-1", &tags, &payload, &[0; 32])
+}
+
+fn compress(compressor: Option<&str>, plain: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    match compressor {
+        Some("gzip") => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(9));
+            encoder.write_all(plain).unwrap();
+            encoder.finish().unwrap()
+        }
+        Some("bzip2") => {
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+            encoder.write_all(plain).unwrap();
+            encoder.finish().unwrap()
+        }
+        Some("xz") => {
+            let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 2);
+            encoder.write_all(plain).unwrap();
+            encoder.finish().unwrap()
+        }
+        Some("lzma") => {
+            let options = liblzma::stream::LzmaOptions::new_preset(2).unwrap();
+            let stream = liblzma::stream::Stream::new_lzma_encoder(&options).unwrap();
+            let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+            encoder.write_all(plain).unwrap();
+            encoder.finish().unwrap()
+        }
+        Some("zstd") => zstd::encode_all(plain, 3).unwrap(),
+        _ => plain.to_vec(),
+    }
 }
