@@ -19,6 +19,7 @@
 //!   of at least 1 and, unless it is binary, at most 1,048,575 items, an aligned offset inside the store not before
 //!   the end of the entry before it, and data that fits outside of the trailer; every string ends with a NUL inside
 //!   the store;
+//! - the data of all entries, each aligned, and the trailer fill the store (`hdrblobImport`);
 //! - a tag that rpm knows has the type that rpm knows ([`super::tag_kinds`]); where a main header has no region,
 //!   as those of before rpm 4.0, this is not checked.
 //!
@@ -285,11 +286,12 @@ impl Header {
         let trailer = region(part, index, store)?;
         let skipped = usize::from(trailer.is_some());
         let mut entries: Vec<Entry> = Vec::with_capacity(count - skipped);
-        let mut end = 0;
+        let (mut end, mut packed) = (0, 0usize);
         for (place, raw) in index.chunks_exact(ENTRY).enumerate().skip(skipped) {
             let error = |(tag, rule)| HeaderError::Entry { part, place, tag, rule };
             let entry = entry(raw, store, end).map_err(error)?;
             end = entry.offset + entry.length;
+            packed = packed.next_multiple_of(entry.kind.alignment()) + entry.length;
             if trailer.is_some_and(|trailer| entry.offset < trailer + ENTRY && end > trailer) {
                 return Err(error((entry.tag, "its data overlaps the region's trailer")));
             }
@@ -302,6 +304,9 @@ impl Header {
                 return Err(error((entry.tag, "rpm knows the tag with another type or count")));
             }
             entries.push(entry);
+        }
+        if packed + ENTRY * skipped != store.len() {
+            return Err(HeaderError::Malformed { part, rule: "its data does not fill it" });
         }
         let sorted = entries.is_sorted_by(|left, right| left.tag < right.tag);
         let mut tags = BTreeSet::new();

@@ -4,8 +4,9 @@
 //! they are looked at. All lists have been checked when there is one.
 //!
 //! Rules:
-//! - a package without SOURCERPM is a source package (rpm's `headerIsSource`); its arch here is
-//!   `src`, or `nosrc` when NOSOURCE or NOPATCH says that sources are left out;
+//! - a package without SOURCERPM is a source package if it has SOURCEPACKAGE, or if its one directory is nameless
+//!   (rpm 4.18, `lib/package.c`, `applyRetrofits`); its arch here is `src`, or `nosrc` when NOSOURCE or NOPATCH says
+//!   that sources are left out;
 //! - of a tag in several locales the first text counts (that of `C`);
 //! - a list that is absent counts as empty or zero for each item; one of another length than the names
 //!   it belongs to is an error;
@@ -154,7 +155,8 @@ pub struct Package<'h> {
     pub has_epoch: bool,
     /// Whether it is a source package.
     pub is_source: bool,
-    /// The file name of the source package that it was built from; none for a source package.
+    /// The file name of the source package that it was built from; none for a source package, or where it does not
+    /// say.
     pub sourcerpm: Option<Cow<'h, str>>,
     /// One line.
     pub summary: Cow<'h, str>,
@@ -214,7 +216,7 @@ impl<'h> Package<'h> {
         let list = |kind| Dependencies::of(main, kind);
         let format = headers.format()?;
         let sourcerpm = sourcerpm(main)?;
-        let is_source = sourcerpm.is_none();
+        let is_source = sourcerpm.is_none() && is_source(main)?;
         let epoch = main.number(tags::EPOCH)?;
         let nevra = nevra(main, is_source, epoch)?;
         let mut provides = list(Kind::Provides)?;
@@ -278,6 +280,17 @@ fn sourcerpm(main: &Header) -> Result<Option<Cow<'_, str>>, PackageError> {
         }
     }
     Ok(sourcerpm)
+}
+
+/// Whether a package that names no source package is one itself.
+fn is_source(main: &Header) -> Result<bool, PackageError> {
+    if main.find(tags::SOURCEPACKAGE).is_some() {
+        return Ok(true);
+    }
+    let directories = main.texts(tags::DIRNAMES)?;
+    let nameless = directories.len() == 1 && directories.raw().next() == Some(b"");
+    let old = main.texts(tags::OLDFILENAMES)?.raw().next().is_some_and(|path| !path.starts_with(b"/"));
+    Ok(nameless || directories.is_empty() && old)
 }
 
 fn nevra(main: &Header, is_source: bool, epoch: Option<u64>) -> Result<Nevra, PackageError> {

@@ -12,9 +12,12 @@
 //!
 //! What may stand in what:
 //! - inside of `with` and `without` only names, `with`, `without` and `or` ([`Rich::parse`]);
-//! - what cannot be decided yet is refused by rpmbuild, not by rpm when it installs ([`Rich::parse_for`]): `if` inside
+//! - what would surprise is refused by rpmbuild, not by rpm when it installs ([`Rich::parse_for`]): `if` inside
 //!   of `or` or `unless`, `unless` inside of `and` or `if`, except in a condition, or with an `and` or `or` between
 //!   them; and `if` at the top of Conflicts, Supplements and Enhances, `unless` at that of the others.
+//!
+//! rpmbuild also wants names to start with a letter, a digit, `_`, `/` or anything beyond ASCII, and versions to have
+//! only `A-Za-z0-9-._+:%{}~^`; files have none (`build/parseReqs.c`, `checkDep`).
 //!
 //! Stricter than rpm: nothing is nested deeper than 64 or longer than 64 KiB, `else` needs its `if` or `unless`, and a
 //! parenthesis that is opened in a word is closed in it (else rpm's own way of writing it would read otherwise).
@@ -225,16 +228,24 @@ impl<'t> Parser<'t> {
     }
 
     fn name(&mut self) -> Result<Rich<'t>, &'static str> {
-        let name = self.word()?.into();
+        let name = self.word()?;
+        let fits = |first: char| first.is_ascii_alphanumeric() || "_/".contains(first) || !first.is_ascii();
+        if self.building && !name.starts_with(fits) {
+            return Err("a name starts with what no name may start with");
+        }
         self.skip_white();
         let Some(flags) = comparison(self.peek().0) else {
-            return Ok(Rich::Name(Dependency { name, flags: 0, evr: "".into() }));
+            return Ok(Rich::Name(Dependency { name: name.into(), flags: 0, evr: "".into() }));
         };
         self.word()?;
         self.skip_white();
-        match self.word()? {
+        let evr = self.word()?;
+        let fits = |other: char| other.is_ascii_alphanumeric() || "-._+:%{}~^".contains(other);
+        match evr {
             "" => Err("a version is missing"),
-            evr => Ok(Rich::Name(Dependency { name, flags, evr: evr.into() })),
+            _ if self.building && name.starts_with('/') => Err("a file has a version"),
+            _ if self.building && !evr.chars().all(fits) => Err("a version holds what no version may hold"),
+            _ => Ok(Rich::Name(Dependency { name: name.into(), flags, evr: evr.into() })),
         }
     }
 
@@ -443,6 +454,10 @@ mod tests {
             ("((a unless b) if c)", Requires, false),
             ("((a if b) if c)", Requires, true),
             ("(a if b else (c unless d))", Requires, false),
+            ("(a or >=)", Requires, false),
+            ("(a or é)", Requires, true),
+            ("(a or b >= 1/2)", Requires, false),
+            ("(a or /b = 1)", Requires, false),
         ] {
             assert_eq!(Rich::parse_for(text, kind).is_ok(), allowed, "{text} {kind:?}");
             assert!(Rich::parse(text).is_ok(), "{text}");

@@ -8,10 +8,16 @@
 #![allow(clippy::disallowed_methods, reason = "tests read the environment and start the peers")]
 
 mod kickstart;
+mod librpm;
 mod multilib;
 mod repodata;
 mod rpms;
 mod rpmsign;
+
+#[path = "../mutant/mod.rs"]
+mod mutant;
+#[path = "../sample/mod.rs"]
+mod sample;
 
 use std::path::PathBuf;
 

@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use gander::base::digest::hex;
 use gander::openpgp::Hashing;
@@ -18,13 +18,9 @@ use gander::rpm::{File, Files, Headers, Payload, identify};
 use serde_json::Value;
 
 use super::rpmsign::table;
-use super::{Tally, folder, skip};
+use super::{Tally, folder, librpm};
 
-const READ: &str = include_str!("read_rpm.py");
 const DIFFERENCES: &str = "tests/conformance/rpm-differences.tsv";
-
-/// Debian's interpreter, which has librpm's bindings.
-const PYTHON: &str = "/usr/bin/python3";
 
 /// The package files of a folder, sorted.
 fn packages(folder: &Path) -> Vec<PathBuf> {
@@ -34,31 +30,6 @@ fn packages(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<_> = paths.filter(|path| path.is_file() && is_package(path)).collect();
     paths.sort();
     paths
-}
-
-/// What librpm says of package files; none (said loudly) where its bindings are not installed.
-fn by_librpm(paths: &[PathBuf], test: &str) -> Option<Vec<Value>> {
-    let there = Command::new(PYTHON).args(["-c", "import rpm"]).output();
-    if !there.is_ok_and(|output| output.status.success()) {
-        skip(test, "librpm's Python bindings are not installed");
-        return None;
-    }
-    let mut child = Command::new(PYTHON)
-        .args(["-c", READ])
-        .env("LC_ALL", "C.UTF-8")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let list: String = paths.iter().map(|path| format!("{}\n", path.display())).collect();
-    child.stdin.take().unwrap().write_all(list.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{test}: librpm's reader ended with {}", output.status);
-    let lines = String::from_utf8(output.stdout).unwrap();
-    let documents: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(documents.len(), paths.len());
-    Some(documents)
 }
 
 /// What `gander rpm show` says of a package file.
@@ -142,7 +113,7 @@ fn packages_say_what_librpm_says() {
     let root = root.join("rpms");
     let mut paths = packages(&root);
     paths.extend(packages(&root.join("negative")));
-    let Some(documents) = by_librpm(&paths, test) else { return };
+    let Some(documents) = librpm::ask("packages", &paths, test) else { return };
     let mut listed = listed();
     let mut tally = Tally::new("realdata/rpms: packages say what librpm 4.18 says");
     let (mut values, mut known) = (0, 0);

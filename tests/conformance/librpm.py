@@ -1,12 +1,16 @@
-"""What librpm says of packages: their paths on stdin, one a line; a JSON document for each on stdout.
+"""What librpm says: a JSON value for each line of stdin. The argument is what is asked.
 
-The documents have the form of those of `gander rpm show --format json`. Digests and signatures are not verified.
-Text that is not UTF-8 is shown with escapes.
+packages: paths in, documents of the form of `gander rpm show --format json` out. Digests and signatures are not
+    verified. Text that is not UTF-8 is shown with escapes.
+nevras: paths in, only the package's full name out.
+versions: pairs of versions in, rpm's comparison of them (-1, 0, 1) out.
+rich: pairs of a list ("Requires") and a dependency in, what rpmbuild makes of it out, or null where it refuses it.
 """
 import base64
 import json
 import os
 import sys
+import tempfile
 
 import rpm
 
@@ -21,9 +25,17 @@ def text(value):
         value = value.encode("utf-8", "surrogateescape")
     return (value or b"").decode("utf-8", "backslashreplace")
 
-def read(path):
+def header(path):
     with open(path) as file:
-        h = ts.hdrFromFdno(file)
+        return ts.hdrFromFdno(file)
+
+def nevra(h):
+    source = h.isSource()
+    arch = ("nosrc" if h["NOSOURCE"] or h["NOPATCH"] else "src") if source else text(h["ARCH"])
+    return "%s-%s:%s-%s.%s" % (text(h["NAME"]), h["EPOCH"] or 0, text(h["VERSION"]), text(h["RELEASE"]), arch)
+
+def read(path):
+    h = header(path)
     def many(tag, count=None, default=0):
         value = h[tag]
         value = [] if value is None else value if isinstance(value, list) else [value]
@@ -40,13 +52,8 @@ def read(path):
     def relations(names, flags, evrs):
         names = many(names)
         return [dict(name=n, flags=f, evr=e) for n, f, e in zip(names, many(flags, len(names)), many(evrs, len(names), ""))]
-    source = bool(h.isSource())
-    arch = one("ARCH")
-    if source:
-        arch = "nosrc" if many("NOSOURCE") or many("NOPATCH") else "src"
-    doc = dict(
-        nevra="%s-%s:%s-%s.%s" % (one("NAME"), one("EPOCH", 0), one("VERSION"), one("RELEASE"), arch),
-        source=source, arch=arch)
+    name = nevra(h)
+    doc = dict(nevra=name, source=bool(h.isSource()), arch=name.rpartition(".")[2])
     for key, tag in dict(name="NAME", version="VERSION", release="RELEASE", summary="SUMMARY", description="DESCRIPTION", license="LICENSE",
             vendor="VENDOR", group="GROUP", url="URL", packager="PACKAGER", buildhost="BUILDHOST").items():
         doc[key] = one(tag)
@@ -109,9 +116,40 @@ def read(path):
             doc["signatures"].append(dict(tag=number, covered=covered, packet=packet))
     return doc
 
-for path in sys.stdin.read().splitlines():
+def package(path, read=read):
     try:
-        doc = read(path)
+        return read(path)
     except rpm.error as error:
-        doc = dict(refused=str(error))
-    print(json.dumps(doc, sort_keys=True))
+        return dict(refused=str(error))
+
+def name(path):
+    return package(path, lambda path: dict(nevra=nevra(header(path))))
+
+SPEC = """Name: a
+Version: 1
+Release: 1
+Summary: a
+License: a
+BuildArch: noarch
+%s: %s
+%%description
+%%files
+"""
+
+def rich(question):
+    name, text = question
+    with tempfile.NamedTemporaryFile("w", suffix=".spec") as file:
+        file.write(SPEC % (name, text))
+        file.flush()
+        try:
+            spec = rpm.spec(file.name)
+        except ValueError:
+            return None
+    return spec.packages[0].header[name.upper()[:-1] + "NAME"]
+
+def versions(pair):
+    return rpm.labelCompare(*(("0", version, "0") for version in pair))
+
+answer = dict(packages=package, nevras=name, versions=versions, rich=rich)[sys.argv[1]]
+for line in sys.stdin:
+    print(json.dumps(answer(json.loads(line)), sort_keys=True))
