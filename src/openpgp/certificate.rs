@@ -5,11 +5,13 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sequoia_openpgp::cert::{Cert, CertParser};
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{KeyParts, KeyRole};
 use sequoia_openpgp::parse::Parse as _;
 use sequoia_openpgp::serialize::SerializeInto as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::verify::policy;
+use super::judge::policy;
 use crate::base::digest::hex;
 
 /// The fingerprint of a certificate or key: 40 (version 4) or 64 (version 6) upper-case hexadecimal
@@ -141,16 +143,16 @@ impl Certificate {
 
     /// The primary key's algorithm, such as `RSA 4096` or `EdDSA 256`.
     pub fn algorithm(&self) -> String {
-        let key = self.0.primary_key().key();
-        let name = match u8::from(key.pk_algo()) {
-            1..=3 => "RSA".into(),
-            17 => "DSA".into(),
-            19 => "ECDSA".into(),
-            22 => "EdDSA".into(),
-            27 => "Ed25519".into(),
-            _ => key.pk_algo().to_string(),
-        };
-        key.mpis().bits().map_or(name.clone(), |bits| format!("{name} {bits}"))
+        algorithm(self.0.primary_key().key())
+    }
+
+    /// This certificate with what a copy of it says besides, revocations for one.
+    pub(super) fn merged(self, copy: Self) -> Self {
+        match self.0.clone().merge_public(copy.0) {
+            Ok(merged) => Self(merged),
+            // Another certificate; callers compare fingerprints first.
+            Err(_) => self,
+        }
     }
 
     /// When its primary key was made, in seconds since 1970.
@@ -192,6 +194,19 @@ impl AsRef<[Self]> for Certificate {
     fn as_ref(&self) -> &[Self] {
         std::slice::from_ref(self)
     }
+}
+
+/// A key's algorithm and its bits, such as `RSA 4096`.
+pub(super) fn algorithm<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> String {
+    let name = match u8::from(key.pk_algo()) {
+        1..=3 => "RSA".into(),
+        17 => "DSA".into(),
+        19 => "ECDSA".into(),
+        22 => "EdDSA".into(),
+        27 => "Ed25519".into(),
+        _ => key.pk_algo().to_string(),
+    };
+    key.mpis().bits().map_or(name.clone(), |bits| format!("{name} {bits}"))
 }
 
 pub(super) fn seconds(time: SystemTime) -> i64 {

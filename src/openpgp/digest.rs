@@ -13,6 +13,8 @@ impl Hashing {
     pub const SHA1: u8 = 2;
     /// SHA-256.
     pub const SHA256: u8 = 8;
+    /// SHA-512.
+    pub const SHA512: u8 = 10;
     /// SHA3-256.
     pub const SHA3_256: u8 = 12;
 

@@ -1,5 +1,6 @@
 //! Signature packets: what they say, and their armor.
 
+use std::borrow::Cow;
 use std::io::{Read as _, Write as _};
 use std::time::SystemTime;
 
@@ -28,6 +29,15 @@ pub enum PacketError {
     /// A signature of a version or with an algorithm that is not understood.
     #[error("the signature is of a kind that is not supported: {0}")]
     Unsupported(String),
+    /// One packet was wanted, in binary.
+    #[error("the signature is in armor; it must be the packet itself")]
+    Armored,
+    /// One packet was wanted, and there are several.
+    #[error("there are {0} packets instead of one signature")]
+    Several(usize),
+    /// One packet was wanted, and there is something behind it.
+    #[error("{0} bytes follow the signature packet")]
+    Trailing(usize),
 }
 
 /// What a signature packet says of itself; nothing of it is verified.
@@ -71,10 +81,106 @@ impl SignatureInfo {
         }
     }
 
+    /// The key that it names: the fingerprint where it says so, else a key id.
+    pub fn issuer_name(&self) -> Option<String> {
+        self.issuer.as_ref().map(ToString::to_string).or_else(|| self.issuer_ids.first().cloned())
+    }
+
     /// Whether the packet belongs under RSAHEADER (268); DSAHEADER (267) holds all others.
     pub fn is_rsa(&self) -> bool {
         matches!(self.algorithm, 1..=3)
     }
+
+    /// What the public-key algorithm is called, such as `RSA`; `algorithm 99` where it has no name.
+    pub fn algorithm_name(&self) -> Cow<'static, str> {
+        match self.algorithm {
+            1..=3 => "RSA".into(),
+            17 => "DSA".into(),
+            19 => "ECDSA".into(),
+            22 => "EdDSA".into(),
+            27 => "Ed25519".into(),
+            28 => "Ed448".into(),
+            30 => "ML-DSA-65+Ed25519".into(),
+            31 => "ML-DSA-87+Ed448".into(),
+            number => format!("algorithm {number}").into(),
+        }
+    }
+
+    /// What the hash function is called, such as `SHA256`; `hash 99` where it has no name.
+    pub fn hash_name(&self) -> Cow<'static, str> {
+        match self.hash {
+            1 => "MD5".into(),
+            2 => "SHA1".into(),
+            3 => "RIPEMD160".into(),
+            8 => "SHA256".into(),
+            9 => "SHA384".into(),
+            10 => "SHA512".into(),
+            11 => "SHA224".into(),
+            12 => "SHA3-256".into(),
+            14 => "SHA3-512".into(),
+            number => format!("hash {number}").into(),
+        }
+    }
+}
+
+/// The first packet's tag and length with its header (RFC 9580, section 4.2); none where the bytes end before
+/// it does, or where it has no definite length.
+fn frame(bytes: &[u8]) -> Option<(u8, usize)> {
+    let byte = |place: usize| bytes.get(place).copied().map(usize::from);
+    let wide = |place: usize, width: usize| {
+        bytes
+            .get(place..place + width)
+            .map(|piece| piece.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+    };
+    let first = *bytes.first()?;
+    let (tag, header, body) = match (first >> 6, first & 3) {
+        (0b11, _) => match byte(1)? {
+            short @ ..192 => (first & 0x3f, 2, short),
+            middle @ 192..224 => (first & 0x3f, 3, ((middle - 192) << 8) + byte(2)? + 192),
+            255 => (first & 0x3f, 6, wide(2, 4)?),
+            _ => return None,
+        },
+        (0b10, 3) => return None,
+        (0b10, kind) => {
+            let width = 1 << kind;
+            (first >> 2 & 0xf, 1 + width, wide(1, width)?)
+        }
+        _ => return None,
+    };
+    let length = header.checked_add(body)?;
+    (length <= bytes.len()).then_some((tag, length))
+}
+
+/// Parses exactly one signature packet: in binary, with nothing before and nothing behind it.
+pub(super) fn parse_single(bytes: &[u8]) -> Result<Signature, PacketError> {
+    if bytes.len() > LIMIT {
+        return Err(PacketError::TooLarge);
+    }
+    if bytes.first().is_some_and(|byte| byte & 0x80 == 0) {
+        // Text is either armor or nothing of OpenPGP at all.
+        return Err(if parse(bytes).is_ok() { PacketError::Armored } else { PacketError::NoSignature });
+    }
+    let malformed = || PacketError::Malformed("it ends before the packet does".into());
+    let (tag, length) = frame(bytes).ok_or_else(malformed)?;
+    if tag != u8::from(sequoia_openpgp::packet::Tag::Signature) {
+        return Err(PacketError::NoSignature);
+    }
+    let rest = bytes.get(length..).unwrap_or_default();
+    if !rest.is_empty() {
+        let (mut packets, mut left) = (1, rest);
+        while let Some((_, length)) = frame(left) {
+            packets += 1;
+            left = left.get(length..).unwrap_or_default();
+        }
+        let whole = left.is_empty();
+        return Err(if whole { PacketError::Several(packets) } else { PacketError::Trailing(rest.len()) });
+    }
+    parse(bytes)?.pop().ok_or(PacketError::NoSignature)
+}
+
+/// What exactly one signature packet says of itself: in binary, with nothing before and nothing behind it.
+pub fn inspect_single(bytes: &[u8]) -> Result<SignatureInfo, PacketError> {
+    parse_single(bytes).map(|signature| SignatureInfo::of(&signature))
 }
 
 /// Parses signature packets, armored or not.
@@ -88,7 +194,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Signature>, PacketError> {
         match packet {
             Packet::Signature(signature) => signatures.push(signature),
             Packet::Unknown(unknown) if unknown.tag() == sequoia_openpgp::packet::Tag::Signature => {
-                return Err(PacketError::Unsupported(unknown.error().to_string()));
+                use sequoia_openpgp::Error as E;
+                let damaged = matches!(
+                    unknown.error().downcast_ref(),
+                    Some(E::MalformedMPI(_) | E::MalformedPacket(_))
+                );
+                let words = unknown.error().to_string();
+                return Err(if damaged {
+                    PacketError::Malformed(words)
+                } else {
+                    PacketError::Unsupported(words)
+                });
             }
             Packet::Marker(_) | Packet::Padding(_) => {}
             _ => return Err(PacketError::NoSignature),

@@ -1,39 +1,16 @@
-//! When a signature is accepted.
-//!
-//! - It is a signature over a binary document (type 0), in cleartext messages also over text (type 1).
-//!   Version 3 packets count like others, since Fedora's, EL's and SUSE's header signatures are of that
-//!   version; [`Verified::version`] tells. SHA-1 and MD5 are understood, and refused as weak.
-//! - A key of the certificate made it: one that may sign, is bound, not revoked and not expired at the
-//!   time of judgement, which is the time given or else the signature's own creation time. A hard
-//!   revocation (key compromised, or no reason given) counts for all times.
-//!   A certificate whose bindings were all renewed later (vendors drop the old ones) is judged from its
-//!   oldest binding on, but never before the key was made.
-//! - Hash and key are strong enough by sequoia's standard policy as of [`POLICY_DATE`].
+//! Verification of signatures: detached, over an RPM's main header, and in cleartext-signed messages. By which rules a
+//! signature is accepted, [`super::judge`] says.
 
 use std::io::{self, Read};
 
-use sequoia_openpgp::cert::amalgamation::key::PrimaryKey as _;
-use sequoia_openpgp::cert::amalgamation::{ValidAmalgamation as _, ValidateAmalgamation as _};
-use sequoia_openpgp::crypto::hash::Context;
+use sequoia_openpgp::crypto::hash::{Context, Hash as _};
 use sequoia_openpgp::packet::Signature;
-use sequoia_openpgp::policy::{HashAlgoSecurity, Policy as _, StandardPolicy};
-use sequoia_openpgp::types::{HashAlgorithm, RevocationStatus, SignatureType};
+use sequoia_openpgp::types::SignatureType;
 
-use super::certificate::{Certificate, Fingerprint, seconds};
+use super::certificate::{Certificate, Fingerprint};
 use super::cleartext::{self, CleartextError};
+use super::judge::Judgement;
 use super::packet::{self, PacketError, SignatureInfo};
-
-/// The day whose judgement of algorithms counts (2026-01-01), in seconds since 1970. Raising it can
-/// turn old signatures weak, so it is a release note when it changes.
-pub const POLICY_DATE: i64 = 1_767_225_600;
-
-/// SHA-1 is accepted in a certificate's own bindings only, where a forger would need a second preimage:
-/// the keys of EL 7 and 8 and of SUSE have no others.
-pub(super) fn policy() -> StandardPolicy<'static> {
-    let mut policy = StandardPolicy::at(packet::time(POLICY_DATE));
-    policy.accept_hash_property(HashAlgorithm::SHA1, HashAlgoSecurity::SecondPreImageResistance);
-    policy
-}
 
 /// Why a signature is not accepted. Except for a failed read, retrying cannot help.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +93,65 @@ pub struct Verified {
     pub version: u8,
 }
 
+/// A signature over a binary document that is read piece by piece, so that one pass over the data serves any
+/// number of signatures and digests.
+pub struct Pending {
+    signature: Signature,
+    context: Result<Context, VerifyError>,
+}
+
+impl Pending {
+    /// Starts with exactly one signature packet, in binary.
+    pub fn new(packet: &[u8]) -> Result<Self, PacketError> {
+        packet::parse_single(packet).map(Self::of)
+    }
+
+    fn of(signature: Signature) -> Self {
+        let context = match signature.typ() {
+            SignatureType::Binary => context(&signature),
+            other => Err(VerifyError::Unsupported(format!("its type is {other}"))),
+        };
+        Self { signature, context }
+    }
+
+    /// What the packet says of itself.
+    pub fn info(&self) -> SignatureInfo {
+        SignatureInfo::of(&self.signature)
+    }
+
+    /// Adds a piece of the data.
+    pub fn update(&mut self, piece: &[u8]) {
+        if let Ok(context) = &mut self.context {
+            context.update(piece);
+        }
+    }
+
+    /// Whether data and packet can belong together: a packet holds the first two bytes of the digest that it signs.
+    /// Nothing is proven by that, but a packet of other data is told apart without a key.
+    pub fn fits(self) -> Result<bool, VerifyError> {
+        let mut context = self.context?;
+        let unsupported = |error: sequoia_openpgp::anyhow::Error| VerifyError::Unsupported(error.to_string());
+        self.signature.hash(&mut context).map_err(unsupported)?;
+        let digest = context.into_digest().map_err(unsupported)?;
+        Ok(digest.starts_with(self.signature.digest_prefix()))
+    }
+
+    /// Judges the signature when all data were added.
+    pub fn finish(
+        self,
+        certificates: &(impl AsRef<[Certificate]> + ?Sized),
+        judgement: Judgement,
+    ) -> Result<Verified, VerifyError> {
+        judgement.of(certificates.as_ref(), &self.signature, self.context?)
+    }
+}
+
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pending({:?})", self.info())
+    }
+}
+
 /// Verifies a detached signature (armored or not) over data by one certificate or several. With several
 /// signature packets one good one suffices. The time of judgement is `at`, else each signature's own creation time.
 pub fn verify_detached(
@@ -124,31 +160,20 @@ pub fn verify_detached(
     mut data: impl Read,
     at: Option<i64>,
 ) -> Result<Verified, VerifyError> {
-    let signatures = packet::parse(signature)?;
-    let mut contexts = Vec::new();
-    for signature in &signatures {
-        contexts.push(context(signature));
-    }
+    let mut pending: Vec<Pending> = packet::parse(signature)?.into_iter().map(Pending::of).collect();
     let mut buffer = vec![0; 1 << 16];
     loop {
         match data.read(&mut buffer) {
             Ok(0) => break,
             Ok(length) => {
                 let piece = buffer.get(..length).unwrap_or_default();
-                contexts.iter_mut().flatten().for_each(|context| context.update(piece));
+                pending.iter_mut().for_each(|signature| signature.update(piece));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(VerifyError::Io(error)),
         }
     }
-    let certificates = certificates.as_ref();
-    let results = signatures.iter().zip(contexts).map(|(signature, context)| {
-        if signature.typ() != SignatureType::Binary {
-            return Err(VerifyError::Unsupported(format!("its type is {}", signature.typ())));
-        }
-        judge(certificates, signature, context?, at)
-    });
-    best(results)
+    best(pending.into_iter().map(|signature| signature.finish(certificates, Judgement::at(at))))
 }
 
 /// Verifies an RPM header signature (one packet, as it stands in the signature header) over the exact
@@ -205,7 +230,7 @@ fn verify_lines(
         }
         let mut context = context(signature)?;
         cleartext::canonical(lines, |piece| context.update(piece));
-        judge(certificates, signature, context, at)
+        Judgement::at(at).of(certificates, signature, context)
     }))
 }
 
@@ -236,102 +261,6 @@ fn best(results: impl Iterator<Item = Result<Verified, VerifyError>>) -> Result<
     Err(worst.unwrap_or(VerifyError::Packet(PacketError::NoSignature)))
 }
 
-/// Why a key does not count: because it is weak, or for another reason.
-fn refusal<'a>(
-    key: &Fingerprint,
-    chain: impl Iterator<Item = &'a (dyn std::error::Error + 'static)>,
-) -> VerifyError {
-    let (mut weak, mut detail, key) = (false, String::new(), key.clone());
-    for error in chain {
-        weak |= matches!(error.downcast_ref(), Some(sequoia_openpgp::Error::PolicyViolation(..)));
-        detail = error.to_string();
-    }
-    if weak { VerifyError::Weak { key, detail } } else { VerifyError::NotBound { key, detail } }
-}
-
-/// When the oldest of some bindings was made.
-fn oldest<'a>(bindings: impl Iterator<Item = &'a Signature>) -> Option<std::time::SystemTime> {
-    bindings.filter_map(|binding| binding.signature_creation_time()).min()
-}
-
-/// Judges one signature, whose data is already hashed.
-fn judge(
-    certificates: &[Certificate],
-    signature: &Signature,
-    context: Context,
-    at: Option<i64>,
-) -> Result<Verified, VerifyError> {
-    let issuers = signature.get_issuers();
-    let found = certificates.iter().find_map(|certificate| {
-        let names = |handle: &sequoia_openpgp::KeyHandle| issuers.iter().any(|issuer| issuer.aliases(handle));
-        let key = certificate.cert().keys().find(|key| names(&key.key().key_handle()))?;
-        Some((certificate, key))
-    });
-    let Some((certificate, key)) = found else {
-        let info = SignatureInfo::of(signature);
-        let issuer =
-            info.issuer.map(|fingerprint| fingerprint.to_string()).or(info.issuer_ids.into_iter().next());
-        return Err(VerifyError::UnknownKey { issuer: issuer.unwrap_or_else(|| "(unnamed)".into()) });
-    };
-    let name = Fingerprint::of(&key.key().fingerprint());
-    if let Err(error) = signature.verify_hash(key.key(), context) {
-        use sequoia_openpgp::Error as E;
-        return Err(match error.downcast_ref() {
-            Some(E::UnsupportedPublicKeyAlgorithm(_) | E::UnsupportedEllipticCurve(_)) => {
-                VerifyError::Unsupported(error.to_string())
-            }
-            _ => VerifyError::Bad { key: name },
-        });
-    }
-    let weak = |detail: String| VerifyError::Weak { key: name.clone(), detail };
-    let policy = policy();
-    policy
-        .signature(signature, HashAlgoSecurity::CollisionResistance)
-        .map_err(|error| weak(format!("{} ({})", error.root_cause(), signature.hash_algo())))?;
-    let created = signature.signature_creation_time().ok_or_else(|| VerifyError::NotAlive {
-        key: name.clone(),
-        detail: "it has no creation time".into(),
-    })?;
-    let when = at.map_or(created, packet::time);
-    if created < key.key().creation_time() {
-        return Err(VerifyError::NotAlive { key: name, detail: "it is older than its key".into() });
-    }
-    signature
-        .signature_alive(when, std::time::Duration::ZERO)
-        .map_err(|error| VerifyError::NotAlive { key: name.clone(), detail: error.to_string() })?;
-    let unbound = |detail: String| VerifyError::NotBound { key: name.clone(), detail };
-    let cert = certificate.cert();
-    let ids = cert.userids().flat_map(|id| id.self_signatures());
-    let primary = oldest(ids.chain(cert.primary_key().self_signatures()));
-    let own = if key.primary() { None } else { oldest(key.self_signatures()) };
-    let when = [primary, own].into_iter().flatten().fold(when, std::cmp::max);
-    let valid = cert.with_policy(&policy, when).map_err(|error| refusal(&name, error.chain()))?;
-    if matches!(valid.revocation_status(), RevocationStatus::Revoked(_)) {
-        return Err(VerifyError::Revoked { key: certificate.fingerprint() });
-    }
-    let bound = key.with_policy(&policy, when).map_err(|error| refusal(&name, error.chain()))?;
-    if matches!(bound.revocation_status(), RevocationStatus::Revoked(_)) {
-        return Err(VerifyError::Revoked { key: name });
-    }
-    if let Err(error) = valid.alive().and_then(|()| bound.alive()) {
-        return Err(match error.downcast_ref() {
-            Some(sequoia_openpgp::Error::Expired(_)) => VerifyError::Expired { key: name },
-            _ => unbound(error.to_string()),
-        });
-    }
-    // A primary key without key flags (as of old) may sign: rpm and gpg hold it so.
-    let unflagged = bound.primary() && bound.key_flags().is_none_or(|flags| flags.is_empty());
-    if !(bound.for_signing() || unflagged) {
-        return Err(unbound("it is not meant for signing".into()));
-    }
-    Ok(Verified {
-        certificate: certificate.fingerprint(),
-        key: name,
-        created: seconds(created),
-        version: signature.version(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -340,6 +269,7 @@ mod tests {
     use sequoia_openpgp::crypto::KeyPair;
     use sequoia_openpgp::serialize::stream;
 
+    use super::super::judge::policy;
     use super::*;
 
     const MADE: i64 = 1_700_000_000;
