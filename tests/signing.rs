@@ -14,7 +14,9 @@ use gander::base::{Digest, RelPath, SourceDate};
 use gander::format::checksum::Checksums;
 use gander::openpgp::{armor_detached, clearsign, inspect, verify_cleartext};
 use gander::plan::{Input, StepIo};
-use gander::rpm::{Headers, identify, signature};
+use gander::rpm::header::Type;
+use gander::rpm::signature::{self, Item};
+use gander::rpm::{Header, Headers, Part, edit, identify};
 use gander::sign::{LocalSigner, NewKey, Signer, attach, demonstration};
 
 fn skip(test: &str, why: &str) {
@@ -51,9 +53,9 @@ fn sign(signer: &dyn Signer, package: &[u8]) -> Vec<u8> {
     let headers = Headers::read(package).unwrap();
     let packet = signer.sign_detached(headers.main.bytes(), date()).unwrap();
     assert_eq!(packet, signer.sign_detached(headers.main.bytes(), date()).unwrap(), "not deterministic");
-    let header = signature::insert(&headers.signature, &packet).unwrap();
+    let header = edit::insert(&headers.signature, &packet).unwrap();
     let mut signed = Vec::new();
-    signature::splice(package, &header, &mut signed).unwrap();
+    edit::splice(package, &header, &mut signed).unwrap();
     signed
 }
 
@@ -237,4 +239,176 @@ fn sha256sum_reads_our_clearsigned_checksums() {
     assert_eq!(words.lines().filter(|line| line.ends_with(": OK")).count(), 3, "{words}");
     fs::write(folder.path().join("goose.iso"), "gooze.iso").unwrap();
     assert!(!check().status.success());
+}
+
+/// The signed package and its packet.
+fn signed(signer: &dyn Signer, package: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let packet = signer.sign_detached(Headers::read(package).unwrap().main.bytes(), date()).unwrap();
+    (sign(signer, package), packet)
+}
+
+#[test]
+fn what_is_no_signature_of_the_package_is_told_apart() {
+    use gander::openpgp::PacketError as P;
+    use gander::rpm::edit::{EditError as E, How};
+    use gander::rpm::signature::SignatureError as S;
+
+    let package = sample::package();
+    let headers = Headers::read(&package[..]).unwrap();
+    let (_, goose) = &signers()[1];
+    let (_, rsa) = &signers()[0];
+    let (signed, packet) = signed(goose, &package);
+    let of = |packet: &[u8]| edit::sign(&headers, packet, How::default()).unwrap_err();
+    let with = |more: &[u8]| of(&[&packet[..], more].concat());
+
+    assert!(matches!(of(b""), E::Signature(S::Packet(P::Malformed(_)))));
+    assert!(matches!(of(b"not a signature"), E::Signature(S::Packet(P::NoSignature))));
+    assert!(matches!(of(armor_detached(&packet).as_bytes()), E::Signature(S::Packet(P::Armored))));
+    assert!(matches!(of(&goose.certificate().to_bytes()), E::Signature(S::Packet(P::NoSignature))));
+    for length in 1..packet.len() {
+        assert!(matches!(of(&packet[..length]), E::Signature(S::Packet(P::Malformed(_)))), "{length} bytes");
+    }
+    assert!(matches!(with(&packet), E::Signature(S::Packet(P::Several(2)))));
+    assert!(matches!(with(b"\xca\x03PGP"), E::Signature(S::Packet(P::Several(2)))), "a marker behind it");
+    assert!(matches!(with(b"\0"), E::Signature(S::Packet(P::Trailing(1)))));
+    assert!(matches!(with(b"\n\n"), E::Signature(S::Packet(P::Trailing(2)))));
+    let text = goose.sign_cleartext(b"text", date()).unwrap();
+    assert!(matches!(of(&text), E::Signature(S::Kind(_))));
+    let other = goose.sign_detached(b"another package", date()).unwrap();
+    assert!(matches!(of(&other), E::OtherData));
+
+    let again = Headers::read(&signed[..]).unwrap();
+    let error = edit::sign(&again, &packet, How::default()).unwrap_err();
+    assert!(matches!(error, E::Present(267)), "{error}");
+    let by_rsa = rsa.sign_detached(headers.main.bytes(), date()).unwrap();
+    let error = edit::sign(&again, &by_rsa, How::default()).unwrap_err();
+    assert!(matches!(error, E::Present(267)), "{error}");
+    let how = How { replace: false, rpmv6: true };
+    let both = edit::sign(&headers, &packet, how).unwrap();
+    let tags: Vec<u32> = signature::packets(&Header::parse(Part::Signature, &both).unwrap())
+        .unwrap()
+        .into_iter()
+        .map(|(tag, found)| {
+            assert_eq!(found, packet);
+            tag
+        })
+        .collect();
+    assert_eq!(tags, [267, 278]);
+    let mut twice = Vec::new();
+    edit::splice(&package[..], &both, &mut twice).unwrap();
+    let error = edit::sign(&Headers::read(&twice[..]).unwrap(), &packet, how).unwrap_err();
+    assert!(matches!(error, E::Same), "{error}");
+}
+
+#[test]
+fn a_signature_header_goes_into_its_own_package_only() {
+    use gander::rpm::edit::EditError as E;
+
+    let package = sample::package();
+    let headers = Headers::read(&package[..]).unwrap();
+    let (signed, _) = signed(&signers()[1].1, &package);
+    let to = Headers::read(&signed[..]).unwrap();
+    let raw = [to.signature.bytes(), &to.padding].concat();
+    assert_eq!(edit::adopt(&headers, &raw).unwrap(), raw);
+
+    let with = |more: &[u8]| edit::adopt(&headers, &[&raw[..], more].concat()).unwrap_err();
+    assert!(matches!(with(b"\0"), E::Trailing(1)), "{}", with(b"\0"));
+    assert!(matches!(with(headers.main.bytes()), E::Trailing(_)));
+    assert!(matches!(edit::adopt(&headers, b"").unwrap_err(), E::Header(_)));
+    assert!(matches!(edit::adopt(&headers, headers.main.bytes()).unwrap_err(), E::Header(_)));
+
+    let mut other = package.clone();
+    let name = other.windows(6).rposition(|window| window == b"goose\0").unwrap();
+    other[name] = b'm';
+    let other = Headers::read(&other[..]).unwrap();
+    assert!(matches!(edit::adopt(&other, &raw).unwrap_err(), E::OtherPackage(_)));
+    // Without digests, the signature tells.
+    let bare = edit::edit(&to.signature, &[269, 273], &[]).unwrap();
+    assert!(matches!(edit::adopt(&other, &bare).unwrap_err(), E::OtherPackage(_)));
+    edit::adopt(&headers, &bare).unwrap();
+}
+
+/// An item with so many bytes.
+fn item(tag: u32, kind: Type, length: usize) -> Item {
+    let data: Vec<u8> = match kind {
+        Type::TextArray => [vec![b'a'; length - 1], vec![0]].concat(),
+        _ => vec![1; length],
+    };
+    let count = match kind {
+        Type::TextArray => 1,
+        kind => length / kind.alignment(),
+    };
+    Item { tag, kind, count: u32::try_from(count).unwrap(), data }
+}
+
+#[test]
+fn the_reserve_gives_way_as_far_as_it_goes() {
+    let package = sample::package();
+    let headers = Headers::read(&package[..]).unwrap();
+    let length = headers.signature.bytes().len();
+    let reserve = |header: &[u8]| {
+        Header::parse(Part::Signature, header).unwrap().find(1008).map(|entry| entry.count).unwrap()
+    };
+    let mut seen = Vec::new();
+    // An entry takes 16 bytes of the index, and there are gaps of alignment.
+    for more in 4096..4128 {
+        let made = edit::edit(&headers.signature, &[], &[item(267, Type::Binary, more)]).unwrap();
+        let structure = Header::parse(Part::Signature, &made).unwrap().bytes().len();
+        let left = reserve(&made);
+        seen.push(left);
+        // It cannot become empty: then it stays whole, and the file grows.
+        assert_eq!(structure > length, left == 4128, "{more}: {structure} instead of {length}");
+        assert!(structure == length || left == 4128, "{more}: {structure} instead of {length}");
+    }
+    assert!(seen.contains(&4128) && seen.iter().any(|left| *left < 8), "{seen:?}");
+    assert!(seen.is_sorted_by(|one, next| *next == 4128 || one >= next), "{seen:?}");
+}
+
+#[test]
+fn signatures_of_files_survive_and_rpm_reads_what_does_not_fit() {
+    let package = sample::package();
+    let (_, signer) = &signers()[1];
+    let files = [
+        item(274, Type::TextArray, 6000),
+        item(275, Type::Int32, 4),
+        item(276, Type::TextArray, 900),
+        item(277, Type::Int32, 4),
+    ];
+    let headers = Headers::read(&package[..]).unwrap();
+    let header = edit::edit(&headers.signature, &[], &files).unwrap();
+    let mut with_files = Vec::new();
+    edit::splice(&package[..], &header, &mut with_files).unwrap();
+    assert!(with_files.len() > package.len() + 6000, "it cannot fit into the reserve");
+    let signed = sign(signer, &with_files);
+    assert_eq!(signed.len(), with_files.len(), "the signature fits into the reserve");
+    let replaced = {
+        let packet = signer.sign_detached(headers.main.bytes(), date()).unwrap();
+        let headers = Headers::read(&signed[..]).unwrap();
+        let how = edit::How { replace: true, rpmv6: false };
+        let mut made = Vec::new();
+        edit::splice(&signed[..], &edit::sign(&headers, &packet, how).unwrap(), &mut made).unwrap();
+        made
+    };
+    for made in [&signed, &replaced] {
+        let to = Headers::read(&made[..]).unwrap();
+        for item in &files {
+            assert_eq!(to.signature.data(to.signature.find(item.tag).unwrap()), item.data, "{}", item.tag);
+        }
+        assert_eq!((to.main.bytes(), to.lead), (headers.main.bytes(), headers.lead));
+        assert_eq!(identify(&made[..]).unwrap().1.content, identify(&package[..]).unwrap().1.content);
+    }
+    assert_eq!(signed, replaced);
+    if !there("rpmkeys") {
+        return skip(
+            "signatures_of_files_survive_and_rpm_reads_what_does_not_fit",
+            "rpmkeys is not installed",
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("key.asc"), signer.certificate().armored()).unwrap();
+    fs::write(folder.path().join("signed.rpm"), &signed).unwrap();
+    rpmkeys(folder.path(), &["--import", "key.asc"]);
+    let verdict = rpmkeys(folder.path(), &["-Kv", "signed.rpm"]);
+    assert!(verdict.status.success(), "{}", text_of(&verdict));
+    assert!(text_of(&verdict).contains("Signature, key ID"), "{}", text_of(&verdict));
 }

@@ -5,6 +5,7 @@
 //! crate `rpm` panics on hostile headers, so everything here is read by our own [`header`].
 
 pub mod dependency;
+pub mod edit;
 pub mod files;
 pub mod header;
 pub mod headers;
@@ -18,6 +19,7 @@ pub mod stated;
 pub mod tag_kinds;
 pub mod tags;
 pub mod values;
+pub mod verify;
 
 pub use dependency::{Dependencies, Dependency, sense};
 pub use files::{File, Files};

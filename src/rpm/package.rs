@@ -25,7 +25,6 @@ use super::dependency::{Dependencies, Dependency, Kind, sense};
 use super::files::{Files, MOST_PATH_BYTES};
 use super::header::{Header, HeaderError};
 use super::headers::{Format, Headers};
-pub(super) use super::headers::{padding, read_lead};
 use super::tags;
 use super::values::{Numbers, Texts};
 use crate::base::nevra::NevraError;

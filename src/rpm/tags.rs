@@ -21,6 +21,8 @@ pub const SIG_RESERVED: u32 = IndexSignatureTag::RPMSIGTAG_RESERVED as u32;
 pub const SIG_SIZE: u32 = IndexSignatureTag::RPMSIGTAG_SIZE as u32;
 pub const SIG_PGP: u32 = IndexSignatureTag::RPMSIGTAG_PGP as u32;
 pub const SIG_MD5: u32 = IndexSignatureTag::RPMSIGTAG_MD5 as u32;
+/// The crate has no name for it.
+pub const SIG_PGP5: u32 = 1006;
 pub const SIG_GPG: u32 = IndexSignatureTag::RPMSIGTAG_GPG as u32;
 pub const SIG_PAYLOADSIZE: u32 = IndexSignatureTag::RPMSIGTAG_PAYLOADSIZE as u32;
 pub const SIG_RESERVEDSPACE: u32 = IndexSignatureTag::RPMSIGTAG_RESERVEDSPACE as u32;

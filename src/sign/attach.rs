@@ -13,7 +13,7 @@
 //! | `file` | otherwise: the file that is signed |
 //! | `signatures` | otherwise: the lock's table of such signatures by that key |
 //!
-//! With `rpm-header` the output is the signed package, as [`crate::rpm::signature`] makes it; with
+//! With `rpm-header` the output is the signed package, as [`crate::rpm::edit`] makes it; with
 //! `detached` it is the signature of exactly these bytes in armor, which stands beside the file as `FILE.asc`; with
 //! `clearsign` it is the text with its signature, as [`crate::openpgp::cleartext`] makes it.
 //! The table rather than a packet is the input there, so that the step is known before the file is made.
@@ -27,7 +27,7 @@ use crate::base::{Digest, RelPath, SourceDate};
 use crate::lock::{SignatureKind, Signatures};
 use crate::openpgp::{CleartextError, PacketError, armor_detached, clearsign, inspect};
 use crate::plan::{Executor, Input, Rights, Step, StepIo};
-use crate::rpm::signature::{SignatureError, insert, splice};
+use crate::rpm::edit::{EditError, insert, splice};
 use crate::rpm::{Headers, PackageError};
 
 /// The step's kind.
@@ -63,7 +63,7 @@ pub enum AttachError {
     Parameter(&'static str),
     /// The package or the signature is not usable. Retrying cannot help.
     #[error(transparent)]
-    Signature(#[from] SignatureError),
+    Signature(#[from] EditError),
     /// The package is not readable. Retrying cannot help.
     #[error(transparent)]
     Package(#[from] PackageError),

@@ -12,7 +12,9 @@ mod librpm;
 mod multilib;
 mod repodata;
 mod rpms;
+mod rpmkeys;
 mod rpmsign;
+mod signature_pairs;
 
 #[path = "../mutant/mod.rs"]
 mod mutant;

@@ -10,7 +10,7 @@ use gander::base::Digest;
 use gander::openpgp::{self, Certificate, VerifyError};
 use gander::rpm::header::Type;
 use gander::rpm::signature::{self, Item};
-use gander::rpm::{Headers, PackageError, identify};
+use gander::rpm::{Headers, PackageError, edit, identify};
 use serde_json::Value;
 
 use super::{Tally, folder};
@@ -39,9 +39,9 @@ fn signed_packages_byte_for_byte() {
             data: engine.decode(value["base64"].as_str().unwrap()).unwrap(),
         };
         let inserted: Vec<Item> = pair["inserted"].as_array().unwrap().iter().map(item).collect();
-        let header = signature::edit(&headers.signature, &removed, &inserted).unwrap();
+        let header = edit::edit(&headers.signature, &removed, &inserted).unwrap();
         let mut signed = Vec::new();
-        signature::splice(&input[..], &header, &mut signed).unwrap();
+        edit::splice(&input[..], &header, &mut signed).unwrap();
         let wanted = Digest::from_hex(pair["output"]["sha256"].as_str().unwrap()).unwrap();
         edited.case(id, (Digest::of(&signed) != wanted).then(|| "other bytes than the oracle's".into()));
 
