@@ -64,7 +64,7 @@ enum Command {
 }
 
 /// Takes a time or a day.
-fn date(text: &str) -> Result<SourceDate, String> {
+pub(super) fn date(text: &str) -> Result<SourceDate, String> {
     let whole = if text.contains('T') { text.into() } else { format!("{text}T00:00:00Z") };
     whole.parse().map_err(|error: crate::base::source_date::SourceDateError| error.to_string())
 }

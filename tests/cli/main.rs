@@ -15,5 +15,8 @@ mod house;
 mod interface;
 mod key;
 mod plan;
+mod rpm_signatures;
+#[path = "../sample/mod.rs"]
+mod sample;
 mod snapshot;
 mod store;

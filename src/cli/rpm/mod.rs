@@ -1,12 +1,20 @@
 //! `gander rpm`: one file per verb.
 
+mod extract_signature;
+mod insert_signature;
+mod keys;
 mod show;
+mod verify;
+mod write;
 
+use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
-use super::{Failure, Global};
+use super::output::quoted;
+use super::{Failure, Global, Kind};
 
-/// Show what package files say about themselves.
+/// Show and verify package files, take signatures out of them and put them in.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -16,11 +24,30 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     Show(show::Args),
+    Verify(verify::Args),
+    InsertSignature(insert_signature::Args),
+    ExtractSignature(extract_signature::Args),
 }
 
 /// Runs the command.
-pub fn run(_global: &Global, args: Args) -> Result<ExitCode, Failure> {
+pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     match args.verb {
         Verb::Show(args) => show::run(&args),
+        Verb::Verify(args) => verify::run(global, &args),
+        Verb::InsertSignature(args) => insert_signature::run(&args),
+        Verb::ExtractSignature(args) => extract_signature::run(&args),
     }
+}
+
+/// A failure of something to do with a file, and its cause.
+fn about(kind: Kind, what: &str, path: &Path, error: impl Error + 'static) -> Failure {
+    let what = format!("{what} '{}'", quoted(path));
+    Failure::from_error(kind, &About { what, source: Box::new(error) })
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+struct About {
+    what: String,
+    source: Box<dyn Error>,
 }
