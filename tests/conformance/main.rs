@@ -15,6 +15,7 @@ mod rpms;
 mod rpmkeys;
 mod rpmsign;
 mod signature_pairs;
+mod signature_words;
 
 #[path = "../mutant/mod.rs"]
 mod mutant;
