@@ -218,3 +218,94 @@ fn refusal<'a>(
 fn oldest<'a>(bindings: impl Iterator<Item = &'a Signature>) -> Option<SystemTime> {
     bindings.filter_map(|binding| binding.signature_creation_time()).min()
 }
+
+#[cfg(test)]
+mod tests {
+    use sequoia_openpgp::Cert;
+    use sequoia_openpgp::cert::{CertBuilder, CertRevocationBuilder};
+    use sequoia_openpgp::packet::signature::SignatureBuilder;
+    use sequoia_openpgp::packet::signature::subpacket::{Subpacket, SubpacketValue};
+    use sequoia_openpgp::serialize::MarshalInto as _;
+    use sequoia_openpgp::types::{KeyFlags, ReasonForRevocation, SignatureType};
+
+    use super::super::{Keyring, Pending};
+    use super::*;
+
+    fn cert(name: &str) -> Cert {
+        let made = packet::time(1_700_000_000);
+        let flags = KeyFlags::empty().set_certification().set_signing();
+        let builder = CertBuilder::new().add_userid(name).set_primary_key_flags(flags);
+        builder.set_creation_time(made).generate().unwrap().0
+    }
+
+    fn sign(cert: &Cert, data: &[u8]) -> Signature {
+        let mut pair = cert.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+        let builder = SignatureBuilder::new(SignatureType::Binary);
+        let builder = builder.set_signature_creation_time(packet::time(1_700_000_100)).unwrap();
+        builder.sign_message(&mut pair, data).unwrap()
+    }
+
+    fn judged(keyring: &Keyring, signature: &Signature, data: &[u8]) -> Result<Verified, VerifyError> {
+        let packet = sequoia_openpgp::Packet::from(signature.clone()).to_vec().unwrap();
+        let mut pending = Pending::new(&packet).unwrap();
+        data.chunks(3).for_each(|piece| pending.update(piece));
+        pending.finish(keyring, Judgement::default())
+    }
+
+    #[test]
+    fn every_key_that_may_be_meant_is_tried() {
+        let (one, two) = (cert("one"), cert("two"));
+        let mut signature = sign(&two, b"data");
+        let decoy = Subpacket::new(SubpacketValue::Issuer(one.keyid()), false).unwrap();
+        signature.unhashed_area_mut().add(decoy).unwrap();
+        for order in [[&one, &two], [&two, &one]] {
+            // Whichever comes first in the keyring.
+            let keyring = order.map(Certificate::from_cert);
+            let packet = sequoia_openpgp::Packet::from(signature.clone()).to_vec().unwrap();
+            let mut pending = Pending::new(&packet).unwrap();
+            pending.update(b"data");
+            let verified = pending.finish(&keyring, Judgement::default()).unwrap();
+            assert_eq!(verified.certificate, Certificate::from_cert(&two).fingerprint());
+        }
+        let alone: Keyring = [Certificate::from_cert(&one)].into_iter().collect();
+        assert!(matches!(judged(&alone, &signature, b"data"), Err(VerifyError::Bad { .. })));
+        let both: Keyring = [&one, &two].map(Certificate::from_cert).into_iter().collect();
+        assert!(matches!(judged(&both, &signature, b"date"), Err(VerifyError::Bad { .. })));
+    }
+
+    #[test]
+    fn an_older_copy_does_not_undo_a_revocation() {
+        let plain = cert("one");
+        let mut pair = plain.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+        let revocation = CertRevocationBuilder::new()
+            .set_signature_creation_time(packet::time(1_700_000_200))
+            .unwrap()
+            .set_reason_for_revocation(ReasonForRevocation::KeyCompromised, b"")
+            .unwrap()
+            .build(&mut pair, &plain, None)
+            .unwrap();
+        let revoked = plain.clone().insert_packets(revocation).unwrap().0;
+        let signature = sign(&plain, b"data");
+        let of = |copies: &[&Cert]| -> Keyring {
+            copies.iter().map(|cert| Certificate::from_cert(cert)).collect()
+        };
+        assert!(judged(&of(&[&plain]), &signature, b"data").is_ok());
+        for copies in [&[&revoked][..], &[&plain, &revoked], &[&revoked, &plain], &[&plain, &revoked, &plain]]
+        {
+            let keyring = of(copies);
+            assert_eq!(keyring.certificates().len(), 1);
+            let error = judged(&keyring, &signature, b"data").unwrap_err();
+            assert!(matches!(error, VerifyError::Revoked { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_packet_of_other_data_is_told_apart_without_its_key() {
+        let packet = sequoia_openpgp::Packet::from(sign(&cert("one"), b"data")).to_vec().unwrap();
+        for (data, fits) in [(&b"data"[..], true), (b"date", false), (b"", false)] {
+            let mut pending = Pending::new(&packet).unwrap();
+            pending.update(data);
+            assert_eq!(pending.fits().unwrap(), fits);
+        }
+    }
+}
