@@ -4,6 +4,7 @@
 //! (OLDFILENAMES). Nothing is joined before it is asked for: a long directory stands once for many files.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
 use super::header::Header;
 use super::package::{PackageError, beside, clip, escaped};
@@ -16,9 +17,9 @@ pub(super) const MOST_PATH_BYTES: usize = 256 << 20;
 /// Linux's PATH_MAX without the NUL.
 const LONGEST_PATH: usize = 4095;
 
-/// One file that a package holds or owns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File<'h> {
+/// A file as lists of files have it: where it is and what it is. Cheap, where [`File`] is not needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed<'h> {
     /// The directory with its last slash, as it stands in the header; of a source package empty.
     pub directory: &'h [u8],
     /// The name in it.
@@ -27,6 +28,13 @@ pub struct File<'h> {
     pub mode: u16,
     /// rpm's flags: config 1, doc 2, missingok 8, noreplace 16, ghost 64, licence 128, …
     pub flags: u32,
+}
+
+/// One file that a package holds or owns, with all that is said of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File<'h> {
+    /// Where it is and what it is.
+    pub listed: Listed<'h>,
     /// What `rpm --verify` looks at: digest 1, size 2, link 4, owner 8, group 16, time 32, mode 64, device 128, …
     pub verify_flags: u32,
     /// Owner.
@@ -61,7 +69,15 @@ const DIRECTORY: u16 = 0o040_000;
 pub(super) const LINK: u16 = 0o120_000;
 const GHOST: u32 = 1 << 6;
 
-impl File<'_> {
+impl<'h> Deref for File<'h> {
+    type Target = Listed<'h>;
+
+    fn deref(&self) -> &Listed<'h> {
+        &self.listed
+    }
+}
+
+impl Listed<'_> {
     /// The absolute path; of a source package, the file's name.
     pub fn path(&self) -> String {
         text(&[self.directory, self.name].concat()).into_owned()
@@ -220,6 +236,17 @@ impl<'h> Files<'h> {
         self.links.raw().chain(std::iter::repeat_n(&[][..], missing))
     }
 
+    /// Where the files are and what they are.
+    pub fn listing(&self) -> impl Iterator<Item = Listed<'h>> + use<'_, 'h> {
+        let (mut modes, mut flags) = (self.modes.iter(), self.flags.iter());
+        self.parts().map(move |(directory, name)| Listed {
+            directory,
+            name,
+            mode: modes.next().unwrap_or_default() as u16,
+            flags: flags.next().map_or(0, clip),
+        })
+    }
+
     /// The files.
     pub fn iter(&self) -> impl Iterator<Item = File<'h>> + use<'_, 'h> {
         let next = |numbers: &Numbers<'h>| {
@@ -230,8 +257,7 @@ impl<'h> Files<'h> {
             let mut texts = texts.iter();
             move || texts.next().unwrap_or_default()
         };
-        let (mut mode, mut flags, mut verify_flags) =
-            (next(&self.modes), next(&self.flags), next(&self.verify_flags));
+        let mut verify_flags = next(&self.verify_flags);
         let (mut user, mut group) = (next_text(&self.users), next_text(&self.groups));
         let (mut size, mut mtime) = (next(&self.sizes), next(&self.mtimes));
         let (mut digest, mut link_to) = (next_text(&self.digests), next_text(&self.links));
@@ -239,11 +265,8 @@ impl<'h> Files<'h> {
             (next(&self.colours), next(&self.inodes), next(&self.devices));
         let mut rdev = next(&self.rdevs);
         let (mut capabilities, mut language) = (next_text(&self.capabilities), next_text(&self.languages));
-        self.parts().map(move |(directory, name)| File {
-            directory,
-            name,
-            mode: mode() as u16,
-            flags: clip(flags()),
+        self.listing().map(move |listed| File {
+            listed,
             verify_flags: clip(verify_flags()),
             user: user(),
             group: group(),

@@ -22,7 +22,7 @@ pub mod values;
 pub mod verify;
 
 pub use dependency::{Dependencies, Dependency, sense};
-pub use files::{File, Files};
+pub use files::{File, Files, Listed};
 pub use header::{Header, HeaderError, Part};
 pub use headers::{Format, Headers};
 pub use identity::{Identity, IdentityError, identify};

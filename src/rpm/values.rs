@@ -1,6 +1,7 @@
 //! The values of header tags: views of a header's bytes that are decoded when they are looked at.
 
 use std::borrow::Cow;
+use std::ffi::CStr;
 use std::iter::FusedIterator;
 
 /// Text of a header: UTF-8 where it is that, else ISO-8859-1, as createrepo_c reads it.
@@ -13,25 +14,23 @@ pub fn text(bytes: &[u8]) -> Cow<'_, str> {
 
 /// The place behind the `count`th NUL; none where there are not so many.
 pub(super) fn end_of_strings(data: &[u8], count: usize) -> Option<usize> {
-    let zero = |byte: &&u8| **byte == 0;
-    let (mut left, mut start) = (count, 0);
-    // Counting in pieces is what compilers turn into vector code; only the last piece is searched.
-    for piece in data.chunks(64) {
-        let here = piece.iter().filter(zero).count();
-        if here < left {
-            left -= here;
-            start += piece.len();
-            continue;
-        }
-        let last = left.checked_sub(1)?;
-        return piece
-            .iter()
-            .enumerate()
-            .filter(|(_, byte)| zero(byte))
-            .nth(last)
-            .map(|(at, _)| start + at + 1);
+    if count == 1 {
+        return CStr::from_bytes_until_nul(data).ok().map(|text| text.count_bytes() + 1);
     }
-    None
+    // Lists may have megabytes. NULs are counted in pieces that compilers turn into vector code (a piece's sum fits
+    // into a byte); only the piece that holds the last one is searched.
+    let mut left = count.checked_sub(1)?;
+    let mut start = 0;
+    for piece in data.as_chunks::<64>().0 {
+        let here = usize::from(piece.iter().map(|byte| u8::from(*byte == 0)).sum::<u8>());
+        if here > left {
+            break;
+        }
+        left -= here;
+        start += piece.len();
+    }
+    let mut zeros = data.iter().enumerate().skip(start).filter(|(_, byte)| **byte == 0);
+    zeros.nth(left).map(|(at, _)| at + 1)
 }
 
 /// The strings of a tag. Nothing is copied: each is a piece of the header.

@@ -101,7 +101,7 @@ impl Candidate {
                 })
                 .collect()
         };
-        let files = package.files.iter().map(|file| {
+        let files = package.files.listing().map(|file| {
             let kind = match (file.is_directory(), file.is_ghost()) {
                 (true, _) => FileKind::Directory,
                 (false, true) => FileKind::Ghost,

@@ -113,12 +113,15 @@ fn packages_say_what_librpm_says() {
     let root = root.join("rpms");
     let mut paths = packages(&root);
     paths.extend(packages(&root.join("negative")));
+    paths.extend(
+        std::env::var_os("GANDER_MORE_RPMS").map(PathBuf::from).iter().flat_map(|more| packages(more)),
+    );
     let Some(documents) = librpm::ask("packages", &paths, test) else { return };
     let mut listed = listed();
     let mut tally = Tally::new("realdata/rpms: packages say what librpm 4.18 says");
     let (mut values, mut known) = (0, 0);
     for (path, theirs) in paths.iter().zip(&documents) {
-        let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let name = path.strip_prefix(&root).unwrap_or(path).to_str().unwrap().to_owned();
         let mut all = BTreeMap::new();
         leaves("", theirs, &mut all);
         values += all.len();

@@ -73,7 +73,7 @@ impl Record<'_> {
     }
 
     fn files(&self, out: &mut Writer, indent: &str, wanted: impl Fn(&str) -> bool) {
-        for file in self.package.files.iter() {
+        for file in self.package.files.listing() {
             let path = file.path();
             if !wanted(&path) {
                 continue;
@@ -213,7 +213,7 @@ fn requires<'a>(package: &Package<'a>) -> (Vec<Entry<'a>>, Vec<Entry<'a>>) {
     let own: BTreeSet<String> = match needed.is_empty() {
         true => BTreeSet::new(),
         false => {
-            package.files.iter().map(|file| file.path()).filter(|path| needed.contains(&**path)).collect()
+            package.files.listing().map(|file| file.path()).filter(|path| needed.contains(&**path)).collect()
         }
     };
     let provided: BTreeSet<_> =
