@@ -17,12 +17,13 @@ pub(super) fn end_of_strings(data: &[u8], count: usize) -> Option<usize> {
     if count == 1 {
         return CStr::from_bytes_until_nul(data).ok().map(|text| text.count_bytes() + 1);
     }
-    // Lists may have megabytes. NULs are counted in pieces that compilers turn into vector code (a piece's sum fits
-    // into a byte); only the piece that holds the last one is searched.
+    // Lists may have megabytes. NULs are counted in pieces that compilers turn into vector code, where a sum fits
+    // into a byte and nothing looks for its overflow; only the piece that holds the last one is searched.
     let mut left = count.checked_sub(1)?;
     let mut start = 0;
     for piece in data.as_chunks::<64>().0 {
-        let here = usize::from(piece.iter().map(|byte| u8::from(*byte == 0)).sum::<u8>());
+        let here = piece.iter().fold(0u8, |sum, byte| sum.wrapping_add(u8::from(*byte == 0)));
+        let here = usize::from(here);
         if here > left {
             break;
         }

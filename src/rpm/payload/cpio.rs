@@ -57,7 +57,12 @@ impl<R: Read> Archive<R> {
 
     /// Reads some of a content.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.reader.read(buffer)?;
+        let length = loop {
+            match self.reader.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         self.place += length as u64;
         Ok(length)
     }
