@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use gander::base::Evr;
 use gander::rpm::dependency::Kind;
-use gander::rpm::{Headers, Payload, Rich, identify, signature};
+use gander::rpm::{Header, Headers, Part, Payload, Rich, edit, identify, signature};
 
 use super::mutant::texts::{nearly_rich_text, version_text};
 use super::mutant::{Base, Random};
@@ -41,7 +41,10 @@ fn headers() -> Box<dyn FnMut(u64) -> bool> {
         let bytes = bases[seed as usize % bases.len()].mutate(seed);
         drop(identify(&bytes[..]));
         let Ok(headers) = Headers::read(&bytes[..]) else { return false };
-        drop(signature::packets(&headers.signature));
+        drop((signature::packets(&headers.signature), signature::legacy_packets(&headers.signature)));
+        if let Ok(edited) = edit::edit(&headers.signature, &[], &[]) {
+            assert!(Header::parse(Part::Signature, &edited).is_ok());
+        }
         look(&headers, bytes.get(headers.main_range().end as usize..).unwrap_or_default())
     })
 }
