@@ -10,7 +10,7 @@ use std::path::Path;
 
 use gander::base::{Digest, SourceDate};
 use gander::format::comps::Comps;
-use gander::format::repodata::Repomd;
+use gander::format::repodata::{Content, Packages, Repomd};
 use gander::plan::StepIo;
 use gander::repo;
 use gander::select::{Candidate, Universe};
@@ -38,7 +38,8 @@ fn write(scratch: &Path, name: &str, packages: &[&str]) -> BTreeMap<String, Vec<
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for data in &repomd.data {
         let bytes = fs::read(data.location.below(&root.join("out"))).unwrap();
-        assert_eq!((Digest::of(&bytes), bytes.len() as u64), (data.checksum, data.size));
+        let found = (Digest::of(&bytes).into(), Some(bytes.len() as u64));
+        assert_eq!(found, (data.checksum, data.size));
         files.insert(data.kind.clone(), bytes);
     }
     files.insert("repomd".into(), fs::read(root.join("out/repodata/repomd.xml")).unwrap());
@@ -164,6 +165,26 @@ fn readers_survive_hostile_input() {
     }
     for bytes in mutated(&files["repomd"], 3_000) {
         refused += usize::from(Repomd::parse(&bytes).is_err());
+    }
+    let [primary, filelists, other] = ["primary", "filelists", "other"].map(|list| unpack(&files[list]));
+    for bytes in mutated(primary.as_bytes(), 3_000) {
+        let Ok(mut packages) = Packages::read(&bytes[..]) else {
+            refused += 1;
+            continue;
+        };
+        refused += usize::from(packages.add_filelists(filelists.as_bytes()).is_err());
+        refused += usize::from(packages.add_other(other.as_bytes()).is_err());
+    }
+    for list in [filelists, other] {
+        for bytes in mutated(list.as_bytes(), 1_000) {
+            let mut packages = Packages::read(primary.as_bytes()).unwrap();
+            let read = packages.add_filelists(&bytes[..]).is_ok() || packages.add_other(&bytes[..]).is_ok();
+            refused += usize::from(!read);
+        }
+    }
+    for bytes in mutated(&files["primary"], 3_000) {
+        let content = Content::open(&bytes[..], None).unwrap();
+        refused += usize::from(Packages::read(content).is_err());
     }
     for bytes in mutated(&universe.encode().unwrap(), 3_000) {
         refused += usize::from(Universe::decode(&bytes).is_err());

@@ -21,7 +21,7 @@ use flate2::{Compression, GzBuilder, write::GzEncoder};
 use crate::base::digest::HashingWriter;
 use crate::base::{Digest, Hasher, Nevra, RelPath, SourceDate};
 use crate::format::comps::{Comps, CompsError};
-use crate::format::repodata::{Data, List, Record, Repomd};
+use crate::format::repodata::{Data, List, Open, Record, Repomd};
 use crate::plan::{Executor, Input, Rights, Step, StepIo};
 use crate::rpm::{Headers, PackageError};
 
@@ -138,7 +138,7 @@ pub fn execute(io: &StepIo) -> Result<(), RepoError> {
             out.add(&record.write(*list))?;
         }
     }
-    let mut repomd = Repomd { revision: seconds.to_string(), data: Vec::new() };
+    let mut repomd = Repomd { revision: seconds.to_string(), ..Repomd::default() };
     for (list, mut file) in lists {
         file.add(list.tail())?;
         file.add("\n")?;
@@ -160,7 +160,14 @@ fn carry_comps(folder: &Path, bytes: &[u8], seconds: i64) -> Result<[Data; 2], R
     let path = folder.join(location.file_name());
     fs::write(&path, bytes).map_err(failed("writing", &path))?;
     let size = bytes.len() as u64;
-    let plain = Data { kind: "group".into(), checksum, size, open: None, location, timestamp: seconds };
+    let plain = Data {
+        kind: "group".into(),
+        checksum: checksum.into(),
+        size: Some(size),
+        open: None,
+        location,
+        timestamp: seconds,
+    };
     let mut file = Compressed::create(folder, "group_gz")?;
     file.write(bytes)?;
     Ok([plain, file.finish(folder, "comps.xml.gz", seconds)?])
@@ -254,9 +261,9 @@ impl Compressed {
         fs::rename(&self.path, &path).map_err(failed("naming", &path))?;
         Ok(Data {
             kind: self.kind.into(),
-            checksum,
-            size,
-            open: Some((open, open_size)),
+            checksum: checksum.into(),
+            size: Some(size),
+            open: Some(Open { checksum: open.into(), size: Some(open_size) }),
             location,
             timestamp,
         })
@@ -297,7 +304,8 @@ mod tests {
         assert_eq!(kinds, ["primary", "filelists", "other", "group", "group_gz"]);
         for data in &parsed.data {
             let bytes = fs::read(data.location.below(&io.output)).unwrap();
-            assert_eq!((Digest::of(&bytes), bytes.len() as u64), (data.checksum, data.size));
+            let found = (Digest::of(&bytes).into(), Some(bytes.len() as u64));
+            assert_eq!(found, (data.checksum, data.size));
         }
         for kind in ["primary", "filelists", "other", "group_gz"] {
             assert!(!io.output.join(format!("repodata/.{kind}.part")).exists());

@@ -27,5 +27,5 @@ pub use header::{Header, HeaderError, Part};
 pub use headers::{Format, Headers};
 pub use identity::{Identity, IdentityError, identify};
 pub use package::{Changelog, Changelogs, Package, PackageError};
-pub use payload::{Compressor, Payload, PayloadError};
+pub use payload::{Compressor, Decoder, Payload, PayloadError};
 pub use rich::{Rich, RichError};

@@ -11,6 +11,7 @@ mod kickstart;
 mod librpm;
 mod multilib;
 mod repodata;
+mod repodata_read;
 mod rpms;
 mod rpmkeys;
 mod rpmsign;

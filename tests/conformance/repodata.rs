@@ -33,7 +33,7 @@ for key in md.keys():
 "#;
 
 /// The interpreter that has createrepo_c's bindings: Debian's, or that of a virtual environment.
-fn python() -> PathBuf {
+pub(super) fn python() -> PathBuf {
     std::env::var_os("GANDER_PEER_PYTHON").map_or_else(|| "/usr/bin/python3".into(), PathBuf::from)
 }
 
@@ -61,7 +61,7 @@ fn explained(mut ours: Value, headers: &Headers, theirs: &Value) -> Value {
     ours
 }
 
-fn there(program: &str, arguments: &[&str]) -> bool {
+pub(super) fn there(program: &str, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
 }
 

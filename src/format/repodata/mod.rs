@@ -17,12 +17,18 @@
 //!   count up by a second so that their order survives clients that sort.
 //! - Characters that XML cannot hold are left out.
 
+mod checksum;
+mod content;
 mod package;
+mod read;
 mod repomd;
 mod text;
 
+pub use checksum::{Checksum, ChecksumError, Verifier};
+pub use content::{Content, ContentError, LARGEST_CONTENT};
 pub use package::{CHANGELOGS, Record, is_primary};
-pub use repomd::{Data, Repomd, RepomdError};
+pub use read::{ChangelogEntry, Entry, FileKind, Numbers, PackageFile, Packages, Position, ReadError, Text};
+pub use repomd::{Data, Open, Repomd, RepomdError, Tags};
 
 /// The kinds of lists of packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

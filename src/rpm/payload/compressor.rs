@@ -48,19 +48,38 @@ impl Compressor {
     pub(super) fn of(start: &[u8]) -> Self {
         if start.starts_with(&[0x1f, 0x8b]) { Self::Gzip } else { Self::None }
     }
+
+    /// That of any file, by its first bytes. The format lzma has no sign of its own and is not recognized.
+    pub fn by_magic(start: &[u8]) -> Self {
+        const MAGIC: [(&[u8], Compressor); 4] = [
+            (&[0x1f, 0x8b], Compressor::Gzip),
+            (b"BZh", Compressor::Bzip2),
+            (b"\xfd7zXZ\0", Compressor::Xz),
+            (&[0x28, 0xb5, 0x2f, 0xfd], Compressor::Zstd),
+        ];
+        let found = MAGIC.iter().find(|(magic, _)| start.starts_with(magic));
+        found.map_or(Self::None, |(_, compressor)| *compressor)
+    }
 }
 
-/// A payload, decompressed.
-pub(super) enum Decoder<R: BufRead> {
+/// What is compressed, decompressed while it is read. How much comes out is not bounded here.
+#[non_exhaustive]
+pub enum Decoder<R: BufRead> {
+    /// Passed on as it is.
     None(R),
+    /// gzip, all members.
     Gzip(Box<MultiGzDecoder<R>>),
+    /// bzip2, all streams.
     Bzip2(Box<MultiBzDecoder<R>>),
+    /// One stream of xz or lzma.
     Xz(XzDecoder<R>),
+    /// zstd, all frames.
     Zstd(zstd::stream::read::Decoder<'static, R>),
 }
 
 impl<R: BufRead> Decoder<R> {
-    pub(super) fn new(compressor: Compressor, reader: R) -> io::Result<Self> {
+    /// Starts to decompress.
+    pub fn new(compressor: Compressor, reader: R) -> io::Result<Self> {
         Ok(match compressor {
             Compressor::None => Self::None(reader),
             Compressor::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(reader))),
@@ -77,7 +96,7 @@ impl<R: BufRead> Decoder<R> {
     }
 
     /// Whether nothing follows what was decompressed.
-    pub(super) fn is_at_end(&mut self) -> io::Result<bool> {
+    pub fn is_at_end(&mut self) -> io::Result<bool> {
         let reader = match self {
             Self::None(reader) => reader,
             Self::Gzip(decoder) => decoder.get_mut(),

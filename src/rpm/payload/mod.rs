@@ -17,11 +17,10 @@
 mod compressor;
 mod cpio;
 
-pub use compressor::Compressor;
+pub use compressor::{Compressor, Decoder};
 
 use std::io::{self, BufRead, Read};
 
-use self::compressor::Decoder;
 use self::cpio::{Archive, Head};
 use super::files::{File, Files, KIND_OF_FILE, LINK, REGULAR};
 use super::header::{Header, HeaderError};
