@@ -26,5 +26,6 @@ pub mod repo;
 pub mod media;
 pub mod boot;
 pub mod compose;
+pub mod publish;
 
 pub mod cli;

@@ -25,6 +25,7 @@ mod lock;
 mod man;
 mod output;
 mod plan;
+mod publish;
 mod rpm;
 mod run;
 mod session;
@@ -51,6 +52,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Compose(compose::Args),
+    Publish(publish::Args),
     Lock(lock::Args),
     Plan(plan::Args),
     Build(build::Args),
@@ -84,6 +86,7 @@ fn command_line() -> ExitCode {
     let global = &cli.global;
     let result = match cli.command {
         Command::Compose(args) => compose::run(global, args),
+        Command::Publish(args) => publish::run(global, args),
         Command::Lock(args) => lock::run(global, args),
         Command::Plan(args) => plan::run(global, args),
         Command::Build(args) => build::run(global, args),
