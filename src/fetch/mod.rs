@@ -10,6 +10,7 @@
 
 mod error;
 mod partial;
+mod probe;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,10 @@
-//! Repositories: write and check.
+//! Repositories: write, load, check and compare.
 
+pub mod check;
+mod compare;
+pub mod diff;
+pub mod load;
 mod write;
 
+pub use compare::Change;
 pub use write::{KIND, REVISION, RepoError, execute, package_path, step};
