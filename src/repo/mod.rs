@@ -3,8 +3,10 @@
 pub mod check;
 mod compare;
 pub mod diff;
+mod known;
 pub mod load;
 mod write;
 
 pub use compare::Change;
+pub use known::known_packages;
 pub use write::{KIND, REVISION, RepoError, execute, package_path, step};

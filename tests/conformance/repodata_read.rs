@@ -316,16 +316,39 @@ fn peak() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// CPU seconds of this thread, in the kernel and out of it.
+fn cpu() -> f64 {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    stat.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1e9
+}
+
 #[test]
 #[ignore = "prints figures and asserts none: cargo test --release --test conformance figures -- --ignored --nocapture"]
 fn figures_of_reading_primary() {
     let Some(real) = folder("GANDER_REALDATA", "figures_of_reading_primary") else { return };
     for path in repositories(&[real.join("metadata")]).iter().filter_map(|folder| list(folder, "primary")) {
-        for _ in 0..5 {
-            let start = Instant::now();
+        println!("{}", path.display());
+        for _ in 0..3 {
+            let (start, before) = (Instant::now(), cpu());
             let packages = Packages::read(content(&path)).unwrap();
-            let seconds = start.elapsed().as_secs_f64();
-            println!("{seconds:.3} s, peak {} MiB: {packages:?} of {}", peak() >> 10, path.display());
+            let (wall, cpu) = (start.elapsed().as_secs_f64(), cpu() - before);
+            println!(
+                "decompressed and read: {cpu:.3} s CPU, {wall:.3} s, peak {} MiB: {packages:?}",
+                peak() >> 10
+            );
+        }
+        let mut xml = Vec::new();
+        content(&path).read_to_end(&mut xml).unwrap();
+        for _ in 0..9 {
+            let before = cpu();
+            Packages::read(&xml[..]).unwrap();
+            println!("read, {} bytes of XML: {:.3} s CPU", xml.len(), cpu() - before);
+        }
+        let form = Packages::read(&xml[..]).unwrap().to_bytes();
+        for _ in 0..9 {
+            let before = cpu();
+            Packages::from_bytes(&form).unwrap();
+            println!("read, {} bytes of gander's own form: {:.3} s CPU", form.len(), cpu() - before);
         }
     }
 }

@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 #![allow(clippy::disallowed_methods, reason = "tests read the environment and start themselves")]
 
+mod lists;
 #[path = "../mutant/mod.rs"]
 mod mutant;
 #[path = "../sample/mod.rs"]
@@ -130,6 +131,31 @@ fn rich_dependencies() {
 #[test]
 fn versions() {
     run("versions");
+}
+
+#[test]
+fn lists_of_packages() {
+    run("lists");
+}
+
+#[test]
+fn forms_of_packages() {
+    run("forms");
+}
+
+#[test]
+fn packed_lists() {
+    run("packed");
+}
+
+/// No bomb is accepted, and none takes more memory than anything else.
+#[test]
+fn bombs() {
+    let output = start("bombs", 0, subject("bombs").count);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} at seed {:?}\n{words}", output.status, said(&output, "seed"));
+    assert_eq!(said(&output, "accepted"), Some(0));
+    println!("bombs: at most {} KiB above the start", said(&output, "peak").unwrap() >> 10);
 }
 
 /// The child must notice what it is to notice.

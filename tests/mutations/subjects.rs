@@ -7,6 +7,7 @@ use gander::base::Evr;
 use gander::rpm::dependency::Kind;
 use gander::rpm::{Header, Headers, Part, Payload, Rich, edit, identify, signature};
 
+use super::lists;
 use super::mutant::texts::{nearly_rich_text, version_text};
 use super::mutant::{Base, Random};
 use super::sample::{self, COMPRESSORS};
@@ -22,11 +23,15 @@ pub struct Subject {
 }
 
 /// All of them.
-pub const SUBJECTS: [Subject; 5] = [
+pub const SUBJECTS: [Subject; 9] = [
     Subject { name: "headers", count: 200_000, prepare: headers },
     Subject { name: "payloads", count: 60_000, prepare: payloads },
     Subject { name: "rich", count: 200_000, prepare: rich },
     Subject { name: "versions", count: 200_000, prepare: versions },
+    Subject { name: "lists", count: 40_000, prepare: lists::lists },
+    Subject { name: "forms", count: 60_000, prepare: lists::forms },
+    Subject { name: "packed", count: 30_000, prepare: lists::packed },
+    Subject { name: "bombs", count: 36, prepare: lists::bombs },
     Subject { name: "glutton", count: 1, prepare: glutton },
 ];
 

@@ -27,7 +27,9 @@ mod text;
 pub use checksum::{Checksum, ChecksumError, Verifier};
 pub use content::{Content, ContentError, LARGEST_CONTENT};
 pub use package::{CHANGELOGS, Record, is_primary};
-pub use read::{ChangelogEntry, Entry, FileKind, Numbers, PackageFile, Packages, Position, ReadError, Text};
+pub use read::{
+    ChangelogEntry, Entry, FileKind, Numbers, PackageFile, Packages, Position, ReadError, Text, Unfit,
+};
 pub use repomd::{Data, Open, Repomd, RepomdError, Tags};
 
 /// The kinds of lists of packages.

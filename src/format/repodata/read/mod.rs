@@ -17,6 +17,9 @@
 //! - paths of files that are not absolute or have a `..`; kinds of files and comparisons that are unknown;
 //! - numbers that are none or do not fit into 63 bits; a header that ends before it begins.
 
+mod compact;
+#[cfg(test)]
+mod compact_tests;
 mod error;
 mod lists;
 mod packages;
@@ -29,5 +32,6 @@ mod tests;
 mod token_tests;
 mod tokens;
 
+pub use compact::Unfit;
 pub use error::{Position, ReadError};
 pub use packages::{ChangelogEntry, Entry, FileKind, Numbers, PackageFile, Packages, Text};

@@ -8,8 +8,10 @@ const RECENT: u32 = 15;
 /// A text in a [`Pool`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Span {
-    start: u32,
-    length: u32,
+    /// Bytes before it.
+    pub(super) start: u32,
+    /// Bytes of it.
+    pub(super) length: u32,
 }
 
 /// Texts. Most of what packages say they say again and again, so a text that was added lately is not added a second
@@ -23,6 +25,22 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn new() -> Self {
         Self { text: String::new(), recent: vec![Span::default(); 1 << RECENT].into_boxed_slice() }
+    }
+
+    /// One of texts that are there already.
+    pub(super) fn of(text: &str) -> Self {
+        Self { text: text.into(), ..Self::new() }
+    }
+
+    /// All texts, one after the other.
+    pub(super) fn all(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether there is something at this place.
+    pub(super) fn has(&self, span: Span) -> bool {
+        let start = span.start as usize;
+        self.text.get(start..start + span.length as usize).is_some()
     }
 
     pub(super) fn get(&self, span: Span) -> &str {

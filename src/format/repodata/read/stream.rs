@@ -243,7 +243,8 @@ impl<R: Read> Stream<R> {
 
     /// What the current element's name belongs to; takes in what its tag declares.
     fn namespace(&mut self) -> Space {
-        for (key, value) in self.tag.attributes() {
+        let declaring = if self.tag.declares { usize::MAX } else { 0 };
+        for (key, value) in self.tag.attributes().take(declaring) {
             if let Some(prefix) = key.strip_prefix("xmlns")
                 && (prefix.is_empty() || prefix.starts_with(':'))
             {
@@ -279,33 +280,45 @@ enum Step {
 pub(super) struct Tag {
     /// What is in it; behind that, values that stand there in another form.
     content: String,
+    /// Where the prefix, which may be empty, and the name end.
+    prefix_end: usize,
     name_end: usize,
-    /// Where the attributes' names and values are in `content`.
-    attributes: Vec<(Range<usize>, Range<usize>)>,
+    attributes: Vec<Attr>,
+    /// Whether an attribute declares a namespace.
+    declares: bool,
+}
+
+/// Where an attribute's name and value are in the tag.
+struct Attr {
+    name: Range<usize>,
+    value: Range<usize>,
 }
 
 impl Tag {
     /// Takes in what is between `<` and `>`.
     pub(super) fn read(&mut self, tag: &str) -> Result<(), String> {
         self.attributes.clear();
+        self.declares = false;
         self.content.clear();
         self.content.push_str(tag);
         self.name_end = end_of(tag, 0, is_space);
+        let colon = tag.bytes().take(self.name_end).position(|byte| byte == b':');
+        self.prefix_end = colon.unwrap_or_default();
         let mut from = self.name_end;
-        while let Some((key, mut value)) =
+        while let Some((mut attribute, plain)) =
             attribute(tag, from).map_err(|error| format!("an attribute is broken: {error}"))?
         {
-            from = value.end + 1;
+            from = attribute.value.end + 1;
             if self.attributes.len() >= MOST_ATTRIBUTES {
                 return Err(format!("an element has more than {MOST_ATTRIBUTES} attributes"));
             }
-            let name = tag.get(key.clone()).unwrap_or_default();
-            if self.attributes.iter().any(|(known, _)| tag.get(known.clone()) == Some(name)) {
+            let name = tag.get(attribute.name.clone()).unwrap_or_default();
+            if self.attributes.iter().any(|known| tag.get(known.name.clone()) == Some(name)) {
                 return Err(format!("the attribute '{}' is repeated", name.escape_debug()));
             }
-            let text = tag.get(value.clone()).unwrap_or_default();
-            // Most values stand for themselves.
-            if text.bytes().any(|byte| byte < b' ' || byte == b'&' || byte == b'<') {
+            self.declares |= name.starts_with("xmlns");
+            if !plain {
+                let text = tag.get(attribute.value).unwrap_or_default();
                 let normalized = Attribute { key: QName(name), value: Cow::Borrowed(text) };
                 let normalized = normalized
                     .normalized_value(XmlVersion::Implicit1_0)
@@ -316,9 +329,9 @@ impl Tag {
                 }
                 let start = self.content.len();
                 self.content.push_str(&normalized);
-                value = start..self.content.len();
+                attribute.value = start..self.content.len();
             }
-            self.attributes.push((key, value));
+            self.attributes.push(attribute);
         }
         Ok(())
     }
@@ -329,25 +342,27 @@ impl Tag {
 
     /// Prefix and name.
     fn name(&self) -> (&str, &str) {
-        self.qualified().split_once(':').unwrap_or(("", self.qualified()))
+        let prefix = self.content.get(..self.prefix_end).unwrap_or_default();
+        let name = self.qualified().get(self.prefix_end..).unwrap_or_default();
+        (prefix, name.strip_prefix(':').unwrap_or(name))
     }
 
     pub(super) fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
         let part = |range: &Range<usize>| self.content.get(range.clone()).unwrap_or_default();
-        self.attributes.iter().map(move |(name, value)| (part(name), part(value)))
+        self.attributes.iter().map(move |attribute| (part(&attribute.name), part(&attribute.value)))
     }
 }
 
-/// Where the next attribute's name and value are in a tag.
-fn attribute(tag: &str, from: usize) -> Result<Option<(Range<usize>, Range<usize>)>, &'static str> {
+/// The next attribute of a tag, and whether its value stands for itself, as most do.
+fn attribute(tag: &str, from: usize) -> Result<Option<(Attr, bool)>, &'static str> {
     let byte = |place: usize| tag.as_bytes().get(place).copied();
     let behind_space = |from| end_of(tag, from, |byte| !is_space(byte));
     let start = behind_space(from);
     if start >= tag.len() {
         return Ok(None);
     }
-    let end = end_of(tag, start + 1, |byte| byte == b'=' || is_space(byte));
-    let equals = behind_space(end);
+    let name = start..end_of(tag, start + 1, |byte| byte == b'=' || is_space(byte));
+    let equals = behind_space(name.end);
     if byte(equals) != Some(b'=') {
         return Err("its name is followed by no '='");
     }
@@ -355,9 +370,14 @@ fn attribute(tag: &str, from: usize) -> Result<Option<(Range<usize>, Range<usize
     let Some(sign @ (b'"' | b'\'')) = byte(quote) else {
         return Err("its value is not between quotes");
     };
-    let value = quote + 1..end_of(tag, quote + 1, |byte| byte == sign);
-    match value.end < tag.len() {
-        true => Ok(Some((start..end, value))),
+    let special = |byte| byte == sign || byte < b' ' || byte == b'&' || byte == b'<';
+    let mut end = end_of(tag, quote + 1, special);
+    let plain = byte(end) == Some(sign);
+    if !plain {
+        end = end_of(tag, end, |byte| byte == sign);
+    }
+    match end < tag.len() {
+        true => Ok(Some((Attr { name, value: quote + 1..end }, plain))),
         false => Err("its value is not closed"),
     }
 }

@@ -9,13 +9,13 @@ use crate::rpm::sense;
 
 const LINUX: &str = "http://linux.duke.edu/metadata";
 
-fn primary(packages: &str) -> String {
+pub(super) fn primary(packages: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<metadata xmlns=\"{LINUX}/common\" xmlns:rpm=\"{LINUX}/rpm\" packages=\"9\">\n{packages}</metadata>\n"
     )
 }
 
-fn package(name: &str) -> String {
+pub(super) fn package(name: &str) -> String {
     let pkgid = crate::base::Digest::of(name).hex();
     format!(
         r#"<package type="rpm">

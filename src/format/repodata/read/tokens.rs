@@ -122,7 +122,7 @@ impl<R: Read> Tokens<R> {
                 Some(b'/') => {
                     let end = self.tag()?;
                     let name = self.take(end, 2, 1)?;
-                    let trimmed = name.trim_end_matches(|c| matches!(c, ' ' | '\t' | '\r' | '\n'));
+                    let trimmed = name.trim_end_matches([' ', '\t', '\r', '\n']);
                     Ok(Token::End(if trimmed.is_empty() { name } else { trimmed }))
                 }
                 _ => {
