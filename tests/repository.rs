@@ -1,7 +1,9 @@
 //! The metadata of a small repository, byte for byte, and what hostile input does to its readers.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::disallowed_methods, clippy::panic, reason = "tests read folders and start programs")]
 
+mod created;
 mod sample;
 
 use std::collections::BTreeMap;

@@ -26,6 +26,7 @@ mod man;
 mod output;
 mod plan;
 mod publish;
+mod repo;
 mod rpm;
 mod run;
 mod session;
@@ -61,6 +62,7 @@ enum Command {
     Image(image::Args),
     Store(store::Args),
     Key(key::Args),
+    Repo(repo::Args),
     Rpm(rpm::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -95,6 +97,7 @@ fn command_line() -> ExitCode {
         Command::Image(args) => image::run(global, args),
         Command::Store(args) => store::run(global, args),
         Command::Key(args) => key::run(global, args),
+        Command::Repo(args) => repo::run(global, args),
         Command::Rpm(args) => rpm::run(global, args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
