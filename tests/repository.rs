@@ -1,7 +1,9 @@
 //! The metadata of a small repository, byte for byte, and what hostile input does to its readers.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::disallowed_methods, clippy::panic, reason = "tests read folders and start programs")]
 
+mod created;
 mod sample;
 
 use std::collections::BTreeMap;
@@ -10,7 +12,7 @@ use std::path::Path;
 
 use gander::base::{Digest, SourceDate};
 use gander::format::comps::Comps;
-use gander::format::repodata::{Content, List, Packages, Record, Repomd};
+use gander::format::repodata::{CHANGELOGS, Content, List, Packages, Record, Repomd};
 use gander::plan::StepIo;
 use gander::repo;
 use gander::rpm::Headers;
@@ -210,6 +212,8 @@ fn a_candidate_comes_out_alike_of_header_and_metadata() {
             size: sample.len() as u64,
             file_time: 0,
             href: "a.rpm",
+            base: None,
+            changelogs: CHANGELOGS,
         };
         let document = |list: List| [&*list.head(1), &*record.write(list), list.tail()].concat();
         let mut packages = Packages::read(document(List::Primary).as_bytes()).unwrap();

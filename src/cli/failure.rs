@@ -99,6 +99,12 @@ impl Failure {
 /// What a full disk is called by the system's programs, whose output is all that is known of how they failed.
 const FULL_DISK: &str = "No space left on device";
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&printable(&self.message))
+    }
+}
+
 fn io_kind(error: &std::io::Error) -> Option<Kind> {
     use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     (no_room(error) || matches!(error.kind(), ReadOnlyFilesystem | PermissionDenied))

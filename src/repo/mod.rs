@@ -2,6 +2,7 @@
 
 pub mod check;
 mod compare;
+pub mod create;
 pub mod diff;
 mod known;
 pub mod load;

@@ -21,7 +21,7 @@ use flate2::{Compression, GzBuilder, write::GzEncoder};
 use crate::base::digest::HashingWriter;
 use crate::base::{Digest, Hasher, Nevra, RelPath, SourceDate};
 use crate::format::comps::{Comps, CompsError};
-use crate::format::repodata::{Data, List, Open, Record, Repomd};
+use crate::format::repodata::{CHANGELOGS, Data, List, Open, Record, Repomd};
 use crate::plan::{Executor, Input, Rights, Step, StepIo};
 use crate::rpm::{Headers, PackageError};
 
@@ -133,7 +133,15 @@ pub fn execute(io: &StepIo) -> Result<(), RepoError> {
         let broken = |source| RepoError::Package { path: path.to_string(), source };
         let headers = Headers::read(BufReader::new(reader)).map_err(broken)?;
         let package = headers.package().map_err(broken)?;
-        let record = Record { package: &package, checksum, size, file_time: seconds, href: path.as_str() };
+        let record = Record {
+            package: &package,
+            checksum,
+            size,
+            file_time: seconds,
+            href: path.as_str(),
+            base: None,
+            changelogs: CHANGELOGS,
+        };
         for (list, out) in &mut lists {
             out.add(&record.write(*list))?;
         }

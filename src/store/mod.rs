@@ -13,8 +13,9 @@
 //! | `tmp/…` | scratch folders, each locked by the process that owns it |
 //! | `partial/HEX` | downloads under way, resumed by the next run; made by `fetch/` |
 //! | `logs/HEX.log` | logs of steps that failed, by action key; made by the runner |
+//! | `repodata/HEX.*` | what is known of the packages of a folder, and their lists; made by `repo/` |
 //!
-//! Garbage collection empties the last two.
+//! Garbage collection empties the last three.
 //!
 //! # Rules
 //!
@@ -70,7 +71,7 @@ use error::At as _;
 const VERSION: u32 = 1;
 const FOLDERS: [&str; 5] = ["objects", "actions", "roots", "images", "tmp"];
 /// Folders that others make in a store when they need them, and that nothing depends on.
-const PASSING: [&str; 2] = ["partial", "logs"];
+const PASSING: [&str; 3] = ["partial", "logs", "repodata"];
 
 /// An open store. Clones are cheap and share one lock, which is held while any of them lives.
 #[derive(Clone, Debug)]
@@ -121,6 +122,12 @@ impl Store {
     /// name does not begin with the 64 digits of a digest that a root keeps.
     pub fn images(&self) -> PathBuf {
         self.0.root.join("images")
+    }
+
+    /// A folder in the store for what is only remembered: nothing depends on it, and garbage collection empties it.
+    pub fn memory(&self, of: &'static str) -> Result<PathBuf, StoreError> {
+        let folder = self.folder(of);
+        make_folder(&folder).map(|()| folder)
     }
 
     /// A private folder below the store, mode 0700, removed when dropped.

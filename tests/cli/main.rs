@@ -15,6 +15,7 @@ mod house;
 mod interface;
 mod key;
 mod plan;
+mod repo_create;
 mod rpm_show;
 mod rpm_signatures;
 #[path = "../sample/mod.rs"]

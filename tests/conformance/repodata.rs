@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gander::base::SourceDate;
+use gander::format::repodata::Tags;
 use gander::plan::StepIo;
-use gander::repo;
+use gander::repo::{self, create};
 use gander::rpm::Headers;
 use serde_json::Value;
 
@@ -129,9 +130,132 @@ fn clients_read_what_createrepo_c_writes() {
     tally.finish();
 }
 
+/// createrepo_c 1.2, which lies beside the interpreter of the peers.
+fn newer() -> Option<PathBuf> {
+    let program = python().with_file_name("createrepo_c");
+    let output = Command::new(&program).arg("--version").output().ok()?;
+    String::from_utf8_lossy(&output.stdout).starts_with("Version: 1.2.").then_some(program)
+}
+
+fn options() -> create::Options {
+    create::Options {
+        output: None,
+        filter: create::Filter::default(),
+        rendering: create::Rendering {
+            base_url: None,
+            location_prefix: String::new(),
+            cut_dirs: 0,
+            changelogs: 10,
+        },
+        compression: create::Compression::Zstd,
+        further_compression: create::Compression::Zstd,
+        comps: None,
+        extras: Vec::new(),
+        keep_further: false,
+        retain_old: false,
+        simple_names: false,
+        revision: None,
+        source_date: None,
+        set_times: false,
+        tags: Tags::default(),
+        workers: 2,
+    }
+}
+
+/// All fields in which two readings of a repository differ.
+fn differences(ours: &Value, theirs: &Value) -> Vec<String> {
+    let fields = theirs.as_object().unwrap().iter();
+    let differing = fields.filter(|(key, value)| &ours[key.as_str()] != *value);
+    differing.map(|(key, value)| format!("{key}: {} instead of {value}", ours[key.as_str()])).collect()
+}
+
+#[test]
+fn a_created_repository_is_createrepo_cs() {
+    let test = "a_created_repository_is_createrepo_cs";
+    let Some(real) = folder("GANDER_REALDATA", test) else { return };
+    let Some(peer) = newer() else { return skip(test, "createrepo_c 1.2 is not installed") };
+    let scratch = tempfile::tempdir().unwrap();
+    let [packages, theirs] = ["packages", "theirs"].map(|name| scratch.path().join(name));
+    fs::create_dir(&packages).unwrap();
+    fs::create_dir(&theirs).unwrap();
+    for entry in fs::read_dir(real.join("rpms")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "rpm") {
+            fs::copy(&path, packages.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let peer = |arguments: &[&str]| {
+        let output = Command::new(&peer).args(arguments).arg(&packages).output().unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    // What we refuse, and why, is the business of other tests.
+    while let Err(create::CreateError::Problems(problems)) = create::create(&packages, &options(), None) {
+        for problem in problems {
+            println!("left out {}: {}", problem.path.display(), problem.reason);
+            fs::remove_file(packages.join(problem.path)).unwrap();
+        }
+    }
+    let said = peer(&["--outputdir", theirs.to_str().unwrap()]);
+    for compression in [create::Compression::Zstd, create::Compression::Gzip, create::Compression::Xz] {
+        create::create(&packages, &create::Options { compression, ..options() }, None).unwrap();
+        let (ours, theirs) = (read(&packages), read(&theirs));
+        let mut tally = Tally::new("packages in created repodata");
+        for (file, theirs) in &theirs {
+            let differing = differences(&ours[file], theirs);
+            tally.case(file, (!differing.is_empty()).then(|| differing.join("\n    ")));
+        }
+        tally.finish();
+        for (file, package) in ours.iter().filter(|(file, _)| !theirs.contains_key(*file)) {
+            // It writes down nothing of packages whose texts XML cannot hold; we leave those characters out.
+            assert!(said.contains(package["pkgid"].as_str().unwrap()), "createrepo_c lacks {file}: {said}");
+        }
+    }
+    // The comparison finds what differs: without change logs, and in another place.
+    let rendering = create::Rendering { changelogs: 0, location_prefix: "x".into(), ..options().rendering };
+    create::create(&packages, &create::Options { rendering, ..options() }, None).unwrap();
+    let (ours, theirs) = (read(&packages), read(&theirs));
+    let logged = theirs.iter().filter(|(_, package)| !package["changelogs"].as_array().unwrap().is_empty());
+    let mut found = 0;
+    for (file, theirs) in logged {
+        let differing = differences(&ours[&format!("x/{file}")], theirs);
+        assert_eq!(differing.len(), 2, "{file}: {differing:?}");
+        found += 1;
+    }
+    assert!(found > 20, "{found}");
+}
+
 #[test]
 fn dnf_finds_and_installs_packages() {
-    let test = "dnf_finds_and_installs_packages";
+    dnf_takes("dnf_finds_and_installs_packages", |at| {
+        let io = StepIo {
+            params: BTreeMap::new(),
+            source_date: SourceDate::from_seconds(1_793_491_200).unwrap(),
+            inputs: at.join("in"),
+            output: at.join("repository"),
+            scratch: at.join("build"),
+        };
+        repo::execute(&io).unwrap();
+    });
+}
+
+#[test]
+fn dnf_takes_lists_in_pieces() {
+    for compression in [create::Compression::Zstd, create::Compression::Gzip, create::Compression::Xz] {
+        dnf_takes("dnf_takes_lists_in_pieces", |at| {
+            let options = create::Options {
+                output: Some(at.join("repository")),
+                comps: Some(at.join("in/comps.xml")),
+                compression,
+                further_compression: compression,
+                ..options()
+            };
+            // The head, the packages and the tail are three pieces at least.
+            create::create(&at.join("in/packages"), &options, None).unwrap();
+        });
+    }
+}
+
+fn dnf_takes(test: &str, write: impl FnOnce(&Path)) {
     let Some(oracle) = folder("GANDER_ORACLE", test) else { return };
     if !there("dnf", &["--version"]) {
         return skip(test, "dnf is not installed");
@@ -150,14 +274,7 @@ fn dnf_finds_and_installs_packages() {
     let comps = "<comps><group><id>libs</id><name>Libraries</name><description/><uservisible>true</uservisible><packagelist>\
         <packagereq type=\"mandatory\">r-soname-usr</packagereq></packagelist></group></comps>";
     fs::write(at("in/comps.xml"), comps).unwrap();
-    let io = StepIo {
-        params: BTreeMap::new(),
-        source_date: SourceDate::from_seconds(1_793_491_200).unwrap(),
-        inputs: at("in"),
-        output: at("repository"),
-        scratch: at("build"),
-    };
-    repo::execute(&io).unwrap();
+    write(scratch.path());
     std::os::unix::fs::symlink(at("in/packages/Packages"), at("repository/Packages")).unwrap();
     let dnf = |arguments: &[&str]| {
         let output = Command::new("dnf")

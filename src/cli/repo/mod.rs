@@ -1,6 +1,7 @@
 //! `gander repo`: one file per verb.
 
 mod check;
+mod create;
 mod diff;
 
 use std::process::ExitCode;
@@ -10,7 +11,7 @@ use crate::fetch::Fetcher;
 use crate::repo::load::{LoadError, Repository};
 use crate::store::Store;
 
-/// Check and compare repositories of packages.
+/// Write, check and compare repositories of packages.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -19,6 +20,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    Create(Box<create::Args>),
     Check(check::Args),
     Diff(diff::Args),
 }
@@ -26,6 +28,7 @@ enum Verb {
 /// Runs the command.
 pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     match args.verb {
+        Verb::Create(args) => create::run(global, *args),
         Verb::Check(args) => check::run(global, args),
         Verb::Diff(args) => diff::run(global, &args),
     }

@@ -3,7 +3,7 @@
 use super::super::compare::{self, Change};
 use super::{Error, Severity, Warning};
 use crate::base::Digest;
-use crate::format::repodata::{Entry, List, Packages, Record};
+use crate::format::repodata::{CHANGELOGS, Entry, List, Packages, Record};
 use crate::rpm::Package;
 
 /// Fields by which clients resolve, download and install: a wrong one is an error.
@@ -19,8 +19,15 @@ pub(super) fn differences(
     size: u64,
     record: Entry<'_>,
 ) -> Result<Vec<(Severity, Change)>, String> {
-    let rendered =
-        Record { package, checksum, size, file_time: record.numbers().file_time, href: record.href() };
+    let rendered = Record {
+        package,
+        checksum,
+        size,
+        file_time: record.numbers().file_time,
+        href: record.href(),
+        base: record.base(),
+        changelogs: CHANGELOGS,
+    };
     let document = |list: List| [&*list.head(1), &*rendered.write(list), list.tail()].concat();
     let words = |error: crate::format::repodata::ReadError| error.to_string();
     let mut expected = Packages::read(document(List::Primary).as_bytes()).map_err(words)?;
