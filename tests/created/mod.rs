@@ -150,13 +150,11 @@ fn what_is_remembered_changes_no_byte() {
     assert_eq!(remembered.len(), 4, "{remembered:?}");
     for path in &remembered {
         let bytes = fs::read(path).unwrap();
-        for place in [0, bytes.len() / 2, bytes.len() - 1] {
-            let mut damaged = bytes.clone();
-            damaged[place] ^= 1;
-            fs::write(path, &damaged).unwrap();
-            assert_eq!(run(2), COUNT, "{} at {place}", path.display());
-            assert_eq!(run(2), 0);
-        }
+        let mut damaged = bytes.clone();
+        damaged[bytes.len() / 2] ^= 1;
+        fs::write(path, &damaged).unwrap();
+        assert_eq!(run(2), COUNT, "{}", path.display());
+        assert_eq!(run(2), 0);
         fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
         assert_eq!(run(2), COUNT);
         fs::remove_file(path).unwrap();
