@@ -205,14 +205,15 @@ impl Repository {
             (List::Filelists, Some(packages)) => packages.add_filelists(&mut scan).map(drop),
             (List::Other, Some(packages)) => packages.add_other(&mut scan).map(drop),
         };
-        // To the end in any case: what the list says of its packages is compared with the others, and its checksum.
-        let rest = io::copy(&mut scan, &mut io::sink());
-        let what = match (read, rest) {
-            // Told by comparing the lists.
-            (Ok(()) | Err(ReadError::Unlisted { .. }), Ok(_)) => None,
-            (Ok(()) | Err(ReadError::Unlisted { .. }), Err(error)) => Some(What::Unreadable(chain(&error))),
-            (Err(error), _) => Some(What::Unreadable(chain(&error))),
+        let what = match read {
+            // To the end: what the list says of its packages is compared with the others, and its checksum. That it is of
+            // others is told by comparing.
+            Ok(()) | Err(ReadError::Unlisted { .. }) => {
+                io::copy(&mut scan, &mut io::sink()).err().map(|error| chain(&error))
+            }
+            Err(error) => Some(chain(&error)),
         };
+        let what = what.map(What::Unreadable);
         match what {
             Some(what) => self.faults.push(Fault::new(location, what)),
             None => self.facts.push((list, scan.facts())),
