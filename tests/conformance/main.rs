@@ -12,6 +12,7 @@ mod file_conflicts;
 mod kickstart;
 mod librpm;
 mod multilib;
+mod records;
 mod repodata;
 mod repodata_read;
 mod rpms;
