@@ -527,7 +527,8 @@ fn signed(package: &[u8], signer: &LocalSigner) -> Vec<u8> {
     let headers = Headers::read(package).unwrap();
     let packet = signer.sign_detached(headers.main.bytes(), date()).unwrap();
     let mut out = Vec::new();
-    edit::splice(package, &edit::insert(&headers.signature, &packet).unwrap(), &mut out).unwrap();
+    let header = edit::sign(&headers, &packet, edit::How::default()).unwrap();
+    edit::splice(package, &header, &mut out).unwrap();
     out
 }
 
