@@ -7,9 +7,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 #![allow(clippy::disallowed_methods, reason = "tests read the environment and start the peers")]
 
+mod closure;
+mod file_conflicts;
 mod kickstart;
 mod librpm;
 mod multilib;
+mod records;
 mod repodata;
 mod repodata_read;
 mod rpms;

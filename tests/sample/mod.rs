@@ -3,6 +3,9 @@
 use gander::base::digest::hex;
 use gander::openpgp::Hashing;
 
+#[allow(dead_code, reason = "not every test needs it")]
+pub mod made;
+
 /// A value of a header's entry.
 pub enum Value<'a> {
     Text(&'a str),

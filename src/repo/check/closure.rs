@@ -8,7 +8,9 @@ use crate::base::arch::TreeArch;
 use crate::base::{Digest, Evr};
 use crate::fetch::Fetcher;
 use crate::format::repodata::{Packages, is_primary};
-use crate::select::{Candidate, Closure, Expression, Gap, Gravity};
+use crate::rpm::Rich;
+use crate::rpm::dependency::Kind;
+use crate::select::{Candidate, Closure, Gap, Gravity};
 use crate::store::Store;
 
 /// A package, and the place of its repository.
@@ -22,20 +24,20 @@ pub(super) async fn check(
     store: &Store,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<String>, LoadError> {
-    let mut own = Vec::new();
-    for (place, repository) in repositories.iter().enumerate() {
+    let mut needed = BTreeSet::new();
+    for repository in repositories {
         match &repository.packages {
-            Some(packages) => own.extend(candidates(packages).map(|candidate| (place, candidate))),
+            Some(packages) => required_paths(packages, &mut needed),
             None => return Ok(unknown(&repository.name, findings)),
         }
     }
-    let needed = required_paths(&own);
-    let elsewhere = lookaside(repositories, options, &own, &needed, fetcher, store, findings).await?;
-    let Some(mut elsewhere) = elsewhere else { return Ok(Vec::new()) };
-    for (_, candidate) in own.iter_mut().chain(&mut elsewhere) {
-        candidate.files.retain(|file| needed.contains(file.path()));
-        candidate.files.shrink_to_fit();
+    let mut own: Vec<Placed> = Vec::new();
+    for (place, repository) in repositories.iter().enumerate() {
+        let packages = repository.packages.iter().flat_map(|packages| candidates(packages, &needed));
+        own.extend(packages.map(|candidate| (place, candidate)));
     }
+    let elsewhere = lookaside(repositories, options, &own, &needed, fetcher, store, findings).await?;
+    let Some(elsewhere) = elsewhere else { return Ok(Vec::new()) };
     let mut checked: Vec<&Placed> = own.iter().collect();
     let mut offered: Vec<&Placed> = own.iter().chain(&elsewhere).collect();
     if options.newest {
@@ -98,24 +100,37 @@ fn finding(name: &str, candidate: &Candidate, gap: Gap, arches: &[&str]) -> Find
     Finding::new(kind, name, candidate.nevra.to_string(), message).with(details)
 }
 
-fn candidates(packages: &Packages) -> impl Iterator<Item = Candidate> + '_ {
+/// The binary packages, of their files only those that are needed: there are millions of others.
+fn candidates<'p>(
+    packages: &'p Packages,
+    needed: &'p BTreeSet<String>,
+) -> impl Iterator<Item = Candidate> + use<'p> {
     let binary = packages.iter().filter(|package| !package.nevra().is_source());
     binary.map(|package| {
         let key = package.checksum().sha256().unwrap_or_else(|| Digest::of(package.checksum().hex()));
-        Candidate::from_entry(package, key)
+        let mut candidate = Candidate::from_entry(package, key);
+        candidate.files.retain(|file| needed.contains(file.path()));
+        candidate.files.shrink_to_fit();
+        candidate
     })
 }
 
-/// The paths that packages require.
-fn required_paths(packages: &[Placed]) -> BTreeSet<String> {
-    let mut paths = BTreeSet::new();
-    let requires = packages.iter().flat_map(|(_, package)| &package.requires);
-    for relation in requires.filter(|relation| relation.name.starts_with(['/', '('])) {
-        let Ok(expression) = Expression::of(relation) else { continue };
-        let names = expression.relations().into_iter().map(|part| &part.name);
-        paths.extend(names.filter(|name| name.starts_with('/')).cloned());
+/// Adds the paths that binary packages require.
+fn required_paths(packages: &Packages, paths: &mut BTreeSet<String>) {
+    for package in packages.iter().filter(|package| !package.nevra().is_source()) {
+        for required in package.dependencies(Kind::Requires) {
+            match required.name.as_bytes().first() {
+                Some(b'/') => drop(paths.insert(required.name.into_owned())),
+                Some(b'(') => {
+                    // What cannot be read is a finding later.
+                    let rich = Rich::parse(&required.name);
+                    let names = rich.iter().flat_map(Rich::names).filter(|part| part.name.starts_with('/'));
+                    paths.extend(names.map(|part| part.name.to_string()));
+                }
+                _ => {}
+            }
+        }
     }
-    paths
 }
 
 /// Packages that are only looked up; none where they are not known. Their file lists are read only where a path is required
@@ -150,7 +165,9 @@ async fn lookaside(
         }
         match &repository.packages {
             Some(packages) => {
-                found.extend(candidates(packages).map(|candidate| (repositories.len() + place, candidate)));
+                found.extend(
+                    candidates(packages, needed).map(|candidate| (repositories.len() + place, candidate)),
+                );
             }
             None => {
                 unknown(name, findings);

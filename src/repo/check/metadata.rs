@@ -194,6 +194,11 @@ fn unique(name: &str, packages: &Packages, findings: &mut Vec<Finding>) {
 
 /// Whether each file of primary is in filelists as well.
 fn primary_files(repository: &Repository, packages: &Packages, findings: &mut Vec<Finding>) {
+    if repository.primary_files.is_empty() && !packages.is_empty() {
+        let message = "primary has too many files for comparing them with filelists";
+        let kind = (Information, "primary-files-not-checked");
+        findings.push(Finding::new(kind, &repository.name, "primary", message));
+    }
     for (package, primary) in packages.iter().zip(&repository.primary_files) {
         if !package.has_all_files() || primary.is_empty() {
             continue;

@@ -40,9 +40,10 @@ pub(super) async fn check(
             }
         }
     }
-    // Each file once, by the first record of it; that there are more was said.
-    inside.sort_by_key(|package| (package.href(), package.checksum()));
-    inside.dedup_by_key(|package| package.href());
+    // The same file once for the same record; that there are more was said.
+    let key = |package: &Entry<'_>| (package.href().to_owned(), package.nevra().clone(), *package.checksum());
+    inside.sort_by_cached_key(key);
+    inside.dedup_by_key(|package| key(package));
     if let Place::Remote(_) = &repository.place {
         let gone = match options.download {
             true => download(repository, &inside, fetcher, findings).await?,

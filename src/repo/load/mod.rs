@@ -30,6 +30,9 @@ pub const REPOMD: &str = "repodata/repomd.xml";
 /// The largest `repomd.xml`, signature of one, or comps file that is read.
 pub const LARGEST: u64 = 32 << 20;
 
+/// The most primary files that are kept beside those of filelists. CentOS Stream 9 AppStream has 36,204.
+pub const MOST_PRIMARY_FILES: usize = 4 << 20;
+
 /// Where a repository is.
 #[derive(Clone, Debug)]
 pub enum Place {
@@ -73,7 +76,8 @@ pub struct Repository {
     pub repomd: Repomd,
     /// The packages; none where primary cannot be read.
     pub packages: Option<Packages>,
-    /// Paths of each package's primary files, which filelists then replace.
+    /// Paths of each package's primary files, which filelists then replace; nothing where there are more than
+    /// [`MOST_PRIMARY_FILES`] together.
     pub primary_files: Vec<Vec<String>>,
     /// What each list says of its packages.
     pub facts: Vec<(List, Facts)>,
@@ -195,24 +199,22 @@ impl Repository {
         let mut scan = Scan::new(content);
         let read = match (list, self.packages.as_mut()) {
             (List::Primary, _) => Packages::read(&mut scan).map(|packages| {
-                self.primary_files = packages
-                    .iter()
-                    .map(|package| package.files().map(|file| file.path()).collect())
-                    .collect();
+                self.primary_files = primary_files(&packages);
                 self.packages = Some(packages);
             }),
             (_, None) => Ok(()),
             (List::Filelists, Some(packages)) => packages.add_filelists(&mut scan).map(drop),
             (List::Other, Some(packages)) => packages.add_other(&mut scan).map(drop),
         };
-        // To the end in any case: what the list says of its packages is compared with the others, and its checksum.
-        let rest = io::copy(&mut scan, &mut io::sink());
-        let what = match (read, rest) {
-            // Told by comparing the lists.
-            (Ok(()) | Err(ReadError::Unlisted { .. }), Ok(_)) => None,
-            (Ok(()) | Err(ReadError::Unlisted { .. }), Err(error)) => Some(What::Unreadable(chain(&error))),
-            (Err(error), _) => Some(What::Unreadable(chain(&error))),
+        let what = match read {
+            // To the end: what the list says of its packages is compared with the others, and its checksum. That it is of
+            // others is told by comparing.
+            Ok(()) | Err(ReadError::Unlisted { .. }) => {
+                io::copy(&mut scan, &mut io::sink()).err().map(|error| chain(&error))
+            }
+            Err(error) => Some(chain(&error)),
         };
+        let what = what.map(What::Unreadable);
         match what {
             Some(what) => self.faults.push(Fault::new(location, what)),
             None => self.facts.push((list, scan.facts())),
@@ -288,6 +290,13 @@ impl Repository {
             }
         }
     }
+}
+
+fn primary_files(packages: &Packages) -> Vec<Vec<String>> {
+    if packages.iter().map(|package| package.files().len()).sum::<usize>() > MOST_PRIMARY_FILES {
+        return Vec::new();
+    }
+    packages.iter().map(|package| package.files().map(|file| file.path()).collect()).collect()
 }
 
 /// Opens a regular file of a repository. What is no file (a pipe would be waited for) cannot be one of its.
