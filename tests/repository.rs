@@ -10,9 +10,10 @@ use std::path::Path;
 
 use gander::base::{Digest, SourceDate};
 use gander::format::comps::Comps;
-use gander::format::repodata::{Content, Packages, Repomd};
+use gander::format::repodata::{Content, List, Packages, Record, Repomd};
 use gander::plan::StepIo;
 use gander::repo;
+use gander::rpm::Headers;
 use gander::select::{Candidate, Universe};
 
 const COMPS: &str = "<?xml version=\"1.0\"?>\n<comps>\n <group><id>core</id><name xml:lang='de'>Kern &amp; so</name>\
@@ -194,4 +195,32 @@ fn readers_survive_hostile_input() {
         refused += usize::from(Universe::decode(&zstd::encode_all(&bytes[..], 1).unwrap()).is_err());
     }
     assert!(refused > 4_000, "only {refused} were refused");
+}
+
+/// What metadata tell of a package is what its header tells, apart from what they leave out.
+#[test]
+fn a_candidate_comes_out_alike_of_header_and_metadata() {
+    let key = Digest::of("key");
+    for sample in [sample::package(), sample::everything(Some("zstd")), sample::everything(None)] {
+        let headers = Headers::read(&sample[..]).unwrap();
+        let package = headers.package().unwrap();
+        let record = Record {
+            package: &package,
+            checksum: Digest::of(&sample),
+            size: sample.len() as u64,
+            file_time: 0,
+            href: "a.rpm",
+        };
+        let document = |list: List| [&*list.head(1), &*record.write(list), list.tail()].concat();
+        let mut packages = Packages::read(document(List::Primary).as_bytes()).unwrap();
+        let candidate = |packages: &Packages| Candidate::from_entry(packages.iter().next().unwrap(), key);
+        let mut expected = Candidate::from_package(&package, key);
+        let all = std::mem::take(&mut expected.files);
+        let primary = candidate(&packages).files;
+        assert!(!primary.is_empty() && primary.len() < all.len(), "{primary:?}");
+        assert!(primary.iter().all(|file| all.contains(file)));
+        packages.add_filelists(document(List::Filelists).as_bytes()).unwrap();
+        expected.files = all;
+        assert_eq!(candidate(&packages), expected);
+    }
 }

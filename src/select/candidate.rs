@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::relation::{Relation, Sense};
 use crate::base::{Digest, Nevra};
-use crate::rpm::{Dependencies, Package};
+use crate::format::repodata::{self, Entry};
+use crate::rpm::dependency::Kind;
+use crate::rpm::{Dependencies, Dependency, Package};
 
 /// What a path of a package is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,18 +91,7 @@ impl Candidate {
 
     /// What selection reads of a package, with the content digest that the lock knows it by.
     pub fn from_package(package: &Package<'_>, key: Digest) -> Self {
-        let relations = |list: &Dependencies<'_>| -> Vec<Relation> {
-            let stated = list.iter().filter(|dependency| !dependency.name.starts_with("rpmlib("));
-            stated
-                .map(|dependency| match Sense::from_rpm(dependency.flags) {
-                    // A comparison without a version compares nothing.
-                    sense if sense == Sense::ANY || dependency.evr.is_empty() => {
-                        Relation::any(dependency.name)
-                    }
-                    sense => Relation::versioned(dependency.name, sense, dependency.evr),
-                })
-                .collect()
-        };
+        let relations = |list: &Dependencies<'_>| relations(list.iter());
         let files = package.files.listing().map(|file| {
             let kind = match (file.is_directory(), file.is_ghost()) {
                 (true, _) => FileKind::Directory,
@@ -123,10 +114,66 @@ impl Candidate {
         }
     }
 
+    /// What selection reads of a package that only a repository's metadata tell of. The key is the caller's to choose:
+    /// metadata have no content digest, only a checksum of the file as it is signed now.
+    ///
+    /// Against [`Candidate::from_package`] of the same package:
+    /// - files are the primary ones only, unless filelists were read ([`Entry::has_all_files`]): multilib's rules
+    ///   need all of them;
+    /// - requirements lack those that the package itself meets by a primary file or by the same words, repeated ones, and
+    ///   all of `libc.so.6…` but the highest; those only wished for (rpm's "missing ok") are recommendations;
+    /// - versions lack an epoch of 0, whether it was written out or not: metadata have it always, packages hardly ever;
+    /// - the arch of a source package without sources is `src`, not `nosrc`.
+    ///
+    /// Colours, digests, flags and modes of files, and scriptlets, are in no metadata at all; candidates have none either.
+    pub fn from_entry(entry: Entry<'_>, key: Digest) -> Self {
+        let list = |kind| relations(entry.dependencies(kind).map(without_epoch));
+        let files = entry.files().map(|file| {
+            let kind = match file.kind {
+                repodata::FileKind::File => FileKind::File,
+                repodata::FileKind::Directory => FileKind::Directory,
+                repodata::FileKind::Ghost => FileKind::Ghost,
+            };
+            PackagedFile(kind, file.path())
+        });
+        Self {
+            nevra: entry.nevra().clone(),
+            key,
+            source: entry.sourcerpm().map(str::to_owned),
+            provides: list(Kind::Provides),
+            requires: list(Kind::Requires),
+            conflicts: list(Kind::Conflicts),
+            obsoletes: list(Kind::Obsoletes),
+            recommends: list(Kind::Recommends),
+            supplements: list(Kind::Supplements),
+            files: files.collect(),
+        }
+    }
+
     /// Whether it carries debugging information, told by its name as Pungi does.
     pub fn is_debug(&self) -> bool {
         is_debug_name(&self.nevra.name)
     }
+}
+
+/// Without an epoch of 0, unless the version would be read otherwise then.
+fn without_epoch(dependency: Dependency<'_>) -> Dependency<'_> {
+    match dependency.evr.strip_prefix("0:") {
+        Some(rest) if !rest.contains(':') => Dependency { evr: rest.to_owned().into(), ..dependency },
+        _ => dependency,
+    }
+}
+
+/// A list of dependencies, `rpmlib(…)` left out.
+fn relations<'d>(list: impl Iterator<Item = Dependency<'d>>) -> Vec<Relation> {
+    let stated = list.filter(|dependency| !dependency.name.starts_with("rpmlib("));
+    stated
+        .map(|dependency| match Sense::from_rpm(dependency.flags) {
+            // A comparison without a version compares nothing.
+            sense if sense == Sense::ANY || dependency.evr.is_empty() => Relation::any(dependency.name),
+            sense => Relation::versioned(dependency.name, sense, dependency.evr),
+        })
+        .collect()
 }
 
 /// Whether a package of this name carries debugging information.
