@@ -193,6 +193,16 @@ impl Fetcher {
         }
     }
 
+    /// The same with one try and no pauses: where others can be asked instead.
+    pub async fn once(&self, url: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
+        let answer = match self.offline && !is_file(url) {
+            true => Err(Reason::Offline),
+            false => self.read_whole(url, limit).await,
+        };
+        self.standing.note(url, answer.is_ok());
+        answer.map_err(|reason| FetchError::Small(Attempt { url: url.into(), reason }))
+    }
+
     async fn read_whole(&self, url: &str, limit: u64) -> Result<Vec<u8>, Reason> {
         if let Some(path) = file::path(url) {
             use std::io::Read as _;
@@ -242,7 +252,12 @@ impl Fetcher {
         while !round.is_empty() {
             let mut again = Vec::new();
             for url in round {
-                let reason = match self.attempt(url, &wanted, &mut partial, events).await {
+                let mut answer = self.attempt(url, &wanted, &mut partial, events).await;
+                if matches!(answer, Err(Reason::Resumed)) {
+                    // What was there came from somewhere else, and this address may have the right file.
+                    answer = self.attempt(url, &wanted, &mut partial, events).await;
+                }
+                let reason = match answer {
                     Ok(()) => {
                         self.standing.note(url, true);
                         partial.remove();
@@ -420,5 +435,7 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
+#[cfg(test)]
+mod mirror_tests;
 #[cfg(test)]
 mod tests;
