@@ -1,5 +1,6 @@
 //! Packages of repositories: offered by their metadata, downloaded once they are selected.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ComposeError;
@@ -10,10 +11,10 @@ use super::inputs::RecipeFiles;
 use super::signatures::{self, Accepted};
 use crate::base::{Digest, Nevra, RelPath};
 use crate::fetch::Wanted;
-use crate::format::repodata::Entry;
+use crate::format::repodata;
 use crate::lock::{Header, Lock, Origin, Repository};
 use crate::recipe::{OnUnsigned, Origin as Place, RepoSource};
-use crate::repo::open::{Filter, HeaderOf, Location, Opened, url};
+use crate::repo::open::{Filter, HeaderOf, Location, Opened, is_same, url};
 use crate::select::Candidate;
 
 /// A package that only a repository's metadata tell of.
@@ -51,7 +52,15 @@ pub(super) fn offer(
         for refused in &opened.refused {
             session.note(format!("note: a mirror of {} was passed over: {refused}", repo.id));
         }
-        add(repo, source, &opened, harvest)?;
+        if opened.unlisted > 0 {
+            let (count, id) = (opened.unlisted, &repo.id);
+            session.note(format!(
+                "warning: filelists of {id} has nothing on {count} of its packages: only the files that primary names are known"
+            ));
+        }
+        for pattern in add(repo, source, &opened, harvest)? {
+            session.note(format!("warning: '{pattern}' means no package of {}", repo.id));
+        }
         let repomd = session.store.put_bytes(&opened.repomd)?;
         objects.insert(repomd, opened.repomd);
         header.repositories.push(Repository { id: repo.id.clone(), mirrors: opened.mirrors, repomd });
@@ -67,9 +76,16 @@ fn repositories(files: &RecipeFiles) -> impl Iterator<Item = (usize, &RepoSource
     })
 }
 
-fn add(repo: &RepoSource, source: usize, opened: &Opened, harvest: &mut Harvest) -> Result<(), ComposeError> {
+/// Takes in what a repository offers. Gives the patterns that mean none of it.
+fn add<'r>(
+    repo: &'r RepoSource,
+    source: usize,
+    opened: &Opened,
+    harvest: &mut Harvest,
+) -> Result<Vec<&'r str>, ComposeError> {
     let filter = Filter { include: &repo.includepkgs, exclude: &repo.excludepkgs };
-    let counts = filter.apply(opened.packages.iter().map(Entry::nevra).collect::<Vec<_>>().into_iter());
+    let nevras: Vec<_> = opened.packages.iter().map(repodata::Entry::nevra).collect();
+    let (counts, idle) = filter.apply(nevras.into_iter());
     for (entry, _) in opened.packages.iter().zip(counts).filter(|(_, counts)| *counts) {
         let nevra = entry.nevra();
         let file = entry.checksum().sha256().ok_or_else(|| ComposeError::WeakChecksum {
@@ -89,7 +105,7 @@ fn add(repo: &RepoSource, source: usize, opened: &Opened, harvest: &mut Harvest)
         // Selection takes the key for what it is: something that tells packages apart.
         harvest.add(nevra, harvested, || Candidate::from_entry(entry, file));
     }
-    Ok(())
+    Ok(idle)
 }
 
 /// Downloads the selected packages that only metadata told of, and reads them.
@@ -130,7 +146,13 @@ pub(super) fn obtain(
             Ok((headers, identity)) => {
                 let name = headers.package().map(|found| found.nevra);
                 match name {
-                    Ok(found) if found == *nevra || found.is_source() && found.evr == nevra.evr => {
+                    Ok(_) if must_cover(files, harvested.source) && !identity.covers_payload() => {
+                        broken.push(format!(
+                            "{}: it has no digest of its payload, so that no signature covers that",
+                            harvested.origin
+                        ));
+                    }
+                    Ok(found) if is_same(&found, nevra) => {
                         read_ones.push((nevra.clone(), identity));
                     }
                     Ok(found) => broken.push(format!("{}: it is the package {found}", harvested.origin)),
@@ -154,6 +176,12 @@ pub(super) fn obtain(
     Ok(())
 }
 
+/// Whether signatures of headers alone are what packages are trusted by. Where `repomd.xml` is signed, it covers them wholly.
+fn must_cover(files: &RecipeFiles, source: usize) -> bool {
+    let source = files.recipe.sources.get(source).map(|source| &source.origin);
+    matches!(source, Some(Place::Repo(RepoSource { gpgcheck: true, repo_gpgcheck: false, .. })))
+}
+
 /// Looks at the headers of packages that must be signed, so that one which is not is known before all are downloaded.
 /// What a header says here is not believed: files that look wrong are downloaded first, and judged by their digests.
 fn look_ahead(
@@ -172,8 +200,8 @@ fn look_ahead(
     }
     let mut accepted: BTreeMap<usize, Vec<Accepted>> = BTreeMap::new();
     for (_, harvested, ..) in &must {
-        if !accepted.contains_key(&harvested.source) {
-            accepted.insert(harvested.source, signatures::accepted(files, harvested.source)?);
+        if let Entry::Vacant(vacant) = accepted.entry(harvested.source) {
+            vacant.insert(signatures::accepted(files, harvested.source)?);
         }
     }
     let wanted = must.iter().map(|(nevra, _, package, urls)| HeaderOf {

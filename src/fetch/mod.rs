@@ -16,6 +16,7 @@ mod file;
 mod pace;
 mod partial;
 mod range;
+mod receive;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::base::Digest;
 use crate::store::Store;
 use pace::{Limits, Pace, Standing};
 use partial::Partial;
+use receive::{restart, signed};
 
 /// The most bytes of a file whose size nobody announced.
 const MAX_SIZE: u64 = 64 << 30;
@@ -328,101 +330,6 @@ impl Fetcher {
         let (found, _) = blocking(move || Ok(store.put_file(&path)?)).await?;
         if found == digest { Ok(()) } else { Err(Reason::Digest { expected: digest, found }) }
     }
-
-    async fn receive(
-        &self,
-        url: &str,
-        wanted: Option<u64>,
-        limit: u64,
-        partial: &mut Partial,
-        events: &News,
-    ) -> Result<(), Reason> {
-        if let Some(path) = file::path(url) {
-            return copy(&path?, limit, partial, events).await;
-        }
-        let mut request = self.client.get(url);
-        let start = partial.length();
-        if start > 0 {
-            request = request.header(reqwest::header::RANGE, format!("bytes={start}-"));
-        }
-        let mut response = request.send().await?;
-        if start > 0 {
-            let status = response.status();
-            if status == reqwest::StatusCode::RANGE_NOT_SATISFIABLE {
-                restart(partial, events)?;
-                return Err(Reason::Resumed);
-            }
-            let range = response.headers().get(reqwest::header::CONTENT_RANGE);
-            let continues = range
-                .and_then(|range| range.to_str().ok())
-                .is_some_and(|range| range.starts_with(&format!("bytes {start}-")));
-            if status.is_success() && !(status == reqwest::StatusCode::PARTIAL_CONTENT && continues) {
-                restart(partial, events)?;
-                if status == reqwest::StatusCode::PARTIAL_CONTENT {
-                    return Err(Reason::Resumed);
-                }
-            }
-        }
-        Reason::of_status(response.status())?;
-        if response.content_length().is_some_and(|more| partial.length().saturating_add(more) > limit) {
-            restart(partial, events)?;
-            return Err(Reason::TooLarge { limit });
-        }
-        // A server whose file is shorter has another one: nothing of it is worth keeping.
-        if let (Some(wanted), Some(more)) = (wanted, response.content_length())
-            && partial.length().saturating_add(more) < wanted
-        {
-            let found = partial.length().saturating_add(more);
-            restart(partial, events)?;
-            return Err(Reason::Size { found, wanted });
-        }
-        let mut pace = Pace::new(self.limits);
-        while let Some(chunk) = response.chunk().await? {
-            append(partial, &chunk, limit, events)?;
-            pace.take(chunk.len())?;
-        }
-        Ok(())
-    }
-}
-
-/// Copies a file of this machine.
-async fn copy(
-    path: &std::path::Path,
-    limit: u64,
-    partial: &mut Partial,
-    events: &News,
-) -> Result<(), Reason> {
-    use std::io::Read as _;
-    restart(partial, events)?;
-    let failed = |error| file::failed(&error);
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        match file.read(&mut buffer).map_err(failed)? {
-            0 => return Ok(()),
-            read => append(partial, buffer.get(..read).unwrap_or_default(), limit, events)?,
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
-fn append(partial: &mut Partial, bytes: &[u8], limit: u64, events: &News) -> Result<(), Reason> {
-    if partial.length() + bytes.len() as u64 > limit {
-        restart(partial, events)?;
-        return Err(Reason::TooLarge { limit });
-    }
-    partial.append(bytes)?;
-    events.tell(Event::Advance(signed(bytes.len() as u64)));
-    Ok(())
-}
-
-fn restart(partial: &mut Partial, events: &News) -> Result<(), Reason> {
-    events.tell(Event::Advance(-signed(partial.length())));
-    partial.restart()
-}
-
-fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 /// Waiting for locks and hashing big files must not hold up the other downloads.

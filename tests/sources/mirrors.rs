@@ -20,6 +20,33 @@ fn a_folder_of_this_machine_is_a_repository() {
     assert_eq!(world.objects(), 2);
 }
 
+/// What createrepo_c makes is opened as what gander makes.
+#[test]
+fn repositories_of_createrepo_are_opened() {
+    use gander::base::Digest;
+    use gander::select::Candidate;
+    if !super::bench::has_peers(&["createrepo_c"]) {
+        return;
+    }
+    let world = World::new();
+    let folder = world.repository("a", "1");
+    let url = format!("file://{}", folder.display());
+    let candidates = |opened: &gander::repo::open::Opened| -> Vec<_> {
+        let key = Digest::of("");
+        opened.packages.iter().map(|entry| (Candidate::from_entry(entry, key), *entry.checksum())).collect()
+    };
+    let ours = candidates(&world.at(&[&url]).unwrap());
+    for compression in ["gz", "xz", "bz2"] {
+        fs::remove_dir_all(folder.join("repodata")).unwrap();
+        let mut command = std::process::Command::new("createrepo_c");
+        command.args(["--quiet", "--general-compress-type", compression]).arg(&folder);
+        super::bench::run(&mut command).exits(0);
+        let mut theirs = candidates(&world.at(&[&url]).unwrap());
+        theirs.sort_by(|left, right| left.0.nevra.cmp(&right.0.nevra));
+        assert_eq!(theirs, ours, "{compression}");
+    }
+}
+
 #[test]
 fn lists_that_the_store_has_are_not_asked_for() {
     let world = World::new();
@@ -110,7 +137,7 @@ fn torn_and_half_synced_mirrors_are_survived() {
     let (without_primary, without_filelists) = (half(&new, "primary"), half(&new, "filelists"));
     let opened = world.at(&[&without_primary.url, &without_filelists.url]).unwrap();
     assert_eq!(version(&opened), "2");
-    let world = World { store: gander::store::Store::open(&world.path("other")).unwrap(), ..world };
+    let world = world.with_new_store();
     let other = Server::honest(&old);
     assert_eq!(version(&world.at(&[&without_primary.url, &other.url]).unwrap()), "1");
     let error = world.at(&[&without_primary.url]).unwrap_err();

@@ -14,7 +14,7 @@ pub enum Act {
     Whole,
     /// Serve these bytes as if they were the file.
     Other(Vec<u8>),
-    /// Announce the whole file, send so many bytes of what was asked for, and close.
+    /// Announce all that was asked for, send nothing behind this byte of the file, and close.
     Cut(usize),
     /// Answer with a status and nothing else.
     Status(&'static str),
@@ -36,7 +36,7 @@ impl Server {
         Self::start(folder, |_| Act::Serve)
     }
 
-    /// Serves a folder; `act` says by the path what is done.
+    /// Serves a folder; `act` says by what is asked for (the path, and the range where there is one) what is done.
     pub fn start(folder: &Path, act: impl Fn(&str) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -85,10 +85,10 @@ fn answer(
         Some((start, end)) => format!("{path} {start}-{}", end.map_or(String::new(), |end| end.to_string())),
         None => path.clone(),
     };
-    seen.lock().unwrap().push(asked);
+    seen.lock().unwrap().push(asked.clone());
     let file: PathBuf = folder.join(&path);
     let mut cut = usize::MAX;
-    let body = match act(&path) {
+    let body = match act(&asked) {
         Act::Serve => fs::read(&file).ok(),
         Act::Whole => {
             range = None;
@@ -120,7 +120,7 @@ fn answer(
             let part = &body[start..=last];
             let more = format!("Content-Range: bytes {start}-{last}/{}\r\n", body.len());
             head(stream, "206 Partial Content", part.len(), &more)?;
-            out.write_all(&part[..cut.min(part.len())])
+            out.write_all(&part[..cut.saturating_sub(start).min(part.len())])
         }
         None => {
             head(stream, "200 OK", body.len(), "")?;

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use super::sample;
 
 pub fn date() -> SourceDate {
-    SourceDate::from_seconds(1_793_491_200).unwrap()
+    SourceDate::from_seconds(1_577_836_800).unwrap()
 }
 
 pub fn signer() -> &'static LocalSigner {
@@ -97,6 +97,12 @@ impl World {
         let store = Store::open(&folder.path().join("store")).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { folder, store, runtime, now: date().seconds() + 1 }
+    }
+
+    /// The same with an empty store.
+    pub fn with_new_store(mut self) -> Self {
+        self.store = Store::open(&self.path("another store")).unwrap();
+        self
     }
 
     pub fn path(&self, below: &str) -> PathBuf {

@@ -111,9 +111,6 @@ pub enum Refusal {
         #[source]
         source: Box<ReadError>,
     },
-    /// Lists are not of the same packages.
-    #[error("filelists lacks {0} of the packages in primary")]
-    Unlike(usize),
 }
 
 impl Refusal {

@@ -27,21 +27,26 @@ struct Form<'a> {
     arch: Option<&'a str>,
 }
 
-impl Filter<'_> {
-    /// Says of each package whether it counts.
-    pub fn apply<'p>(&self, packages: impl Iterator<Item = &'p Nevra> + Clone) -> Vec<bool> {
+impl<'a> Filter<'a> {
+    /// Says of each package whether it counts, and which patterns mean none of them.
+    pub fn apply<'p>(&self, packages: impl Iterator<Item = &'p Nevra> + Clone) -> (Vec<bool>, Vec<&'a str>) {
         let none = self.include.is_empty();
         let mut counts: Vec<bool> = packages.clone().map(|_| none).collect();
+        let mut idle = Vec::new();
         for (patterns, verdict) in [(self.include, true), (self.exclude, false)] {
             for pattern in patterns {
-                for (counts, fits) in counts.iter_mut().zip(fitting(pattern, packages.clone())) {
+                let fitting = fitting(pattern, packages.clone());
+                if !fitting.contains(&true) {
+                    idle.push(pattern.as_str());
+                }
+                for (counts, fits) in counts.iter_mut().zip(fitting) {
                     if fits {
                         *counts = verdict;
                     }
                 }
             }
         }
-        counts
+        (counts, idle)
     }
 }
 
@@ -132,7 +137,11 @@ mod tests {
         let nevras: Vec<Nevra> = PACKAGES.iter().map(|text| text.parse().unwrap()).collect();
         let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let (include, exclude) = (owned(include), owned(exclude));
-        let counts = Filter { include: &include, exclude: &exclude }.apply(nevras.iter());
+        let (counts, idle) = Filter { include: &include, exclude: &exclude }.apply(nevras.iter());
+        assert_eq!(
+            idle,
+            if include == ["nothing"] || exclude == ["nothing"] { vec!["nothing"] } else { vec![] }
+        );
         (0..counts.len()).filter(|place| counts[*place]).collect()
     }
 

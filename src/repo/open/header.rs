@@ -96,14 +96,14 @@ async fn header(fetcher: &Fetcher, wanted: &HeaderOf) -> Result<Headers, HeaderE
         return Err(HeaderError::Elsewhere { found, stated: end });
     }
     let nevra = headers.package()?.nevra;
-    if !same(&nevra, &wanted.nevra) {
+    if !is_same(&nevra, &wanted.nevra) {
         return Err(HeaderError::Other(nevra.to_string()));
     }
     Ok(headers)
 }
 
 /// Whether both name one package; metadata have one arch for all source packages.
-pub(super) fn same(header: &Nevra, listed: &Nevra) -> bool {
+pub fn is_same(header: &Nevra, listed: &Nevra) -> bool {
     header.name == listed.name
         && header.evr == listed.evr
         && (header.arch == listed.arch || header.is_source() && listed.is_source())

@@ -2,6 +2,7 @@
 
 use super::error::OpenError;
 use super::{Location, MOST_MIRRORS};
+use crate::base::digest::hex;
 use crate::fetch::{Fetcher, is_file};
 use crate::format::metalink::{self, Metalink, Version};
 use crate::recipe::Addresses;
@@ -50,7 +51,8 @@ pub fn url(folder: &str, path: &str) -> String {
         if byte.is_ascii_graphic() && !b"\"<>\\`{|}?#".contains(&byte) {
             url.push(char::from(byte));
         } else {
-            url.push_str(&format!("%{byte:02X}"));
+            url.push('%');
+            url.push_str(&hex(&[byte]).to_ascii_uppercase());
         }
     }
     url

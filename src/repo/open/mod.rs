@@ -18,17 +18,17 @@ mod filter;
 mod header;
 mod mirrors;
 
+use std::fs::File;
 use std::io::BufReader;
 use std::time::Duration;
 
 pub use error::{OpenError, Refusal, Refused};
 pub use filter::Filter;
-pub use header::{HeaderError, HeaderOf, headers};
+pub use header::{HeaderError, HeaderOf, headers, is_same};
 pub use mirrors::url;
 
 use crate::base::Digest;
 use crate::fetch::{Fetcher, Progress, Wanted};
-use crate::format::metalink::Version;
 use crate::format::repodata::{Content, Data, Packages, Repomd};
 use crate::openpgp::{Certificate, verify_detached};
 use crate::recipe::Addresses;
@@ -69,11 +69,16 @@ pub struct Opened {
     pub mirrors: Vec<String>,
     /// `repomd.xml`.
     pub repomd: Vec<u8>,
-    /// Its packages with all their files.
+    /// Its packages with their files.
     pub packages: Packages,
+    /// How many packages filelists has nothing on: their files are known only as far as primary names them.
+    pub unlisted: usize,
     /// The mirrors that were refused on the way.
     pub refused: Vec<Refused>,
 }
+
+/// The packages of a repository, and how many filelists has nothing on.
+type Lists = (Packages, usize);
 
 /// What a mirror has.
 enum Found {
@@ -83,146 +88,145 @@ enum Found {
     Older(usize, Box<Repomd>, Vec<u8>),
 }
 
-/// Opens a repository. Everything but the signature and `repomd.xml` itself goes through the store.
+/// Opens a repository. Its lists go through the store, by digest; nothing else is kept.
 pub async fn open(
     location: &Location,
     fetcher: &Fetcher,
     store: &Store,
     progress: &dyn Progress,
 ) -> Result<Opened, OpenError> {
-    let Mirrors { folders, versions } = mirrors::find(location, fetcher).await?;
-    let mut refused: Vec<Refused> = Vec::new();
-    let mut older: Vec<(usize, usize, Box<Repomd>, Vec<u8>)> = Vec::new();
-    let mut asked: Vec<usize> = (0..folders.len()).collect();
-    let mut pauses = PAUSES.iter();
-    loop {
-        let mut again = Vec::new();
-        for place in asked {
-            let Some(mirror) = folders.get(place) else { continue };
-            let why = match look(location, fetcher, mirror, &versions).await {
-                Ok(Found::Current(repomd, bytes)) => {
-                    match lists(location, &repomd, place, &folders, &refused, fetcher, store, progress).await
-                    {
-                        Ok(packages) => return Ok(opened(place, &folders, bytes, packages, refused)),
-                        Err(why) => why,
-                    }
-                }
-                Ok(Found::Older(version, repomd, bytes)) => {
-                    older.push((version, place, repomd, bytes));
-                    continue;
-                }
-                Err(why) => why,
-            };
-            if why.is_surroundings() {
-                again.push(place);
-            }
-            refused.push(Refused { mirror: mirror.clone(), why });
-        }
-        older.sort_by_key(|(version, place, ..)| (*version, *place));
-        for (_, place, repomd, bytes) in std::mem::take(&mut older) {
-            match lists(location, &repomd, place, &folders, &refused, fetcher, store, progress).await {
-                Ok(packages) => return Ok(opened(place, &folders, bytes, packages, refused)),
-                Err(why) => {
-                    refused.extend(folders.get(place).map(|mirror| Refused { mirror: mirror.clone(), why }))
-                }
-            }
-        }
-        match pauses.next() {
-            Some(pause) if !again.is_empty() => tokio::time::sleep(*pause).await,
-            _ => return Err(OpenError::Refused { id: location.id.clone(), refused }),
-        }
-        refused.retain(|refused| !refused.why.is_surroundings());
-        asked = again;
-    }
+    let mirrors = mirrors::find(location, fetcher).await?;
+    Opening { location, fetcher, store, progress, mirrors, refused: Vec::new() }.open().await
 }
 
-/// Puts the mirrors in order of their use.
-fn opened(
-    place: usize,
-    folders: &[String],
-    repomd: Vec<u8>,
-    packages: Packages,
+/// A repository that is being opened.
+struct Opening<'a> {
+    location: &'a Location,
+    fetcher: &'a Fetcher,
+    store: &'a Store,
+    progress: &'a dyn Progress,
+    mirrors: Mirrors,
     refused: Vec<Refused>,
-) -> Opened {
-    let first = folders.get(place).into_iter();
-    let others = folders.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, folder)| folder);
-    let good = |folder: &&String| !refused.iter().any(|refused| refused.mirror == **folder);
-    let mirrors = first.chain(others.filter(good)).cloned().collect();
-    Opened { mirrors, repomd, packages, refused }
 }
 
-/// Reads and checks a mirror's `repomd.xml`.
-async fn look(
-    location: &Location,
-    fetcher: &Fetcher,
-    mirror: &str,
-    versions: &[Version],
-) -> Result<Found, Refusal> {
-    let largest = versions.iter().filter_map(|version| version.size).max();
-    let largest = largest.filter(|_| versions.iter().all(|version| version.size.is_some()));
-    let limit = largest.unwrap_or(LARGEST_REPOMD).min(LARGEST_REPOMD);
-    let bytes = fetcher.once(&format!("{mirror}/repodata/repomd.xml"), limit).await?;
-    let version = match versions {
-        [] => 0,
-        versions => {
-            let version = versions.iter().position(|version| version.is(&bytes));
-            version.ok_or_else(|| Refusal::Stale(Digest::of(&bytes)))?
+impl Opening<'_> {
+    async fn open(mut self) -> Result<Opened, OpenError> {
+        let mut asked: Vec<String> = self.mirrors.folders.clone();
+        let mut pauses = PAUSES.iter();
+        loop {
+            let mut older = Vec::new();
+            for mirror in asked {
+                match self.look(&mirror).await {
+                    Ok(Found::Current(repomd, bytes)) => match self.lists(&mirror, &repomd).await {
+                        Ok(lists) => return Ok(self.opened(&mirror, bytes, lists)),
+                        Err(why) => self.refuse(mirror, why),
+                    },
+                    Ok(Found::Older(version, repomd, bytes)) => older.push((version, mirror, repomd, bytes)),
+                    Err(why) => self.refuse(mirror, why),
+                }
+            }
+            // The sort keeps mirrors of one version in their order.
+            older.sort_by_key(|(version, ..)| *version);
+            for (_, mirror, repomd, bytes) in older {
+                match self.lists(&mirror, &repomd).await {
+                    Ok(lists) => return Ok(self.opened(&mirror, bytes, lists)),
+                    Err(why) => self.refuse(mirror, why),
+                }
+            }
+            let (again, refused): (Vec<_>, Vec<_>) = std::mem::take(&mut self.refused)
+                .into_iter()
+                .partition(|refused| refused.why.is_surroundings());
+            match pauses.next() {
+                Some(pause) if !again.is_empty() => tokio::time::sleep(*pause).await,
+                _ => {
+                    let refused = refused.into_iter().chain(again).collect();
+                    return Err(OpenError::Refused { id: self.location.id.clone(), refused });
+                }
+            }
+            self.refused = refused;
+            asked = again.into_iter().map(|refused| refused.mirror).collect();
         }
-    };
-    if let Some(keys) = &location.keys {
-        let signature = fetcher.once(&format!("{mirror}/repodata/repomd.xml.asc"), LARGEST_SIGNATURE).await;
-        let signature = signature.map_err(Refusal::NoSignature)?;
-        verify_detached(keys, &signature, &bytes[..], Some(location.now)).map_err(Refusal::Signature)?;
     }
-    let repomd = Box::new(Repomd::parse(&bytes)?);
-    Ok(if version == 0 { Found::Current(repomd, bytes) } else { Found::Older(version, repomd, bytes) })
-}
 
-/// Gets the lists that a `repomd.xml` names, by checksum, and reads them.
-#[allow(clippy::too_many_arguments, reason = "all of them are what opening is about")]
-async fn lists(
-    location: &Location,
-    repomd: &Repomd,
-    place: usize,
-    folders: &[String],
-    refused: &[Refused],
-    fetcher: &Fetcher,
-    store: &Store,
-    progress: &dyn Progress,
-) -> Result<Packages, Refusal> {
-    let list = |kind: &'static str| {
-        let data = repomd.find(kind).ok_or(Refusal::NoList(kind))?;
-        let digest = data.checksum.sha256().ok_or(Refusal::Checksum(kind, data.checksum.kind()))?;
-        match data.size {
-            Some(size) if size > LARGEST_LIST => Err(Refusal::TooLarge(kind, size)),
-            _ => Ok((data, digest)),
+    fn refuse(&mut self, mirror: String, why: Refusal) {
+        self.refused.push(Refused { mirror, why });
+    }
+
+    /// The mirrors in the order of their use: this one, then those that were not refused.
+    fn usable(&self, first: &str) -> Vec<String> {
+        let good = |folder: &&String| {
+            *folder != first && !self.refused.iter().any(|refused| refused.mirror == **folder)
+        };
+        let others = self.mirrors.folders.iter().filter(good).cloned();
+        std::iter::once(first.to_owned()).chain(others).collect()
+    }
+
+    fn opened(self, mirror: &str, repomd: Vec<u8>, (packages, unlisted): Lists) -> Opened {
+        Opened { mirrors: self.usable(mirror), repomd, packages, unlisted, refused: self.refused }
+    }
+
+    /// Reads and checks a mirror's `repomd.xml`.
+    async fn look(&self, mirror: &str) -> Result<Found, Refusal> {
+        let versions = &self.mirrors.versions;
+        let sizes: Option<Vec<u64>> = versions.iter().map(|version| version.size).collect();
+        let largest = sizes.and_then(|sizes| sizes.into_iter().max());
+        let limit = largest.map_or(LARGEST_REPOMD, |largest| largest.min(LARGEST_REPOMD));
+        let bytes = self.fetcher.once(&format!("{mirror}/repodata/repomd.xml"), limit).await?;
+        let version = match versions.as_slice() {
+            [] => 0,
+            versions => {
+                let version = versions.iter().position(|version| version.is(&bytes));
+                version.ok_or_else(|| Refusal::Stale(Digest::of(&bytes)))?
+            }
+        };
+        if let Some(keys) = &self.location.keys {
+            let url = format!("{mirror}/repodata/repomd.xml.asc");
+            let signature = self.fetcher.once(&url, LARGEST_SIGNATURE).await;
+            let signature = signature.map_err(Refusal::NoSignature)?;
+            let verified = verify_detached(keys, &signature, &bytes[..], Some(self.location.now));
+            verified.map_err(Refusal::Signature)?;
         }
-    };
-    let (primary, filelists) = (list("primary")?, list("filelists")?);
-    let first = folders.get(place).into_iter();
-    let others = folders.iter().enumerate().filter(|(other, folder)| {
-        *other != place && !refused.iter().any(|refused| refused.mirror == **folder)
-    });
-    let order: Vec<&String> = first.chain(others.map(|(_, folder)| folder)).collect();
-    let wanted = |(data, digest): (&Data, Digest)| Wanted {
-        label: format!("{} of {}", data.kind, location.id),
-        urls: order.iter().map(|folder| url(folder, data.location.as_str())).collect(),
-        digest,
-        size: data.size,
-    };
-    fetcher.all(vec![wanted(primary), wanted(filelists)], PARALLEL, progress).await?;
+        let repomd = Box::new(Repomd::parse(&bytes)?);
+        Ok(if version == 0 { Found::Current(repomd, bytes) } else { Found::Older(version, repomd, bytes) })
+    }
 
-    let open = |(data, digest): (&Data, Digest)| -> Result<Content<_>, Refusal> {
-        let file = BufReader::with_capacity(1 << 17, store.open_object(&digest).map_err(Refusal::Store)?);
-        let unreadable = |source| Refusal::Unreadable(data.kind.clone(), source);
-        let content = Content::open(file, data.open.and_then(|open| open.size)).map_err(unreadable)?;
+    /// Gets the lists that a `repomd.xml` names, by checksum, and reads them.
+    async fn lists(&self, mirror: &str, repomd: &Repomd) -> Result<Lists, Refusal> {
+        let (primary, filelists) = (list(repomd, "primary")?, list(repomd, "filelists")?);
+        let usable = self.usable(mirror);
+        let wanted = |(data, digest): (&Data, Digest)| Wanted {
+            label: format!("{} of {}", data.kind, self.location.id),
+            urls: usable.iter().map(|folder| url(folder, data.location.as_str())).collect(),
+            digest,
+            size: data.size,
+        };
+        let both = vec![wanted(primary), wanted(filelists)];
+        self.fetcher.all(both, PARALLEL, self.progress).await?;
+        let read = |kind, source| Refusal::Read { kind, source: Box::new(source) };
+        let mut packages = Packages::read(self.content(primary)?).map_err(|error| read("primary", error))?;
+        let unlisted = packages.add_filelists(self.content(filelists)?);
+        Ok((packages, unlisted.map_err(|error| read("filelists", error))?))
+    }
+
+    /// A list that the store has, decompressed.
+    fn content(&self, (data, digest): (&Data, Digest)) -> Result<Content<BufReader<File>>, Refusal> {
+        let file = self.store.open_object(&digest).map_err(Refusal::Store)?;
+        let file = BufReader::with_capacity(1 << 17, file);
+        let content = Content::open(file, data.open.and_then(|open| open.size));
+        let content = content.map_err(|source| Refusal::Unreadable(data.kind.clone(), source))?;
         Ok(match data.open {
             Some(open) => content.verifying(open.checksum),
             None => content,
         })
-    };
-    let read = |kind, source| Refusal::Read { kind, source: Box::new(source) };
-    let mut packages = Packages::read(open(primary)?).map_err(|error| read("primary", error))?;
-    let without = packages.add_filelists(open(filelists)?).map_err(|error| read("filelists", error))?;
-    if without > 0 { Err(Refusal::Unlike(without)) } else { Ok(packages) }
+    }
+}
+
+/// A list by its kind, with the digest that the store knows it by.
+fn list<'r>(repomd: &'r Repomd, kind: &'static str) -> Result<(&'r Data, Digest), Refusal> {
+    let data = repomd.find(kind).ok_or(Refusal::NoList(kind))?;
+    let digest = data.checksum.sha256().ok_or(Refusal::Checksum(kind, data.checksum.kind()))?;
+    match data.size {
+        Some(size) if size > LARGEST_LIST => Err(Refusal::TooLarge(kind, size)),
+        _ => Ok((data, digest)),
+    }
 }
