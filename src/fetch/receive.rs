@@ -44,17 +44,16 @@ impl Fetcher {
             }
         }
         Reason::of_status(response.status())?;
-        if response.content_length().is_some_and(|more| partial.length().saturating_add(more) > limit) {
-            restart(partial, events)?;
-            return Err(Reason::TooLarge { limit });
-        }
-        // A server whose file is shorter has another one: nothing of it is worth keeping.
-        if let (Some(wanted), Some(more)) = (wanted, response.content_length())
-            && partial.length().saturating_add(more) < wanted
-        {
-            let found = partial.length().saturating_add(more);
-            restart(partial, events)?;
-            return Err(Reason::Size { found, wanted });
+        // A server whose file has another size has another file. What came before from elsewhere stays.
+        let found = match response.status() {
+            // It may send less than the rest at a time.
+            reqwest::StatusCode::PARTIAL_CONTENT => total(&response),
+            _ => response.content_length(),
+        };
+        match (found, wanted) {
+            (Some(found), _) if found > limit => return Err(Reason::TooLarge { limit }),
+            (Some(found), Some(wanted)) if found < wanted => return Err(Reason::Size { found, wanted }),
+            _ => {}
         }
         let mut pace = Pace::new(self.limits);
         while let Some(chunk) = response.chunk().await? {
@@ -63,6 +62,12 @@ impl Fetcher {
         }
         Ok(())
     }
+}
+
+/// The size of the file of which a part is sent, where it is stated.
+fn total(response: &reqwest::Response) -> Option<u64> {
+    let range = response.headers().get(reqwest::header::CONTENT_RANGE)?.to_str().ok()?;
+    range.rsplit_once('/')?.1.parse().ok()
 }
 
 /// Copies a file of this machine.

@@ -146,6 +146,45 @@ fn dnf_installs(bench: &Bench, out: &str) {
     assert_eq!(fs::read_to_string(home.join("root/usr/share/goose")).unwrap(), "goose 1\n");
 }
 
+/// By a metalink: the stale mirror is told and passed over, and the lock names those that are good, the best first.
+#[test]
+fn a_metalink_leads_to_the_mirrors_that_are_good() {
+    let world = World::new();
+    let (old, new) = (world.repository("old", "1"), world.repository("new", "2"));
+    let servers = [Server::honest(&old), Server::honest(&new), Server::honest(&new)];
+    let urls = servers.each_ref().map(|server| server.url.as_str());
+    let list = world.path("www/metalink");
+    write(&list, metalink(&new, &[], &urls));
+    let lists = Server::honest(list.parent().unwrap());
+    let bench = bench(&format!("metalink = \"{}/metalink\"", lists.url));
+    lock(&bench).exits(0).says("a mirror of birds was passed over").says("the mirror is stale");
+    let header = fs::read_to_string(bench.path("r.lock/lock.toml")).unwrap();
+    assert_eq!(mirrors_of(&header), urls[1..]);
+    assert!(fs::read_to_string(bench.path("r.lock/packages")).unwrap().contains("goose-0:2-1.noarch"));
+    assert!(servers[0].packages().is_empty());
+    // All stale: nothing wrong with any connection.
+    write(&list, metalink(&new, &[], &urls[..1]));
+    lock(&bench).exits(3).says("neither the metalink's nor one of its alternates");
+}
+
+/// The mirrors that a lock's header names.
+fn mirrors_of(header: &str) -> Vec<String> {
+    let list = header.split_once("mirrors = [").unwrap().1.split_once(']').unwrap().0;
+    list.split(',').map(|url| url.trim().trim_matches('"').to_owned()).filter(|url| !url.is_empty()).collect()
+}
+
+#[test]
+fn repositories_of_this_machine_need_no_network() {
+    let world = World::new();
+    let folder = world.repository("a", "1");
+    let bench = bench(&format!("baseurl = \"file://{}\"", folder.display()));
+    gander(&bench, "store", &["--offline", "lock", "r.toml"]).exits(0);
+    recipe(&bench, "repo = { id = \"birds\", baseurl = \"http://127.0.0.1:1\", gpgcheck = false }");
+    gander(&bench, "store", &["--offline", "lock", "--update", "r.toml"])
+        .exits(3)
+        .says("the network is not used");
+}
+
 #[test]
 fn interrupted_downloads_go_on_where_they_ended() {
     let world = World::new();
