@@ -22,8 +22,8 @@ use crate::select::Candidate;
 pub struct Listed {
     /// The digest of its file.
     pub file: Digest,
-    /// Bytes of its file.
-    pub size: u64,
+    /// Bytes of its file, where they are stated.
+    pub size: Option<u64>,
     /// Where its main header begins and ends in the file.
     pub header: (u64, u64),
     /// Where the metadata say it is, if that is outside of the repository.
@@ -94,7 +94,7 @@ fn add<'r>(
             kind: entry.checksum().kind(),
         })?;
         let numbers = entry.numbers();
-        let (size, header) = (numbers.size, numbers.header);
+        let (size, header) = (Some(numbers.size).filter(|size| *size > 0), numbers.header);
         let outside = entry.base().map(|base| format!("{base}/{}", entry.href()));
         let harvested = Harvested {
             offered: Offered::Listed(Listed { file, size, header, outside }),
@@ -135,7 +135,7 @@ pub(super) fn obtain(
         label: nevra.file_name(),
         urls: urls.clone(),
         digest: package.file,
-        size: Some(package.size),
+        size: package.size,
     });
     session.timed("fetch", || downloads.files(wanted.collect()))?;
 
@@ -217,7 +217,7 @@ fn look_ahead(
             continue;
         }
         let (label, digest) = (nevra.file_name(), package.file);
-        suspects.push((nevra, known, Wanted { label, urls: urls.clone(), digest, size: Some(package.size) }));
+        suspects.push((nevra, known, Wanted { label, urls: urls.clone(), digest, size: package.size }));
     }
     downloads.files(suspects.iter().map(|(.., wanted)| wanted.clone()).collect())?;
     let mut unsigned = Vec::new();

@@ -7,7 +7,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use gander::base::digest::hex;
 use gander::base::{Digest, SourceDate};
+use gander::openpgp::Hashing;
+use gander::rpm::Headers;
 use gander::sign::{Signer as _, demonstration};
 
 use super::bench::{Bench, Output, has_peers, run};
@@ -304,6 +307,47 @@ fn content_that_changes_between_header_and_file_is_noticed() {
             false => Act::Serve,
         });
     lock(&bench(&format!("baseurl = \"{}\"", server.url))).exits(3).says("signed by");
+}
+
+/// The same package as one of before rpm 4.14: the digest of the payload goes by a tag that nobody knows.
+fn without_payload_digest(package: &[u8]) -> Vec<u8> {
+    let range = Headers::read(package).unwrap().main_range();
+    let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+    let mut old = package.to_vec();
+    let entry = [5092_u32.to_be_bytes(), 8_u32.to_be_bytes()].concat();
+    let place = range.start + package[range.clone()].windows(8).position(|bytes| bytes == entry).unwrap();
+    old[place..place + 4].copy_from_slice(&5087_u32.to_be_bytes());
+    // What the signature header says of the rest has to fit again.
+    for (number, from, text) in [
+        (Hashing::SHA1, range.clone(), true),
+        (Hashing::SHA256, range.clone(), true),
+        (Hashing::MD5, range.start..package.len(), false),
+    ] {
+        let digest = |bytes: &[u8]| {
+            let mut hashing = Hashing::new(number).unwrap();
+            hashing.update(&bytes[from.clone()]);
+            let digest = hashing.finish().unwrap();
+            if text { hex(&digest).into_bytes() } else { digest }
+        };
+        let (before, after) = (digest(package), digest(&old));
+        let place = old.windows(before.len()).position(|bytes| bytes == before).unwrap();
+        old[place..place + before.len()].copy_from_slice(&after);
+    }
+    old
+}
+
+/// A signed header that says nothing of the payload leaves it to whoever serves the file, unless repomd.xml is signed.
+#[test]
+fn signatures_must_cover_payloads() {
+    let world = World::new();
+    let folder = world.path("a");
+    let mut all = packages("1");
+    let old = without_payload_digest(&sample::installable("goose", "1"));
+    all.insert("Packages/goose-1-1.noarch.rpm".into(), signed(&old, signer()));
+    make(&folder, &all);
+    let server = Server::honest(&folder);
+    lock(&bench(&format!("baseurl = \"{}\"", server.url))).exits(3).says("no digest of its payload");
+    lock(&bench(&format!("baseurl = \"{}\", repo_gpgcheck = true", server.url))).exits(0);
 }
 
 #[test]
