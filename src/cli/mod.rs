@@ -26,6 +26,7 @@ mod man;
 mod output;
 mod plan;
 mod publish;
+mod repo;
 mod rpm;
 mod run;
 mod session;
@@ -62,6 +63,7 @@ enum Command {
     Store(store::Args),
     Key(key::Args),
     Rpm(rpm::Args),
+    Repo(repo::Args),
     Completions(completions::Args),
     Man(man::Args),
     /// Carry out one step inside its jail (started by gander itself).
@@ -96,6 +98,7 @@ fn command_line() -> ExitCode {
         Command::Store(args) => store::run(global, args),
         Command::Key(args) => key::run(global, args),
         Command::Rpm(args) => rpm::run(global, args),
+        Command::Repo(args) => repo::run(global, args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Jail(args) => return jail::run(args),

@@ -15,6 +15,7 @@ mod error;
 mod file;
 mod pace;
 mod partial;
+mod probe;
 mod range;
 mod receive;
 

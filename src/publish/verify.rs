@@ -29,17 +29,17 @@ pub(super) struct Compose {
 
 /// Reads and judges a compose; signatures have to be good at this time.
 pub(super) fn compose(folder: &Path, now: SourceDate) -> Result<Compose, PublishError> {
-    let id = match fs::read_to_string(folder.join(COMPOSE_ID)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(PublishError::NoCompose(folder.into()));
-        }
-        id => id.map_err(PublishError::read(&folder.join(COMPOSE_ID)))?.trim().to_owned(),
-    };
+    let place = folder.join(COMPOSE_ID);
+    if fs::symlink_metadata(&place).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Err(PublishError::NoCompose(folder.into()));
+    }
     let mut check = Check { folder, now, files: BTreeMap::new(), keys: Vec::new(), problems: Vec::new() };
+    check.walk()?;
+    let id = bounded(&place)?;
+    let id = String::from_utf8_lossy(&id).trim().to_owned();
     if !is_id(&id) {
         check.problems.push("COMPOSE_ID names no compose".into());
     }
-    check.walk()?;
     check.keys()?;
     check.repositories()?;
     check.checksums()?;
@@ -108,11 +108,7 @@ impl Check<'_> {
     }
 
     fn read(&self, path: &RelPath) -> Result<Vec<u8>, PublishError> {
-        let place = path.below(self.folder);
-        let mut bytes = Vec::new();
-        let read = File::open(&place).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
-        read.map_err(PublishError::read(&place))?;
-        Ok(bytes)
+        bounded(&path.below(self.folder))
     }
 
     fn repositories(&mut self) -> Result<(), PublishError> {
@@ -248,6 +244,13 @@ impl Check<'_> {
         }
         Ok(())
     }
+}
+
+fn bounded(place: &Path) -> Result<Vec<u8>, PublishError> {
+    let mut bytes = Vec::new();
+    let read = File::open(place).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
+    read.map_err(PublishError::read(place))?;
+    Ok(bytes)
 }
 
 fn asc(repomd: &RelPath) -> RelPath {

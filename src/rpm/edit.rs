@@ -82,15 +82,8 @@ pub struct How {
     pub rpmv6: bool,
 }
 
-/// A tag that holds a place free, and whether it grows again when a signature goes.
-type Reserve = (u32, bool);
-const VERSION4: Reserve = (tags::SIG_RESERVEDSPACE, false);
-const VERSION6: Reserve = (tags::SIG_RESERVED, true);
-
-/// Puts a packet into a version 4 signature header; the new header with its padding.
-pub fn insert(header: &Header, packet: &[u8]) -> Result<Vec<u8>, EditError> {
-    edit_within(header, &[], &[Item::for_packet(packet)?], &[VERSION4])
-}
+/// The tags that hold a place free (of version 4 and of version 6), and whether it grows again when a signature goes.
+const RESERVES: [(u32, bool); 2] = [(tags::SIG_RESERVEDSPACE, false), (tags::SIG_RESERVED, true)];
 
 /// Makes the signature header of a package with this packet: under OPENPGP in a version 6 package, else under
 /// RSAHEADER or DSAHEADER. The packet must be made over exactly this main header, as far as one can tell without
@@ -172,15 +165,6 @@ pub fn adopt(headers: &Headers, raw: &[u8]) -> Result<Vec<u8>, EditError> {
 
 /// Drops tags from a signature header and puts items into it; the new header with its padding.
 pub fn edit(header: &Header, removed: &[u32], inserted: &[Item]) -> Result<Vec<u8>, EditError> {
-    edit_within(header, removed, inserted, &[VERSION4, VERSION6])
-}
-
-fn edit_within(
-    header: &Header,
-    removed: &[u32],
-    inserted: &[Item],
-    reserves: &[Reserve],
-) -> Result<Vec<u8>, EditError> {
     let kept = header.entries().iter().filter(|entry| !removed.contains(&entry.tag)).map(|entry| Item {
         tag: entry.tag,
         kind: entry.kind,
@@ -195,7 +179,7 @@ fn edit_within(
         items.push(item.clone());
     }
     items.sort_by_key(|item| item.tag);
-    let mut bytes = fit(&mut items, header.bytes().len(), reserves)?;
+    let mut bytes = fit(&mut items, header.bytes().len())?;
     bytes.resize(bytes.len() + padding(bytes.len()), 0);
     // What rpm would not read must not be written.
     Header::parse(Part::Signature, &bytes).map_err(|_| EditError::TooLarge)?;
@@ -203,9 +187,9 @@ fn edit_within(
 }
 
 /// Writes a signature header of items in order that has this length, as far as the first reserve that it has allows.
-fn fit(items: &mut [Item], wanted: usize, reserves: &[Reserve]) -> Result<Vec<u8>, EditError> {
+fn fit(items: &mut [Item], wanted: usize) -> Result<Vec<u8>, EditError> {
     let mut bytes = assemble(items)?;
-    let found = reserves
+    let found = RESERVES
         .iter()
         .find_map(|(tag, grows)| Some((items.iter().position(|item| item.tag == *tag)?, *grows)));
     let Some((place, grows)) = found else { return Ok(bytes) };

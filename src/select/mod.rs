@@ -4,6 +4,7 @@
 //! comes out of [`decide()`]. Nothing here depends on the order in which packages were found.
 
 mod candidate;
+mod closure;
 mod decide;
 mod decision;
 pub mod multilib;
@@ -13,6 +14,7 @@ mod relation;
 mod universe;
 
 pub use candidate::{Candidate, FileKind, PackagedFile, is_debug_name};
+pub use closure::{Closure, Gap, Gravity, Near};
 pub use decide::decide;
 pub use decision::{Chosen, ChosenSource, Decision, Flag, Multilib, Reason, Request};
 pub use problem::{Problem, SelectError};

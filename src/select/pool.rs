@@ -73,19 +73,29 @@ impl<'u> Pool<'u> {
             .collect();
         let mut packages: Vec<_> = newest.into_values().collect();
         packages.sort_by(|left, right| left.nevra.cmp(&right.nevra));
-        let mut pool = Self {
-            arch,
-            packages,
-            names: BTreeMap::new(),
-            provides: BTreeMap::new(),
-            files: BTreeMap::new(),
-        };
-        pool.index();
+        let mut pool = Self::of(arch, packages);
+        pool.index(pool.packages.clone().into_iter(), false);
         pool
     }
 
-    fn index(&mut self) {
-        for candidate in &self.packages {
+    /// Indexes all of these packages, old versions and debugging ones too, by what those that ask require.
+    pub(super) fn whole(
+        arch: &'static TreeArch,
+        packages: Vec<&'u Candidate>,
+        asking: impl Iterator<Item = &'u Candidate>,
+    ) -> Self {
+        let mut pool = Self::of(arch, packages);
+        pool.index(asking, true);
+        pool
+    }
+
+    fn of(arch: &'static TreeArch, packages: Vec<&'u Candidate>) -> Self {
+        let (names, provides, files) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { arch, packages, names, provides, files }
+    }
+
+    fn index(&mut self, asking: impl Iterator<Item = &'u Candidate>, debug: bool) {
+        for candidate in asking {
             for relation in &candidate.requires {
                 // What cannot be read is reported when it is resolved.
                 let Ok(expression) = Expression::of(relation) else { continue };
@@ -98,7 +108,7 @@ impl<'u> Pool<'u> {
         }
         for (at, candidate) in self.packages.iter().enumerate() {
             self.names.entry(&candidate.nevra.name).or_default().push(Id(at));
-            if candidate.is_debug() {
+            if candidate.is_debug() && !debug {
                 continue;
             }
             for provided in &candidate.provides {
@@ -146,6 +156,12 @@ impl<'u> Pool<'u> {
                 .is_some_and(|package| pattern.matches(package, self.arch) && (debug || !package.is_debug()))
         };
         groups.into_iter().filter_map(|ids| self.best(ids.iter().filter(fits).copied())).collect()
+    }
+
+    /// What is provided under a name, in whatever version.
+    pub(super) fn providing(&self, name: &str) -> impl Iterator<Item = (&'u Candidate, &'u Relation)> + '_ {
+        let provided = self.provides.get(name).into_iter().flatten();
+        provided.filter_map(|(id, relation)| Some((self.get(*id)?, *relation)))
     }
 
     /// Packages that meet a single requirement.

@@ -27,13 +27,13 @@ use crate::base::{Digest, RelPath, SourceDate};
 use crate::lock::{SignatureKind, Signatures};
 use crate::openpgp::{CleartextError, PacketError, armor_detached, clearsign, inspect};
 use crate::plan::{Executor, Input, Rights, Step, StepIo};
-use crate::rpm::edit::{EditError, insert, splice};
+use crate::rpm::edit::{EditError, How, sign, splice};
 use crate::rpm::{Headers, PackageError};
 
 /// The step's kind.
 pub const KIND: &str = "attach";
 /// Raised whenever other bytes come out.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 3;
 
 const PACKAGE: &str = "package.rpm";
 const SIGNATURE: &str = "signature";
@@ -214,7 +214,7 @@ fn find(io: &StepIo, kind: SignatureKind) -> Result<(Vec<u8>, Vec<u8>), AttachEr
 
 fn attach(package: &Path, packet: &[u8], output: &Path) -> Result<(), AttachError> {
     let headers = Headers::read(open(package)?)?;
-    let header = insert(&headers.signature, packet)?;
+    let header = sign(&headers, packet, How::default())?;
     let signed = File::create_new(output).map_err(|source| written(output, source))?;
     let mut signed = BufWriter::with_capacity(BUFFER, signed);
     splice(open(package)?, &header, &mut signed)?;
@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(shown, b"- a line with a dash\nFrom here\nno end\n");
         assert_eq!(
             (REVISION, crate::base::Digest::of(&message).hex().as_str()),
-            (2, "3023355d39df5dff50eba8f48808a25a65be17bb180a8b6d56f92ff252b147b2"),
+            (3, "3023355d39df5dff50eba8f48808a25a65be17bb180a8b6d56f92ff252b147b2"),
             "the step attach makes other bytes: raise attach::REVISION and pin the new digest"
         );
         fs::write(folder.path().join("in/file"), "changed").unwrap();

@@ -26,7 +26,7 @@ impl Signed {
         let package = sample::package();
         let headers = Headers::read(&package[..]).unwrap();
         let packet = signer.sign_detached(headers.main.bytes(), date).unwrap();
-        let header = edit::insert(&headers.signature, &packet).unwrap();
+        let header = edit::sign(&headers, &packet, edit::How::default()).unwrap();
         let mut signed = Vec::new();
         edit::splice(&package[..], &header, &mut signed).unwrap();
         bench.write("unsigned.rpm", &package);

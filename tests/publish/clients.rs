@@ -35,7 +35,11 @@ pub fn dnf(bench: &Bench, url: &str, home: &str) -> Command {
 
 /// Installs the goose; gives its version.
 pub fn install(bench: &Bench, url: &str, home: &str) -> Result<u32, Output> {
-    let said = run(dnf(bench, url, home).args(["install", "goose"]));
+    installed(bench, &mut dnf(bench, url, home), home)
+}
+
+fn installed(bench: &Bench, dnf: &mut Command, home: &str) -> Result<u32, Output> {
+    let said = run(dnf.args(["install", "goose"]));
     let goose = bench.path(home).join("root/usr/share/goose");
     let version = fs::read_to_string(goose).ok();
     let version = version.and_then(|text| text.trim().strip_prefix("goose ")?.parse().ok());
@@ -60,13 +64,9 @@ fn dnf_installs_at_every_moment_of_20_switches() {
     let bench = Arc::new(compose::bench(10..31));
     publish(&bench, 10);
     for (round, version) in (11..31).enumerate() {
-        let (moment, inside) = (round % REQUESTS, Arc::clone(&bench));
-        let server = Server::start(&bench.path("www/goose"), move |number| {
-            if number == moment {
-                drop(publish(&inside, version));
-            }
-        });
-        let (url, home) = (format!("{}/{TREE}", server.url), format!("home{version}"));
+        let moment = round % REQUESTS;
+        let (server, url) = switched_at(&bench, moment, version);
+        let home = format!("home{version}");
         let got = install(&bench, &url, &home);
         let asked = server.asked();
         // Until it has the repomd.xml that counts, it gets the new release, then the old one.
@@ -83,6 +83,40 @@ fn dnf_installs_at_every_moment_of_20_switches() {
             Err(said) => panic!("{asked:?}\n{said}"),
         }
     }
+}
+
+/// A client that verifies packages and not the metadata has no such moment.
+#[test]
+fn without_signed_metadata_there_is_no_gap() {
+    if !has_peers(&["dnf"]) {
+        return;
+    }
+    // repomd.xml, two lists and a package.
+    const REQUESTS: usize = 4;
+    let bench = Arc::new(compose::bench(10..31));
+    publish(&bench, 10);
+    for (round, version) in (11..31).enumerate() {
+        let moment = round % REQUESTS;
+        let (server, url) = switched_at(&bench, moment, version);
+        let home = format!("home{version}");
+        let mut dnf = dnf(&bench, &url, &home);
+        let got = installed(&bench, dnf.arg("--setopt=goose.repo_gpgcheck=0"), &home);
+        let expected = if moment == 0 { version } else { version - 1 };
+        assert_eq!(got.unwrap_or_else(|said| panic!("{:?}\n{said}", server.asked())), expected);
+        assert_eq!(server.asked().len(), REQUESTS, "{:?}", server.asked());
+    }
+}
+
+/// A server of the public path, which shows another release from its request of that number on.
+fn switched_at(bench: &Arc<Bench>, moment: usize, version: u32) -> (Server, String) {
+    let inside = Arc::clone(bench);
+    let server = Server::start(&bench.path("www/goose"), move |number| {
+        if number == moment {
+            drop(publish(&inside, version));
+        }
+    });
+    let url = format!("{}/{TREE}", server.url);
+    (server, url)
 }
 
 /// A client that keeps its metadata finds the packages of a superseded release, and one that asks for lists as well.

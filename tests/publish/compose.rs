@@ -46,8 +46,9 @@ pub fn stamp(path: &Path) {
 }
 
 fn signed(package: &[u8]) -> Vec<u8> {
-    let packet = signer().sign_detached(Headers::read(package).unwrap().main.bytes(), date()).unwrap();
-    let header = edit::insert(&Headers::read(package).unwrap().signature, &packet).unwrap();
+    let headers = Headers::read(package).unwrap();
+    let packet = signer().sign_detached(headers.main.bytes(), date()).unwrap();
+    let header = edit::sign(&headers, &packet, edit::How::default()).unwrap();
     let mut signed = Vec::new();
     edit::splice(package, &header, &mut signed).unwrap();
     signed

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use super::bench::Bench;
+use super::bench::{Bench, has_peers, run};
 use super::compose::{self, TREE, files, publish, stamp, write};
 
 /// Changes a compose, which must be refused with these words, and leaves DEST as it is.
@@ -134,4 +135,57 @@ fn files_that_are_not_for_everybody_are_copied() {
     publish(&bench, 10).says("1 of the copies could not be hard links");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode(&source), mode(&bench.path("www/goose").join(name))), (0o600, 0o644));
+}
+
+/// A signature with an end keeps those who freeze a mirror from serving it for ever; past its end it must not be published.
+#[test]
+fn signatures_past_their_end() {
+    if !has_peers(&["gpg"]) {
+        return;
+    }
+    let bench = compose::bench([10]);
+    // The socket of gpg's agent has a path of at most 107 bytes.
+    let home = tempfile::tempdir_in("/tmp").unwrap();
+    let gpg = |words: &[&str]| {
+        let mut gpg = Command::new("gpg");
+        gpg.args(["--batch", "--yes", "--passphrase", "", "--faked-system-time", "20261102T000000!"]);
+        run(gpg.args(words).env("GNUPGHOME", home.path()).current_dir(bench.path("10").join(TREE))).exits(0);
+    };
+    gpg(&["--quick-gen-key", "goose@example.org", "ed25519", "sign", "never"]);
+    gpg(&["--armor", "--output", "RPM-GPG-KEY-Ends", "--export"]);
+    gpg(&["--armor", "--default-sig-expire", "2d", "--detach-sign", "repodata/repomd.xml"]);
+    // The folder goes when the agent has ended.
+    run(Command::new("gpgconf").args(["--kill", "all"]).env("GNUPGHOME", home.path())).exits(0);
+    let late = bench.run(["publish", "10", "www/goose", "--time", "2026-11-04T00:00:01Z"]).exits(3);
+    late.says("repomd.xml.asc does not sign").says("Expired on 2026-11-04");
+    assert!(!bench.path("www/goose").exists());
+    bench.run(["publish", "10", "www/goose", "--time", "2026-11-03T23:59:59Z"]).exits(0);
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_release() {
+    let mut command = Command::new("unshare");
+    if run(command.args(["-m", "mount", "-t", "tmpfs", "none", "/mnt"])).code != Some(0) {
+        eprintln!("SKIPPED: a small disk cannot be mounted here");
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "on CI nothing may be skipped");
+        return;
+    }
+    let bench = compose::bench([10, 11]);
+    fs::create_dir_all(bench.path("www")).unwrap();
+    let gander = bench.gander();
+    let gander = format!("'{}' publish", gander.get_program().to_str().unwrap());
+    // A compose takes about 20 files of at most a few KiB; the disk is filled up to four pages.
+    let script = format!(
+        "mount -t tmpfs -o size=1m none www && {gander} 10 www/goose >&2 || exit 90
+         head -c 2m /dev/zero > www/full; truncate -s -16k www/full
+         {gander} 11 www/goose; echo $?
+         readlink www/goose; ls -A www/.goose.published
+         rm www/full && {gander} 11 www/goose >&2 || exit 91
+         readlink www/goose; cp -a www/goose/. whole"
+    );
+    let said = run(Command::new("unshare").args(["-m", "sh", "-c", &script]).current_dir(bench.path("")));
+    let said = said.exits(0).says("No space left on device").says("the disk of the release is full");
+    let lines = "4\n.goose.published/1\n1\n1.files\nlock\nrecord\n.goose.published/2\n";
+    assert_eq!(said.stdout, lines);
+    assert_eq!(compose::version(&bench, &bench.path("whole"), [10, 11]), 11);
 }

@@ -3,7 +3,8 @@
 use gander::base::digest::hex;
 use gander::openpgp::Hashing;
 
-enum Value<'a> {
+/// A value of a header's entry.
+pub enum Value<'a> {
     Text(&'a str),
     Texts(&'a [&'a str]),
     Translated(&'a str),
@@ -50,7 +51,8 @@ fn header(region: u32, entries: &[(u32, Value<'_>)]) -> Vec<u8> {
     bytes
 }
 
-fn digest(number: u8, pieces: &[&[u8]]) -> Vec<u8> {
+/// The digest of pieces that follow each other, by OpenPGP's number of the algorithm.
+pub fn digest(number: u8, pieces: &[&[u8]]) -> Vec<u8> {
     let mut hashing = Hashing::new(number).unwrap();
     pieces.iter().for_each(|piece| hashing.update(piece));
     hashing.finish().unwrap()
@@ -163,7 +165,7 @@ pub fn installable(name: &str, version: &str) -> Vec<u8> {
 }
 
 /// Lead, signature header, main header of these tags and payload.
-fn whole(name: &str, tags: &[(u32, Value<'_>)], payload: &[u8], reserve: &[u8]) -> Vec<u8> {
+pub fn whole(name: &str, tags: &[(u32, Value<'_>)], payload: &[u8], reserve: &[u8]) -> Vec<u8> {
     let main = header(63, tags);
     let sizes = [(main.len() + payload.len()) as u32, payload.len() as u32];
     let signature = header(
@@ -189,7 +191,7 @@ fn whole(name: &str, tags: &[(u32, Value<'_>)], payload: &[u8], reserve: &[u8]) 
 }
 
 /// A cpio archive of the members with these heads (mode, name) and contents.
-fn archive(members: &[(u32, &str, &[u8])]) -> Vec<u8> {
+pub fn archive(members: &[(u32, &str, &[u8])]) -> Vec<u8> {
     let mut bytes: Vec<u8> = Vec::new();
     for (mode, name, content) in members.iter().chain(&[(0, "TRAILER!!!", &b""[..])]) {
         let length = [content.len() as u32, name.len() as u32 + 1];
@@ -328,7 +330,8 @@ pub fn everything(compressor: Option<&str>) -> Vec<u8> {
     whole("gander-1~rc1-1", &tags, &payload, &[0; 32])
 }
 
-fn compress(compressor: Option<&str>, plain: &[u8]) -> Vec<u8> {
+/// Compresses as rpm names it, or not at all.
+pub fn compress(compressor: Option<&str>, plain: &[u8]) -> Vec<u8> {
     use std::io::Write as _;
     match compressor {
         Some("gzip") => {

@@ -39,8 +39,9 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) {
 }
 
 pub fn signed(package: &[u8], signer: &LocalSigner) -> Vec<u8> {
-    let packet = signer.sign_detached(Headers::read(package).unwrap().main.bytes(), date()).unwrap();
-    let header = edit::insert(&Headers::read(package).unwrap().signature, &packet).unwrap();
+    let headers = Headers::read(package).unwrap();
+    let packet = signer.sign_detached(headers.main.bytes(), date()).unwrap();
+    let header = edit::sign(&headers, &packet, edit::How::default()).unwrap();
     let mut signed = Vec::new();
     edit::splice(package, &header, &mut signed).unwrap();
     signed

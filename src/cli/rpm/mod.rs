@@ -2,7 +2,7 @@
 
 mod extract_signature;
 mod insert_signature;
-mod keys;
+pub(super) mod keys;
 mod show;
 mod verify;
 mod write;

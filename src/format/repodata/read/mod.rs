@@ -25,6 +25,9 @@ mod primary;
 mod stream;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod token_tests;
+mod tokens;
 
 pub use error::{Position, ReadError};
 pub use packages::{ChangelogEntry, Entry, FileKind, Numbers, PackageFile, Packages, Text};

@@ -3,20 +3,24 @@
 //! Nothing grows with the document: one tag or piece of text at a time is held, of bounded size, and elements are
 //! nested to a bounded depth. Document types are refused, and with them all entities but XML's own five; what is not
 //! UTF-8 is an error. Comments and processing instructions are passed over.
+//! It is cut into [tokens](super::tokens) here, since quick-xml copies each of them.
 //!
 //! Elements are told by namespace. Where none is declared, names without a prefix and those with `rpm:` mean what
 //! they usually do, since every other reader goes by the letters alone (libsolv 0.7, createrepo_c 0.17).
 
-use std::io::{self, BufRead, Read};
+use std::borrow::Cow;
+use std::io::Read;
+use std::ops::Range;
+use std::sync::Arc;
 
-use quick_xml::events::{BytesStart, Event};
-use quick_xml::{Reader, XmlVersion, escape};
+use quick_xml::events::attributes::Attribute;
+use quick_xml::events::{BytesDecl, BytesRef, BytesStart, BytesText};
+use quick_xml::name::QName;
+use quick_xml::{XmlVersion, escape};
 
 use super::error::{Position, ReadError};
+use super::tokens::{Fault, LONGEST_PIECE, Token, Tokens, is_space};
 
-const BUFFER: usize = 64 << 10;
-/// Bytes of one tag, one comment or one piece of text.
-const LONGEST_PIECE: u64 = 1 << 20;
 /// Bytes of an element's text.
 pub(super) const LONGEST_TEXT: usize = 4 << 20;
 /// Attributes of an element; finding repeated ones takes time that grows with the square.
@@ -47,39 +51,35 @@ impl Space {
 
 /// Elements, one after the other. There is always a current element; that of the beginning is the document.
 pub(super) struct Stream<R> {
-    reader: Reader<Input<R>>,
-    buffer: Vec<u8>,
+    tokens: Tokens<R>,
     /// Elements that are open, the current one included.
     depth: usize,
     /// The current element was closed by its start tag.
     empty: bool,
     /// Where the current element, or what was read last, begins.
     place: Position,
-    name: String,
+    tag: Tag,
     space: Space,
-    /// Where the names and values of the current element's attributes end in `attributes`.
-    ends: Vec<(usize, usize)>,
-    attributes: String,
     text: String,
+    /// The names of elements that are open, one after the other, and where each begins.
+    open: String,
+    opened: Vec<usize>,
     /// Declared namespaces: the depth of the element, the prefix, what it means.
     declared: Vec<(usize, String, Space)>,
 }
 
 impl<R: Read> Stream<R> {
     pub(super) fn new(reader: R) -> Self {
-        let mut reader = Reader::from_reader(Input::new(reader));
-        reader.config_mut().enable_all_checks(true);
         Self {
-            reader,
-            buffer: Vec::new(),
+            tokens: Tokens::new(reader),
             depth: 0,
             empty: false,
             place: Position { line: 1, byte: 0 },
-            name: String::new(),
+            tag: Tag::default(),
             space: Space::Other,
-            ends: Vec::new(),
-            attributes: String::new(),
             text: String::new(),
+            open: String::new(),
+            opened: Vec::new(),
             declared: Vec::new(),
         }
     }
@@ -91,17 +91,17 @@ impl<R: Read> Stream<R> {
 
     /// The name of the element that was entered last, without a prefix, and its namespace.
     pub(super) fn name(&self) -> (Space, &str) {
-        (self.space, &self.name)
+        (self.space, self.tag.name().1)
     }
 
     /// An attribute of the element that was entered last.
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
-        find(&self.attributes, &self.ends, name)
+        self.attributes().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// The attributes of the element that was entered last: names and values.
     pub(super) fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
-        split(&self.attributes, &self.ends)
+        self.tag.attributes()
     }
 
     /// Enters the next element inside of the current one. When there is none it leaves the current one and gives
@@ -147,64 +147,63 @@ impl<R: Read> Stream<R> {
             return Ok(Step::End);
         }
         loop {
-            self.buffer.clear();
-            let input = self.reader.get_mut();
-            // Where no text is wanted, the reader need not see the space between elements.
-            let place = match input.start_piece(!keep) {
-                Ok(place) => place,
-                Err(error) => return Err(broken(error.into(), input)),
-            };
-            let event = self.reader.read_event_into(&mut self.buffer);
-            let event = match event {
-                Ok(event) => event,
-                Err(error) => return Err(broken(error, self.reader.get_mut())),
-            };
+            // Where no text is wanted, the space between elements is none.
+            let trimmed = if keep { Ok(()) } else { self.tokens.trim() };
+            let place = self.tokens.place();
+            trimmed.map_err(|fault| broken(fault, place))?;
+            let token = self.tokens.next().map_err(|fault| broken(fault, place))?;
             let xml = |reason: String| ReadError::Xml { place, reason };
-            match event {
-                Event::Start(start) | Event::Empty(start) if self.depth >= DEEPEST => {
-                    let name: String = start.name().as_ref().chars().take(60).collect();
+            match token {
+                Token::Start(content, _) if self.depth >= DEEPEST => {
+                    let name: String = content.split_ascii_whitespace().next().unwrap_or_default().into();
+                    let name: String = name.chars().take(60).collect();
                     return Err(xml(format!("the element <{name}> is nested deeper than {DEEPEST}")));
                 }
-                Event::Start(start) => {
+                Token::Start(content, empty) => {
                     self.place = place;
                     self.depth += 1;
-                    let tag = (&mut self.name, &mut self.attributes, &mut self.ends);
-                    self.space = open(&start, self.depth, tag, &mut self.declared).map_err(xml)?;
+                    self.empty = empty;
+                    self.tag.read(content).map_err(xml)?;
+                    if !empty {
+                        self.opened.push(self.open.len());
+                        self.open.push_str(self.tag.qualified());
+                    }
+                    self.space = self.namespace();
                     return Ok(Step::Start);
                 }
-                Event::Empty(start) => {
-                    self.place = place;
-                    self.depth += 1;
-                    self.empty = true;
-                    let tag = (&mut self.name, &mut self.attributes, &mut self.ends);
-                    self.space = open(&start, self.depth, tag, &mut self.declared).map_err(xml)?;
-                    return Ok(Step::Start);
-                }
-                Event::End(_) => {
+                Token::End(name) => {
+                    let start =
+                        self.opened.pop().ok_or_else(|| xml("a tag closes what is not open".into()))?;
+                    if self.open.get(start..) != Some(name) {
+                        let open = self.open.get(start..).unwrap_or_default();
+                        let short = |name: &str| name.escape_debug().take(60).collect::<String>();
+                        let (open, name) = (short(open), short(name));
+                        return Err(xml(format!("</{name}> closes the element <{open}>")));
+                    }
+                    self.open.truncate(start);
                     self.close();
                     return Ok(Step::End);
                 }
-                Event::Text(text) => {
+                Token::Text(text) => {
                     if self.depth == 0 && !text.trim_ascii().is_empty() {
                         return Err(xml("there is text outside of the root element".into()));
                     }
                     if keep {
-                        add(&mut self.text, &text.xml10_content()).map_err(xml)?;
+                        add(&mut self.text, &lines(text)).map_err(xml)?;
                     }
                     return Ok(Step::Text);
                 }
-                Event::CData(text) if self.depth > 0 => {
+                Token::Data(text) if self.depth > 0 => {
                     if keep {
-                        add(&mut self.text, &text.xml10_content()).map_err(xml)?;
+                        add(&mut self.text, &lines(text)).map_err(xml)?;
                     }
                     return Ok(Step::Text);
                 }
-                Event::GeneralRef(reference) if self.depth > 0 => {
+                Token::Reference(name) if self.depth > 0 => {
                     let mut bytes = [0; 4];
-                    let name = reference.xml10_content();
-                    let resolved = match reference.resolve_char_ref() {
+                    let resolved = match BytesRef::new(name).resolve_char_ref() {
                         Ok(Some(character)) => Some(&*character.encode_utf8(&mut bytes)),
-                        Ok(None) => escape::resolve_predefined_entity(&name),
+                        Ok(None) => escape::resolve_predefined_entity(name),
                         Err(_) => None,
                     };
                     let Some(resolved) = resolved else {
@@ -216,11 +215,12 @@ impl<R: Read> Stream<R> {
                     }
                     return Ok(Step::Text);
                 }
-                Event::CData(_) | Event::GeneralRef(_) => {
+                Token::Data(_) | Token::Reference(_) => {
                     return Err(xml("there is text outside of the root element".into()));
                 }
-                Event::DocType(_) => return Err(xml("a document type is declared".into())),
-                Event::Decl(declaration) => {
+                Token::DocType => return Err(xml("a document type is declared".into())),
+                Token::Declaration(content) => {
+                    let declaration = BytesDecl::from_start(BytesStart::from_content(content, 3));
                     if let Some(Ok(encoding)) = declaration.encoding()
                         && !["utf-8", "utf8", "us-ascii", "ascii"]
                             .contains(&encoding.to_ascii_lowercase().as_str())
@@ -231,14 +231,33 @@ impl<R: Read> Stream<R> {
                         )));
                     }
                 }
-                Event::Comment(_) | Event::PI(_) => {}
-                Event::Eof if self.depth > 0 => {
+                Token::Aside => {}
+                Token::Nothing if self.depth > 0 => {
                     return Err(xml("the document ends inside of an element".into()));
                 }
                 // The end of the document is that of its invisible outermost element.
-                Event::Eof => return Ok(Step::End),
+                Token::Nothing => return Ok(Step::End),
             }
         }
+    }
+
+    /// What the current element's name belongs to; takes in what its tag declares.
+    fn namespace(&mut self) -> Space {
+        for (key, value) in self.tag.attributes() {
+            if let Some(prefix) = key.strip_prefix("xmlns")
+                && (prefix.is_empty() || prefix.starts_with(':'))
+            {
+                let prefix = prefix.trim_start_matches(':').to_owned();
+                self.declared.push((self.depth, prefix, Space::of(value)));
+            }
+        }
+        let (prefix, _) = self.tag.name();
+        let known = self.declared.iter().rev().find(|(_, declared, _)| declared == prefix);
+        known.map(|(.., space)| *space).unwrap_or(match prefix {
+            "" => Space::List,
+            "rpm" => Space::Rpm,
+            _ => Space::Other,
+        })
     }
 
     fn close(&mut self) {
@@ -255,72 +274,107 @@ enum Step {
     Text,
 }
 
-/// Names and values that were joined.
-fn split<'a>(joined: &'a str, ends: &'a [(usize, usize)]) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let mut start = 0;
-    ends.iter().map(move |(name_end, end)| {
-        let name = joined.get(start..*name_end).unwrap_or_default();
-        start = *end;
-        (name, joined.get(*name_end..*end).unwrap_or_default())
-    })
+/// A start tag.
+#[derive(Default)]
+pub(super) struct Tag {
+    /// What is in it; behind that, values that stand there in another form.
+    content: String,
+    name_end: usize,
+    /// Where the attributes' names and values are in `content`.
+    attributes: Vec<(Range<usize>, Range<usize>)>,
 }
 
-fn find<'a>(joined: &'a str, ends: &'a [(usize, usize)], wanted: &str) -> Option<&'a str> {
-    split(joined, ends).find(|(name, _)| *name == wanted).map(|(_, value)| value)
-}
-
-/// Reads a start tag into name, attributes and their ends, and gives its namespace.
-fn open(
-    start: &BytesStart<'_>,
-    depth: usize,
-    (name, attributes, ends): (&mut String, &mut String, &mut Vec<(usize, usize)>),
-    declared: &mut Vec<(usize, String, Space)>,
-) -> Result<Space, String> {
-    attributes.clear();
-    ends.clear();
-    // Repeated ones are found below, at less cost.
-    for attribute in start.attributes().with_checks(false) {
-        let attribute = attribute.map_err(|error| format!("an attribute is broken: {error}"))?;
-        let key = attribute.key.as_ref();
-        if ends.len() >= MOST_ATTRIBUTES {
-            return Err(format!("an element has more than {MOST_ATTRIBUTES} attributes"));
-        }
-        if find(attributes, ends, key).is_some() {
-            return Err(format!("the attribute '{}' is repeated", key.escape_debug()));
-        }
-        attributes.push_str(key);
-        let name_end = attributes.len();
-        // Most values stand for themselves.
-        if attribute.value.bytes().any(|byte| byte < b' ' || byte == b'&' || byte == b'<') {
-            let value = attribute
-                .normalized_value(XmlVersion::Implicit1_0)
-                .map_err(|error| format!("an attribute's value is broken: {error}"))?;
-            check(&value)?;
-            if attribute.value.contains('<') {
-                return Err("an attribute's value contains '<'".into());
-            }
-            attributes.push_str(&value);
-        } else {
-            attributes.push_str(&attribute.value);
-        }
-        ends.push((name_end, attributes.len()));
-        if let Some(prefix) = key.strip_prefix("xmlns")
-            && (prefix.is_empty() || prefix.starts_with(':'))
+impl Tag {
+    /// Takes in what is between `<` and `>`.
+    pub(super) fn read(&mut self, tag: &str) -> Result<(), String> {
+        self.attributes.clear();
+        self.content.clear();
+        self.content.push_str(tag);
+        self.name_end = end_of(tag, 0, is_space);
+        let mut from = self.name_end;
+        while let Some((key, mut value)) =
+            attribute(tag, from).map_err(|error| format!("an attribute is broken: {error}"))?
         {
-            let space = Space::of(attributes.get(name_end..).unwrap_or_default());
-            declared.push((depth, prefix.trim_start_matches(':').to_owned(), space));
+            from = value.end + 1;
+            if self.attributes.len() >= MOST_ATTRIBUTES {
+                return Err(format!("an element has more than {MOST_ATTRIBUTES} attributes"));
+            }
+            let name = tag.get(key.clone()).unwrap_or_default();
+            if self.attributes.iter().any(|(known, _)| tag.get(known.clone()) == Some(name)) {
+                return Err(format!("the attribute '{}' is repeated", name.escape_debug()));
+            }
+            let text = tag.get(value.clone()).unwrap_or_default();
+            // Most values stand for themselves.
+            if text.bytes().any(|byte| byte < b' ' || byte == b'&' || byte == b'<') {
+                let normalized = Attribute { key: QName(name), value: Cow::Borrowed(text) };
+                let normalized = normalized
+                    .normalized_value(XmlVersion::Implicit1_0)
+                    .map_err(|error| format!("an attribute's value is broken: {error}"))?;
+                check(&normalized)?;
+                if text.contains('<') {
+                    return Err("an attribute's value contains '<'".into());
+                }
+                let start = self.content.len();
+                self.content.push_str(&normalized);
+                value = start..self.content.len();
+            }
+            self.attributes.push((key, value));
         }
+        Ok(())
     }
-    let qualified = start.name();
-    let (prefix, local) = qualified.as_ref().split_once(':').unwrap_or(("", qualified.as_ref()));
-    name.clear();
-    name.push_str(local);
-    let space = declared.iter().rev().find(|(_, declared, _)| declared == prefix).map(|(.., space)| *space);
-    Ok(space.unwrap_or(match prefix {
-        "" => Space::List,
-        "rpm" => Space::Rpm,
-        _ => Space::Other,
-    }))
+
+    fn qualified(&self) -> &str {
+        self.content.get(..self.name_end).unwrap_or_default()
+    }
+
+    /// Prefix and name.
+    fn name(&self) -> (&str, &str) {
+        self.qualified().split_once(':').unwrap_or(("", self.qualified()))
+    }
+
+    pub(super) fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let part = |range: &Range<usize>| self.content.get(range.clone()).unwrap_or_default();
+        self.attributes.iter().map(move |(name, value)| (part(name), part(value)))
+    }
+}
+
+/// Where the next attribute's name and value are in a tag.
+fn attribute(tag: &str, from: usize) -> Result<Option<(Range<usize>, Range<usize>)>, &'static str> {
+    let byte = |place: usize| tag.as_bytes().get(place).copied();
+    let behind_space = |from| end_of(tag, from, |byte| !is_space(byte));
+    let start = behind_space(from);
+    if start >= tag.len() {
+        return Ok(None);
+    }
+    let end = end_of(tag, start + 1, |byte| byte == b'=' || is_space(byte));
+    let equals = behind_space(end);
+    if byte(equals) != Some(b'=') {
+        return Err("its name is followed by no '='");
+    }
+    let quote = behind_space(equals + 1);
+    let Some(sign @ (b'"' | b'\'')) = byte(quote) else {
+        return Err("its value is not between quotes");
+    };
+    let value = quote + 1..end_of(tag, quote + 1, |byte| byte == sign);
+    match value.end < tag.len() {
+        true => Ok(Some((start..end, value))),
+        false => Err("its value is not closed"),
+    }
+}
+
+/// Where the first such byte is, from there on, or the text ends.
+fn end_of(text: &str, from: usize, wanted: impl Fn(u8) -> bool) -> usize {
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    rest.iter().position(|byte| wanted(*byte)).map_or(text.len(), |place| from + place)
+}
+
+/// A text with the ends of lines that it is to have.
+fn lines(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') {
+        Cow::Owned(BytesText::from_escaped(text).xml10_content().into_owned())
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 fn add(text: &mut String, piece: &str) -> Result<(), String> {
@@ -341,101 +395,13 @@ fn check(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn broken<R: Read>(error: quick_xml::Error, input: &mut Input<R>) -> ReadError {
-    let too_long = input.piece() > LONGEST_PIECE;
-    let place = input.place();
-    match error {
-        quick_xml::Error::Io(source) => match too_long {
-            true => ReadError::Xml {
-                place,
-                reason: format!("a tag or a piece of text has more than {LONGEST_PIECE} bytes"),
-            },
-            false => ReadError::Io { place, source },
-        },
-        other => ReadError::Xml { place, reason: other.to_string() },
-    }
-}
-
-/// What is read, with the place that reading has come to and a bound for each piece.
-struct Input<R> {
-    reader: R,
-    buffer: Box<[u8]>,
-    /// What of the buffer is filled and not yet consumed.
-    start: usize,
-    end: usize,
-    /// Bytes before the buffer.
-    before: u64,
-    /// Bytes before the current piece.
-    piece: u64,
-    /// How much of the buffer is counted in `line`.
-    counted: usize,
-    line: u64,
-}
-
-impl<R> Input<R> {
-    fn new(reader: R) -> Self {
-        let buffer = vec![0; BUFFER].into_boxed_slice();
-        Self { reader, buffer, start: 0, end: 0, before: 0, piece: 0, counted: 0, line: 1 }
-    }
-
-    /// Where reading is.
-    fn place(&mut self) -> Position {
-        // Lines are counted when they are asked for: in few long stretches.
-        let passed = self.buffer.get(self.counted..self.start).unwrap_or_default();
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.counted = self.start;
-        Position { line: self.line, byte: self.byte() }
-    }
-
-    fn byte(&self) -> u64 {
-        self.before + self.start as u64
-    }
-
-    /// Bytes of the current piece so far.
-    fn piece(&self) -> u64 {
-        self.byte() - self.piece
-    }
-}
-
-impl<R: Read> Input<R> {
-    /// Starts a piece, behind all white space if that is not wanted, and gives its place.
-    fn start_piece(&mut self, trim: bool) -> io::Result<Position> {
-        self.piece = self.byte();
-        let mut wanted = !trim;
-        while !wanted {
-            let there = self.fill_buf()?;
-            let space = there.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
-            wanted = space == 0;
-            self.consume(space);
+fn broken(fault: Fault, place: Position) -> ReadError {
+    match fault {
+        Fault::Io(source) => ReadError::Io { place, source: Arc::new(source) },
+        Fault::TooLong => {
+            let reason = format!("a tag or a piece of text has more than {LONGEST_PIECE} bytes");
+            ReadError::Xml { place, reason }
         }
-        self.piece = self.byte();
-        Ok(self.place())
-    }
-}
-
-impl<R: Read> Read for Input<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.fill_buf()?.read(buffer)?;
-        self.consume(read);
-        Ok(read)
-    }
-}
-
-impl<R: Read> BufRead for Input<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.piece() > LONGEST_PIECE {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        if self.start >= self.end {
-            self.place();
-            self.before = self.byte();
-            (self.start, self.end, self.counted) = (0, 0, 0);
-            self.end = self.reader.read(&mut self.buffer)?;
-        }
-        Ok(self.buffer.get(self.start..self.end).unwrap_or_default())
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.start = self.start.saturating_add(amount).min(self.end);
+        Fault::Broken(reason) => ReadError::Xml { place, reason: reason.into() },
     }
 }
