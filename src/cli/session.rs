@@ -7,8 +7,10 @@ use super::{Failure, Global, Kind, image, run};
 use crate::base::Digest;
 use crate::compose::{ComposeError, Downloads, Event, Session};
 use crate::debian::{self, Mirrors};
-use crate::fetch::Fetcher;
+use crate::fetch::{FetchError, Fetcher, Wanted};
 use crate::oci;
+use crate::repo::open::{self, HeaderError, HeaderOf, Location, Opened};
+use crate::rpm::Headers;
 use crate::runner::{Backend, Choice, Runner};
 use crate::select::{Problem, SelectError};
 use crate::store::{Store, StoreError};
@@ -171,6 +173,39 @@ impl Downloads for Network<'_> {
         let image = self.runtime.block_on(oci::pull(self.store, &reference, digest, &access, &say))?;
         Ok(image.keep(self.store)?)
     }
+
+    fn files(&self, wanted: Vec<Wanted>) -> Result<(), ComposeError> {
+        let missing: Vec<_> = wanted.into_iter().filter(|file| !self.store.has(&file.digest)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if !self.global.offline {
+            let bytes: u64 = missing.iter().filter_map(|file| file.size).sum();
+            let (count, megabytes) = (missing.len(), bytes / 1_000_000);
+            self.global.say(format_args!("downloading {count} packages, {megabytes} MB"));
+        }
+        Ok(self.runtime.block_on(self.fetcher.all(missing, PARALLEL, &()))?)
+    }
+
+    fn repository(&self, location: Location) -> Result<Opened, ComposeError> {
+        self.global.say(format_args!("opening the repository {}", location.id));
+        let location = Location { now: now(), ..location };
+        Ok(self.runtime.block_on(open::open(&location, &self.fetcher, self.store, &()))?)
+    }
+
+    fn headers(&self, wanted: Vec<HeaderOf>) -> Vec<Result<Headers, HeaderError>> {
+        self.runtime.block_on(open::headers(&self.fetcher, wanted, PARALLEL))
+    }
+}
+
+/// Packages at a time.
+const PARALLEL: usize = 8;
+
+/// The time at which signatures of repositories are judged.
+#[allow(clippy::disallowed_methods, reason = "whether a signature has expired reaches no output")]
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or(i64::MAX)
 }
 
 impl From<ComposeError> for Failure {
@@ -222,6 +257,8 @@ impl From<ComposeError> for Failure {
             | E::Package { .. }
             | E::BrokenPackages(_)
             | E::Conflicts(_)
+            | E::Outside(_)
+            | E::WeakChecksum { .. }
             | E::NotPinned(_)
             | E::WrongDigest { .. }
             | E::Universe(_)
@@ -231,6 +268,9 @@ impl From<ComposeError> for Failure {
             | E::OtherKey { .. }
             | E::Expired { .. }
             | E::Sign { .. } => Kind::Input,
+            E::Fetch(error) if error.is_surroundings() => Kind::Surroundings,
+            E::Open(error) if error.is_surroundings() => Kind::Surroundings,
+            E::Fetch(_) | E::Open(_) => Kind::Input,
             // What fails in another room has its kind there.
             E::Store(_)
             | E::Run(_)
@@ -289,6 +329,7 @@ impl From<ComposeError> for Failure {
                     .into(),
             ),
             E::Select { source: SelectError::Problems(problems), .. } => select_hint(problems),
+            E::Fetch(FetchError::Offline(_)) => Some("run this once without --offline".into()),
             E::NotReproduced(_) => {
                 Some("a step's log shows what it ran: see 'gander plan' for the steps".into())
             }

@@ -8,6 +8,7 @@ use crate::base::relpath::RelPathError;
 use crate::base::{Digest, Nevra, RelPath, SourceDate};
 use crate::build::SpecError;
 use crate::debian::{LockError as DebianLockError, MirrorError, PackagesError};
+use crate::fetch::FetchError;
 use crate::format::checksum::ChecksumError;
 use crate::format::comps::CompsError;
 use crate::format::iso9660::IsoError;
@@ -21,6 +22,7 @@ use crate::openpgp::{KeyringError, VerifyError};
 use crate::plan::PlanError;
 use crate::recipe::RecipeError;
 use crate::repo::RepoError;
+use crate::repo::open::OpenError;
 use crate::root::ConfigurationError;
 use crate::rpm::IdentityError;
 use crate::runner::RunError;
@@ -165,6 +167,25 @@ pub enum ComposeError {
     /// Downloads failed.
     #[error(transparent)]
     Packages(#[from] PackagesError),
+    /// Files could not be had.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// A repository cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A repository names its packages by a checksum that the store does not know. Retrying cannot help.
+    #[error("the repository '{repository}' names {package} by its {kind}; only SHA-256 is read")]
+    WeakChecksum {
+        /// The repository.
+        repository: String,
+        /// The package.
+        package: String,
+        /// The checksum's name.
+        kind: &'static str,
+    },
+    /// Packages lie outside of the repository that lists them. Retrying cannot help.
+    #[error("the metadata say that these packages lie outside of their repository (xml:base):{}", lines(.0))]
+    Outside(Vec<String>),
     /// No mirror is known.
     #[error(transparent)]
     Mirror(#[from] MirrorError),

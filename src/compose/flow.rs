@@ -12,12 +12,16 @@ use super::images;
 use super::inputs::RecipeFiles;
 use super::lower::{Demand, Lowered, debian_list, lower};
 use super::metadata;
+use super::repositories;
 use super::resolve::{Resolved, fetch_lists, resolve};
 use super::signatures;
 use crate::base::{Digest, Nevra, RelPath};
 use crate::debian;
+use crate::fetch::Wanted;
 use crate::lock::{Lock, MediaPackages, Origin, Signed};
 use crate::plan::{Input, Plan};
+use crate::repo::open::{HeaderError, HeaderOf, Location, Opened};
+use crate::rpm::Headers;
 use crate::sign::LocalSigner;
 
 /// Gets what a lock names. The command line has one made of sockets.
@@ -26,6 +30,12 @@ pub trait Downloads {
     fn debian(&self, list: &debian::Lock) -> Result<(), ComposeError>;
     /// Gets an image into the store.
     fn image(&self, reference: &str, digest: &Digest) -> Result<(), ComposeError>;
+    /// Gets these files into the store.
+    fn files(&self, wanted: Vec<Wanted>) -> Result<(), ComposeError>;
+    /// Opens a repository, as of now.
+    fn repository(&self, location: Location) -> Result<Opened, ComposeError>;
+    /// Reads the headers of packages, in the order of what is asked for.
+    fn headers(&self, wanted: Vec<HeaderOf>) -> Vec<Result<Headers, HeaderError>>;
 }
 
 /// What a person asks of a compose.
@@ -314,6 +324,7 @@ fn stock(
         lists.extend(debian_list(lock, Some(*digest))?);
     }
     fetch_lists(downloads, &lock.header, lists.iter().collect(), builder.as_ref())?;
+    downloads.files(repositories::wanted(lock))?;
     let mut different = Vec::new();
     for package in lock.packages.0.values() {
         let Some(Origin::Dir(path)) = package.origins.first() else { continue };

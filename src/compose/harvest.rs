@@ -1,4 +1,4 @@
-//! Reads package files: what came out of builds, and what lies in folders.
+//! What a recipe's sources offer: what came out of builds, what lies in folders, what repositories list.
 
 use std::collections::BTreeMap;
 use std::io::BufReader;
@@ -7,23 +7,47 @@ use super::error::ComposeError;
 use super::execute::Executed;
 use super::inputs::RecipeFiles;
 use super::lower::Builds;
+use super::repositories::Listed;
 use crate::base::{Digest, Nevra, RelPath};
 use crate::lock::{Header, Origin};
 use crate::rpm::{Headers, Identity, identify};
 use crate::select::Candidate;
 use crate::store::{EntryKind, Store};
 
-/// A package file that was read.
+/// A package that a source offers.
 #[derive(Clone, Debug)]
 pub struct Harvested {
-    /// Its digests.
-    pub identity: Identity,
+    /// What is known of its file.
+    pub offered: Offered,
     /// Where it comes from.
     pub origin: Origin,
     /// The recipe's source that it belongs to.
     pub source: usize,
     /// Time of its build.
     pub build_time: i64,
+}
+
+/// What is known of a package's file.
+#[derive(Clone, Debug)]
+pub enum Offered {
+    /// It was read.
+    Read(Identity),
+    /// It is listed in a repository, and not here yet.
+    Listed(Listed),
+}
+
+impl Offered {
+    /// Whether both are of one package. Where one of them is not here yet, its content is not known, and the digests
+    /// of the files decide.
+    fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Read(left), Self::Read(right)) => left.content == right.content,
+            (Self::Listed(left), Self::Listed(right)) => left.file == right.file,
+            (Self::Read(read), Self::Listed(listed)) | (Self::Listed(listed), Self::Read(read)) => {
+                read.file == listed.file
+            }
+        }
+    }
 }
 
 /// Everything that a recipe's sources offer.
@@ -58,7 +82,12 @@ impl Harvest {
                         && path.as_str().ends_with(".rpm")
                     {
                         let (spec, target) = (build.spec.clone(), target.clone());
-                        self.add(store, &digest, Origin::Build { spec, target, path: path.clone() }, source)?;
+                        self.add_file(
+                            store,
+                            &digest,
+                            Origin::Build { spec, target, path: path.clone() },
+                            source,
+                        )?;
                     }
                 }
             }
@@ -72,7 +101,7 @@ impl Harvest {
         for path in &files.packages {
             let source = files.source_of(path);
             let (digest, _) = store.put_file(&path.below(&files.folder))?;
-            match self.add(store, &digest, Origin::Dir(path.clone()), source) {
+            match self.add_file(store, &digest, Origin::Dir(path.clone()), source) {
                 Err(ComposeError::Package { source, .. }) => broken.push((path.to_string(), source)),
                 added => added?,
             }
@@ -83,14 +112,19 @@ impl Harvest {
         }
         match broken.pop() {
             Some((path, source)) => Err(ComposeError::Package { path, source }),
-            None if !self.conflicts.is_empty() => {
-                Err(ComposeError::Conflicts(std::mem::take(&mut self.conflicts)))
-            }
-            None => Ok(()),
+            None => self.check_conflicts(),
         }
     }
 
-    fn add(
+    /// Reports the packages of one source with one name and different contents.
+    pub(super) fn check_conflicts(&mut self) -> Result<(), ComposeError> {
+        match std::mem::take(&mut self.conflicts) {
+            conflicts if conflicts.is_empty() => Ok(()),
+            conflicts => Err(ComposeError::Conflicts(conflicts)),
+        }
+    }
+
+    fn add_file(
         &mut self,
         store: &Store,
         file: &Digest,
@@ -102,19 +136,25 @@ impl Harvest {
         let candidate = Candidate::from_package(&package, identity.content);
         let nevra = candidate.nevra.clone();
         let build_time = i64::from(package.buildtime);
-        if let Some(there) = self.packages.get(&nevra) {
+        let harvested = Harvested { offered: Offered::Read(identity), origin, source, build_time };
+        self.add(&nevra, harvested, || candidate);
+        Ok(())
+    }
+
+    /// Takes in a package, unless an earlier source offers one of its name.
+    pub(super) fn add(&mut self, nevra: &Nevra, harvested: Harvested, candidate: impl FnOnce() -> Candidate) {
+        if let Some(there) = self.packages.get(nevra) {
             // The same file may be offered twice (a source package by two builds); of two different
             // ones, the first source's counts. A noarch subpackage comes out of the build for each target,
             // with that target's flags in its header: that of the first target counts, as in Koji.
-            let again = nevra.arch == "noarch" && same_spec(&there.origin, &origin);
-            if !again && there.identity.content != identity.content && there.source == source {
-                self.conflicts.push(format!("{nevra}: {} and {origin}", there.origin));
+            let again = nevra.arch == "noarch" && same_spec(&there.origin, &harvested.origin);
+            if !again && there.source == harvested.source && !there.offered.same(&harvested.offered) {
+                self.conflicts.push(format!("{nevra}: {} and {}", there.origin, harvested.origin));
             }
-            return Ok(());
+            return;
         }
-        self.candidates.push(candidate);
-        self.packages.entry(nevra).or_insert(Harvested { identity, origin, source, build_time });
-        Ok(())
+        self.candidates.push(candidate());
+        self.packages.insert(nevra.clone(), harvested);
     }
 }
 
@@ -140,7 +180,7 @@ pub(super) fn headers(store: &Store, file: &Digest, name: &str) -> Result<Header
 }
 
 /// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -159,7 +199,7 @@ impl RecipeFiles {
     pub(super) fn source_of(&self, path: &RelPath) -> usize {
         let inside = |source: &crate::recipe::Source| match &source.origin {
             crate::recipe::Origin::Dir(folder) => path.as_str().starts_with(&format!("{folder}/")),
-            crate::recipe::Origin::Build(_) => false,
+            crate::recipe::Origin::Build(_) | crate::recipe::Origin::Repo(_) => false,
         };
         self.recipe.sources.iter().position(inside).unwrap_or(0)
     }

@@ -130,6 +130,8 @@ impl RecipeFiles {
                     let packages = list(&self.folder, path, true)?;
                     self.packages.extend(packages.into_iter().filter(|path| path.as_str().ends_with(".rpm")));
                 }
+                // What a repository has, the lock pins.
+                Origin::Repo(_) => {}
             }
         }
         Ok(())

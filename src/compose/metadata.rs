@@ -271,6 +271,7 @@ pub(super) mod tests {
                 version: "1".into(),
             },
             keys: Vec::new(),
+            repositories: Vec::new(),
             trees: vec![
                 tree("Base", "aarch64"),
                 tree("Base", "source"),

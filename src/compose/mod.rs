@@ -23,6 +23,7 @@ mod lower;
 mod media;
 mod metadata;
 mod native;
+mod repositories;
 mod resolve;
 mod signatures;
 

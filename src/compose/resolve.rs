@@ -8,9 +8,10 @@ use super::contents;
 use super::error::ComposeError;
 use super::execute::{Executed, Session, execute};
 use super::flow::Downloads;
-use super::harvest::{self, Harvest};
+use super::harvest::{self, Harvest, Offered};
 use super::inputs::{BuildFiles, RecipeFiles};
 use super::lower::{self, Builds};
+use super::repositories;
 use super::signatures;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::format::comps::Comps;
@@ -86,6 +87,7 @@ pub(super) fn resolve(
     let mut harvest = Harvest::default();
     harvest.builds(session.store, files, &header, &builds, &done)?;
     harvest.folders(session.store, files)?;
+    repositories::offer(session, downloads, files, &mut header, &mut objects, &mut harvest)?;
     if files.recipe.release.source_date.is_none() {
         let latest = harvest.packages.values().map(|package| package.build_time).max().unwrap_or_default();
         header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::NoDate)?;
@@ -108,6 +110,9 @@ pub(super) fn resolve(
     }
 
     let media = contents::choose(files, &universe, &selected)?;
+
+    let names = selected.keys().cloned().collect();
+    repositories::obtain(session, downloads, files, &header, &names, &mut harvest)?;
 
     let signer = signatures::open(&files.recipe, header.source_date, home)?;
     let mut keys: BTreeMap<String, Certificate> = BTreeMap::new();
@@ -284,6 +289,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
             version: recipe.release.version.clone(),
         },
         keys: Vec::new(),
+        repositories: Vec::new(),
         trees,
         builds,
     })
@@ -404,10 +410,11 @@ fn packages(
     let mut packages = BTreeMap::new();
     for (nevra, trees) in selected {
         let Some(found) = harvest.packages.get(&nevra) else { continue };
+        let Offered::Read(identity) = &found.offered else { continue };
         let known = accepted.get(&found.source).map(Vec::as_slice).unwrap_or_default();
         let (already, by) = match found.origin {
-            Origin::Dir(_) => {
-                let headers = harvest::headers(session.store, &found.identity.file, &nevra.to_string())?;
+            Origin::Dir(_) | Origin::Repo { .. } => {
+                let headers = harvest::headers(session.store, &identity.file, &nevra.to_string())?;
                 (signatures::signed_by(&headers, known), signatures::signers(&headers))
             }
             Origin::Build { .. } => (None, Vec::new()),
@@ -426,18 +433,15 @@ fn packages(
                 vec![signer.certificate().fingerprint().to_string()]
             }
             (None, OnUnsigned::Sign | OnUnsigned::Error, _) => {
-                unsigned.push(match by.is_empty() {
-                    true => nevra.to_string(),
-                    false => format!("{nevra} (signed by {})", by.join(", ")),
-                });
+                unsigned.push(signatures::unsigned(&nevra, &by));
                 continue;
             }
         };
         let package = Package {
-            content: found.identity.content,
-            header: found.identity.header,
-            unsigned: found.identity.file,
-            size: found.identity.size,
+            content: identity.content,
+            header: identity.header,
+            unsigned: identity.file,
+            size: identity.size,
             keys: wanted,
             origins: vec![found.origin.clone()],
             trees,
@@ -452,7 +456,7 @@ impl crate::recipe::Recipe {
     pub(super) fn debian_list(&self, source: usize) -> Option<RelPath> {
         match &self.sources.get(source)?.origin {
             crate::recipe::Origin::Build(build) => build.debian.clone(),
-            crate::recipe::Origin::Dir(_) => None,
+            crate::recipe::Origin::Dir(_) | crate::recipe::Origin::Repo(_) => None,
         }
     }
 }

@@ -268,6 +268,11 @@ pub(super) fn signers(headers: &crate::rpm::Headers) -> Vec<String> {
     names.collect()
 }
 
+/// A package that may not be shipped as it is, for people.
+pub(super) fn unsigned(nevra: &Nevra, by: &[String]) -> String {
+    if by.is_empty() { nevra.to_string() } else { format!("{nevra} (signed by {})", by.join(", ")) }
+}
+
 /// The certificate of the accepted key that signed a package's header, if one did; of several the first in
 /// the order of the recipe. Header signatures stand under RSAHEADER or DSAHEADER, since rpm 6 under OPENPGP.
 pub(super) fn signed_by<'a>(

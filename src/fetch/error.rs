@@ -20,6 +20,14 @@ pub enum FetchError {
     /// A small file could not be had.
     #[error("{0}")]
     Small(Attempt),
+    /// A part of a file could not be had.
+    #[error("the headers of {label} cannot be read: {}", tried(attempts))]
+    Part {
+        /// What people call the file.
+        label: String,
+        /// The failure at each address.
+        attempts: Vec<Attempt>,
+    },
 }
 
 /// One file that could not be had.
@@ -60,6 +68,23 @@ pub enum Reason {
     /// The address is none. Retrying cannot help.
     #[error("the address is not valid: {0}")]
     Address(String),
+    /// It sends from one address to the next without end. Retrying cannot help.
+    #[error("the server redirects without end")]
+    Redirects,
+    /// So little comes that it would take for ever. Retrying can help.
+    #[error("the server is too slow: {bytes} bytes in {seconds} seconds")]
+    Slow {
+        /// Bytes that came.
+        bytes: u64,
+        /// In this many seconds.
+        seconds: u64,
+    },
+    /// A file of this machine is not there. Retrying cannot help.
+    #[error("there is no such file")]
+    NoFile,
+    /// A file of this machine cannot be read. Retrying can help.
+    #[error("the file cannot be read: {0}")]
+    File(String),
     /// The transfer ended early. Retrying can help.
     #[error("the transfer ended after {received} of {wanted} bytes")]
     Cut {
@@ -68,6 +93,17 @@ pub enum Reason {
         /// Bytes that should have come.
         wanted: u64,
     },
+    /// The server's file has another size, so it is another file. Retrying can help when a mirror is being updated.
+    #[error("the file is another one: it has {found} bytes instead of {wanted}")]
+    Size {
+        /// Bytes that the server's file has.
+        found: u64,
+        /// Bytes that it should have.
+        wanted: u64,
+    },
+    /// Another part came than was asked for. Retrying cannot help.
+    #[error("the server sends another part of the file than was asked for")]
+    OtherRange,
     /// More came than should. Retrying cannot help.
     #[error("the server sends more than {limit} bytes")]
     TooLarge {
@@ -104,7 +140,15 @@ pub enum Reason {
 impl Reason {
     /// Whether the same request may succeed in a moment.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy(_) | Self::Http(_) | Self::Cut { .. } | Self::Resumed)
+        matches!(
+            self,
+            Self::Busy(_)
+                | Self::Http(_)
+                | Self::Cut { .. }
+                | Self::Resumed
+                | Self::Slow { .. }
+                | Self::File(_)
+        )
     }
 
     /// Whether it is this machine's fault, so that no other address can help.
@@ -131,7 +175,11 @@ impl Reason {
 impl From<reqwest::Error> for Reason {
     fn from(error: reqwest::Error) -> Self {
         let error = error.without_url();
-        if error.is_builder() { Self::Address(chain(&error)) } else { Self::Http(chain(&error)) }
+        match error {
+            error if error.is_redirect() => Self::Redirects,
+            error if error.is_builder() => Self::Address(chain(&error)),
+            error => Self::Http(chain(&error)),
+        }
     }
 }
 
@@ -139,7 +187,7 @@ impl Failed {
     /// Whether every address answered that it does not have the file.
     pub fn is_gone(&self) -> bool {
         !self.attempts.is_empty()
-            && self.attempts.iter().all(|attempt| matches!(attempt.reason, Reason::Gone(_)))
+            && self.attempts.iter().all(|attempt| matches!(attempt.reason, Reason::Gone(_) | Reason::NoFile))
     }
 }
 
@@ -148,21 +196,29 @@ impl FetchError {
     pub fn failed(&self) -> &[Failed] {
         match self {
             Self::Offline(failed) | Self::Failed(failed) => failed,
-            Self::Client(_) | Self::Small(_) => &[],
+            Self::Client(_) | Self::Small(_) | Self::Part { .. } => &[],
         }
     }
 
-    /// Whether the network or this machine is at fault and not what was asked for.
+    /// Whether the network or this machine is at fault and not what was asked for: where one address could not be
+    /// reached, it may have had what the others lack.
     pub fn is_surroundings(&self) -> bool {
         match self {
             Self::Client(_) => true,
             Self::Offline(_) => false,
-            Self::Failed(failed) => failed
-                .iter()
-                .flat_map(|file| file.attempts.last())
-                .any(|attempt| attempt.reason.is_surroundings()),
-            Self::Small(attempt) => attempt.reason.is_surroundings(),
+            Self::Failed(failed) => {
+                failed.iter().flat_map(|file| &file.attempts).any(Attempt::is_surroundings)
+            }
+            Self::Small(attempt) => attempt.is_surroundings(),
+            Self::Part { attempts, .. } => attempts.iter().any(Attempt::is_surroundings),
         }
+    }
+}
+
+impl Attempt {
+    /// Whether the network or this machine is at fault.
+    pub fn is_surroundings(&self) -> bool {
+        self.reason.is_surroundings()
     }
 }
 
@@ -176,7 +232,7 @@ impl fmt::Display for Attempt {
 }
 
 /// An address without user and password: apt sources may have them, and messages end up in logs.
-fn without_secrets(url: &str) -> String {
+pub(super) fn without_secrets(url: &str) -> String {
     let parts = url.split_once("://").and_then(|(scheme, rest)| {
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         Some((scheme, authority.rsplit_once('@')?.1, path))
@@ -210,14 +266,18 @@ fn could(failed: &[Failed]) -> String {
 fn lines(failed: &[Failed]) -> String {
     let mut text = String::new();
     for file in failed {
-        let attempts: Vec<_> = file.attempts.iter().map(Attempt::to_string).collect();
+        let attempts = tried(&file.attempts);
         let colon = if attempts.is_empty() { "" } else { ": " };
         text.push_str("\n  ");
         text.push_str(&file.label);
         text.push_str(colon);
-        text.push_str(&attempts.join("; "));
+        text.push_str(&attempts);
     }
     text
+}
+
+fn tried(attempts: &[Attempt]) -> String {
+    attempts.iter().map(Attempt::to_string).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

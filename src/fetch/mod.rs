@@ -2,16 +2,24 @@
 //!
 //! A download is written to `STORE/partial/HEX`, locked by the process that writes it, and resumed from
 //! there (by `Range`) after a lost connection or a killed run; the digest covers the whole file, so it
-//! does not matter which mirror a part came from. What is wrong is deleted. Lost connections, stalls
-//! and a server's temporary troubles are tried again a few times, then the next address is tried; all
-//! failures are collected and reported together.
+//! does not matter which mirror a part came from. What is wrong is deleted. Of several addresses each is tried in
+//! turn; those that failed by a lost connection, a stall, a crawl or a server's temporary troubles are tried again after
+//! a pause, a few times. A server that failed is asked last for the files that follow. All failures are collected and
+//! reported together.
+//!
+//! `file:` URLs are files of this machine, and read even where the network must not be used.
 //!
 //! Proxies are taken from `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`.
 
 mod error;
+mod file;
+mod pace;
 mod partial;
 mod probe;
+mod range;
+mod receive;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,21 +27,21 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 pub use error::{Attempt, Failed, FetchError, Reason};
+pub use file::is_file;
 
 use crate::base::Digest;
 use crate::store::Store;
+use pace::{Limits, Pace, Standing};
 use partial::Partial;
+use receive::{restart, signed};
 
 /// The most bytes of a file whose size nobody announced.
 const MAX_SIZE: u64 = 64 << 30;
 
-/// Connecting may take this long.
-const CONNECT: Duration = Duration::from_secs(30);
+/// A connection that brought on this much before it broke deserves as many tries as it takes.
+const WORTHWHILE: u64 = 64 << 10;
 
-/// A server may be silent for this long.
-const STALL: Duration = Duration::from_secs(60);
-
-/// Pauses before an address is tried again.
+/// Pauses before addresses are tried again.
 const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(6)];
 
 /// A file to be had.
@@ -68,6 +76,8 @@ pub struct Fetcher {
     offline: bool,
     client: reqwest::Client,
     pauses: Vec<Duration>,
+    limits: Limits,
+    standing: Standing,
 }
 
 /// Tells the task that waits for all downloads what happens to one.
@@ -89,14 +99,19 @@ enum Event {
 impl Fetcher {
     /// Prepares downloads into a store; none are made when `offline`.
     pub fn new(store: &Store, offline: bool) -> Result<Self, FetchError> {
+        Self::with(store, offline, Limits::default())
+    }
+
+    fn with(store: &Store, offline: bool, limits: Limits) -> Result<Self, FetchError> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("gander/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT)
-            .read_timeout(STALL)
+            .connect_timeout(limits.connect)
+            .read_timeout(limits.stall)
             .redirect(reqwest::redirect::Policy::limited(10))
             .build()
             .map_err(|error| FetchError::Client(error::chain(&error)))?;
-        Ok(Self { store: store.clone(), offline, client, pauses: PAUSES.to_vec() })
+        let (store, pauses, standing) = (store.clone(), PAUSES.to_vec(), Standing::default());
+        Ok(Self { store, offline, client, pauses, limits, standing })
     }
 
     /// Whether downloads are ruled out.
@@ -113,16 +128,18 @@ impl Fetcher {
         progress: &dyn Progress,
     ) -> Result<(), FetchError> {
         let mut missing: Vec<Wanted> = Vec::new();
-        for file in wanted {
-            let known = missing.iter().any(|other| other.digest == file.digest);
-            if !known && !self.has(&file) {
+        let mut known = BTreeSet::new();
+        for mut file in wanted {
+            if !self.has(&file) && known.insert(file.digest) {
+                file.urls.retain(|url| !self.offline || is_file(url));
                 missing.push(file);
             }
         }
         if missing.is_empty() {
             return Ok(());
         }
-        if self.offline {
+        if self.offline && missing.iter().any(|file| file.urls.is_empty()) {
+            missing.retain(|file| file.urls.is_empty());
             let failed =
                 |file: Wanted| Failed { label: file.label, digest: file.digest, attempts: Vec::new() };
             return Err(FetchError::Offline(missing.into_iter().map(failed).collect()));
@@ -164,7 +181,7 @@ impl Fetcher {
     /// Downloads a small file that nothing pins, such as a release file, into memory.
     pub async fn small(&self, url: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
         let failed = |reason| FetchError::Small(Attempt { url: url.into(), reason });
-        if self.offline {
+        if self.offline && !is_file(url) {
             return Err(failed(Reason::Offline));
         }
         let mut pauses = self.pauses.iter();
@@ -179,11 +196,30 @@ impl Fetcher {
         }
     }
 
+    /// The same with one try and no pauses: where others can be asked instead.
+    pub async fn once(&self, url: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
+        let answer = match self.offline && !is_file(url) {
+            true => Err(Reason::Offline),
+            false => self.read_whole(url, limit).await,
+        };
+        self.standing.note(url, answer.is_ok());
+        answer.map_err(|reason| FetchError::Small(Attempt { url: url.into(), reason }))
+    }
+
     async fn read_whole(&self, url: &str, limit: u64) -> Result<Vec<u8>, Reason> {
+        if let Some(path) = file::path(url) {
+            use std::io::Read as _;
+            let mut bytes = Vec::new();
+            let read = std::fs::File::open(path?)
+                .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes));
+            read.map_err(|error| file::failed(&error))?;
+            return if bytes.len() as u64 > limit { Err(Reason::TooLarge { limit }) } else { Ok(bytes) };
+        }
         let mut response = self.client.get(url).send().await.map_err(Reason::from)?;
         Reason::of_status(response.status())?;
-        let mut bytes = Vec::new();
+        let (mut bytes, mut pace) = (Vec::new(), Pace::new(self.limits));
         while let Some(chunk) = response.chunk().await? {
+            pace.take(chunk.len())?;
             if (bytes.len() + chunk.len()) as u64 > limit {
                 return Err(Reason::TooLarge { limit });
             }
@@ -200,7 +236,6 @@ impl Fetcher {
     }
 
     async fn one(&self, wanted: Wanted, events: &News) -> Result<(), Failed> {
-        let mut attempts = Vec::new();
         let failed = |attempts| Failed { label: wanted.label.clone(), digest: wanted.digest, attempts };
         let local = |reason| failed(vec![Attempt { url: String::new(), reason }]);
         let (store, digest) = (self.store.clone(), wanted.digest);
@@ -213,12 +248,21 @@ impl Fetcher {
             return Ok(());
         }
         events.tell(Event::Advance(signed(partial.length())));
-        for url in &wanted.urls {
-            let mut pauses = self.pauses.iter();
-            loop {
-                let before = partial.length();
-                let reason = match self.attempt(url, &wanted, &mut partial, events).await {
+        // The last failure at each address.
+        let mut failures: BTreeMap<&str, Reason> = BTreeMap::new();
+        let (mut pauses, mut reached) = (self.pauses.iter(), partial.length());
+        let mut round = self.standing.order(&wanted.urls);
+        while !round.is_empty() {
+            let mut again = Vec::new();
+            for url in round {
+                let mut answer = self.attempt(url, &wanted, &mut partial, events).await;
+                if matches!(answer, Err(Reason::Resumed)) {
+                    // What was there came from somewhere else, and this address may have the right file.
+                    answer = self.attempt(url, &wanted, &mut partial, events).await;
+                }
+                let reason = match answer {
                     Ok(()) => {
+                        self.standing.note(url, true);
                         partial.remove();
                         events.tell(Event::Complete(wanted.label));
                         return Ok(());
@@ -226,24 +270,31 @@ impl Fetcher {
                     Err(reason) => reason,
                 };
                 if reason.is_local() {
-                    return Err(failed(vec![Attempt { url: url.clone(), reason }]));
+                    return Err(failed(vec![Attempt { url: url.into(), reason }]));
                 }
-                // A connection that brought something on before it broke deserves as many tries as it takes.
-                if reason.is_transient() && partial.length() > before {
-                    pauses = self.pauses.iter();
+                self.standing.note(url, false);
+                if reason.is_transient() {
+                    again.push(url);
                 }
-                match pauses.next() {
-                    Some(pause) if reason.is_transient() => tokio::time::sleep(*pause).await,
-                    _ => {
-                        attempts.push(Attempt { url: url.clone(), reason });
-                        break;
-                    }
-                }
+                failures.insert(url, reason);
             }
+            if partial.length() >= reached.saturating_add(WORTHWHILE) {
+                (pauses, reached) = (self.pauses.iter(), partial.length());
+            }
+            match pauses.next() {
+                Some(pause) if !again.is_empty() => tokio::time::sleep(*pause).await,
+                _ => break,
+            }
+            round = again;
         }
         if partial.length() == 0 {
             partial.remove();
         }
+        let attempt = |url: &String| {
+            let reason = failures.remove(url.as_str())?;
+            Some(Attempt { url: url.clone(), reason })
+        };
+        let attempts = wanted.urls.iter().filter_map(attempt).collect();
         Err(failed(attempts))
     }
 
@@ -261,7 +312,7 @@ impl Fetcher {
         }
         let resumed = partial.length() > 0;
         if wanted.size.is_none_or(|size| partial.length() < size) {
-            self.receive(url, limit, partial, events).await?;
+            self.receive(url, wanted.size, limit, partial, events).await?;
         }
         let (found, size) = partial.so_far();
         if wanted.size.is_some_and(|wanted| wanted > size) {
@@ -280,61 +331,6 @@ impl Fetcher {
         let (found, _) = blocking(move || Ok(store.put_file(&path)?)).await?;
         if found == digest { Ok(()) } else { Err(Reason::Digest { expected: digest, found }) }
     }
-
-    async fn receive(
-        &self,
-        url: &str,
-        limit: u64,
-        partial: &mut Partial,
-        events: &News,
-    ) -> Result<(), Reason> {
-        let mut request = self.client.get(url);
-        let start = partial.length();
-        if start > 0 {
-            request = request.header(reqwest::header::RANGE, format!("bytes={start}-"));
-        }
-        let mut response = request.send().await?;
-        if start > 0 {
-            let status = response.status();
-            if status == reqwest::StatusCode::RANGE_NOT_SATISFIABLE {
-                restart(partial, events)?;
-                return Err(Reason::Resumed);
-            }
-            let range = response.headers().get(reqwest::header::CONTENT_RANGE);
-            let continues = range
-                .and_then(|range| range.to_str().ok())
-                .is_some_and(|range| range.starts_with(&format!("bytes {start}-")));
-            if status.is_success() && !(status == reqwest::StatusCode::PARTIAL_CONTENT && continues) {
-                restart(partial, events)?;
-                if status == reqwest::StatusCode::PARTIAL_CONTENT {
-                    return Err(Reason::Resumed);
-                }
-            }
-        }
-        Reason::of_status(response.status())?;
-        if response.content_length().is_some_and(|more| partial.length().saturating_add(more) > limit) {
-            restart(partial, events)?;
-            return Err(Reason::TooLarge { limit });
-        }
-        while let Some(chunk) = response.chunk().await? {
-            if partial.length() + chunk.len() as u64 > limit {
-                restart(partial, events)?;
-                return Err(Reason::TooLarge { limit });
-            }
-            partial.append(&chunk)?;
-            events.tell(Event::Advance(signed(chunk.len() as u64)));
-        }
-        Ok(())
-    }
-}
-
-fn restart(partial: &mut Partial, events: &News) -> Result<(), Reason> {
-    events.tell(Event::Advance(-signed(partial.length())));
-    partial.restart()
-}
-
-fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 /// Waiting for locks and hashing big files must not hold up the other downloads.
@@ -347,5 +343,7 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
+#[cfg(test)]
+mod mirror_tests;
 #[cfg(test)]
 mod tests;

@@ -11,13 +11,15 @@ use super::*;
 /// range, writes the whole answer.
 type Behaviour = dyn Fn(usize, &str, Option<usize>, &mut TcpStream) + Send + Sync;
 
-struct Server {
+pub(super) struct Server {
     base: String,
     log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    fn start(behaviour: impl Fn(usize, &str, Option<usize>, &mut TcpStream) + Send + Sync + 'static) -> Self {
+    pub(super) fn start(
+        behaviour: impl Fn(usize, &str, Option<usize>, &mut TcpStream) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -31,11 +33,11 @@ impl Server {
         Self { base, log }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.base)
     }
 
-    fn requests(&self) -> Vec<String> {
+    pub(super) fn requests(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 }
@@ -58,14 +60,14 @@ fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>, behaviour: &Behaviour)
     behaviour(number, &path, range, &mut stream);
 }
 
-fn answer(stream: &mut TcpStream, status: &str, length: usize, more: &str, body: &[u8]) {
+pub(super) fn answer(stream: &mut TcpStream, status: &str, length: usize, more: &str, body: &[u8]) {
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{more}\r\n");
     // The client may have gone away already, which is what some tests want.
     let _unheard = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
 }
 
 /// Serves a body honestly, with ranges.
-fn honest(body: &[u8], range: Option<usize>, stream: &mut TcpStream) {
+pub(super) fn honest(body: &[u8], range: Option<usize>, stream: &mut TcpStream) {
     match range {
         None => answer(stream, "200 OK", body.len(), "", body),
         Some(start) => {
@@ -76,24 +78,24 @@ fn honest(body: &[u8], range: Option<usize>, stream: &mut TcpStream) {
     }
 }
 
-fn body() -> Vec<u8> {
+pub(super) fn body() -> Vec<u8> {
     (0..200_000_u32).flat_map(u32::to_le_bytes).collect()
 }
 
-fn wanted(urls: Vec<String>) -> Wanted {
+pub(super) fn wanted(urls: Vec<String>) -> Wanted {
     let body = body();
     Wanted { label: "goose.deb".into(), urls, digest: Digest::of(&body), size: Some(body.len() as u64) }
 }
 
-struct World {
-    runtime: tokio::runtime::Runtime,
-    store: Store,
-    fetcher: Fetcher,
-    folder: tempfile::TempDir,
+pub(super) struct World {
+    pub(super) runtime: tokio::runtime::Runtime,
+    pub(super) store: Store,
+    pub(super) fetcher: Fetcher,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -102,7 +104,7 @@ impl World {
         Self { runtime, store, fetcher, folder }
     }
 
-    fn all(&self, wanted: Vec<Wanted>) -> Result<(), FetchError> {
+    pub(super) fn all(&self, wanted: Vec<Wanted>) -> Result<(), FetchError> {
         self.runtime.block_on(self.fetcher.all(wanted, 2, &()))
     }
 
@@ -116,12 +118,12 @@ impl World {
             .collect()
     }
 
-    fn partials(&self) -> Vec<u64> {
+    pub(super) fn partials(&self) -> Vec<u64> {
         let path = self.folder.path().join("partial").join(Digest::of(body()).hex());
         std::fs::metadata(path).map(|found| found.len()).into_iter().collect()
     }
 
-    fn holds_it(&self) -> bool {
+    pub(super) fn holds_it(&self) -> bool {
         self.store.read_object(&Digest::of(body()), 1 << 20).is_ok_and(|found| found == body())
     }
 }

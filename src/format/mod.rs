@@ -1,11 +1,12 @@
 //! Codecs, bytes to types and back: comps, kickstart, repodata, XML, a compose's metadata, `.treeinfo`,
-//! `.discinfo`, `CHECKSUM`; the beginning of an ISO image.
+//! `.discinfo`, `CHECKSUM`, metalinks; the beginning of an ISO image.
 
 pub mod checksum;
 pub mod comps;
 pub mod discinfo;
 pub mod iso9660;
 pub mod kickstart;
+pub mod metalink;
 pub mod productmd;
 pub mod repodata;
 pub mod treeinfo;

@@ -47,6 +47,9 @@ pub struct Header {
     /// The keys that sign, by fingerprint.
     #[serde(default, rename = "key", skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,
+    /// The repositories that packages come from, in the order of the recipe.
+    #[serde(default, rename = "repository", skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<Repository>,
     /// The trees to make, sorted by variant and arch.
     #[serde(default, rename = "tree", skip_serializing_if = "Vec::is_empty")]
     pub trees: Vec<Tree>,
@@ -87,6 +90,18 @@ pub struct Release {
     pub short: String,
     /// The version.
     pub version: String,
+}
+
+/// A repository that packages come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Repository {
+    /// What origins call it.
+    pub id: String,
+    /// Folders that hold it, in order of preference.
+    pub mirrors: Vec<String>,
+    /// The `repomd.xml` that packages were chosen from, an object.
+    pub repomd: Digest,
 }
 
 /// A key that signs.
@@ -221,6 +236,7 @@ impl Header {
             .chain(self.debian.iter().copied())
             .chain(self.universe_object)
             .chain(self.keys.iter().map(|key| key.certificate))
+            .chain(self.repositories.iter().map(|repository| repository.repomd))
             .chain(self.trees.iter().filter_map(|tree| tree.comps))
             .chain(self.kickstarts.iter().map(|file| file.digest))
             .chain(self.builds.iter().map(|build| build.digest))

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 
 use crate::base::Digest;
 
-pub use header::{Build, Builder, Header, Key, KickstartFile, Medium, Release, Source, Tree};
+pub use header::{Build, Builder, Header, Key, KickstartFile, Medium, Release, Repository, Source, Tree};
 pub use media::{MediaPackages, MediumRef, Part};
 pub use packages::{Origin, Package, Packages, TreeRef};
 pub use signatures::{SignatureKind, Signatures, Signed};
@@ -146,8 +146,22 @@ impl Lock {
         if let Some(missing) = lock.header.objects().find(|digest| !lock.objects.contains_key(digest)) {
             return Err(LockError::MissingObject(missing));
         }
+        lock.check_repositories()?;
         lock.media.check(&lock.packages)?;
         Ok(lock)
+    }
+
+    /// Every repository that packages come from is in the header.
+    fn check_repositories(&self) -> Result<(), LockError> {
+        let origins = self.packages.0.values().flat_map(|package| &package.origins);
+        for origin in origins {
+            if let Origin::Repo { repository, .. } = origin
+                && !self.header.repositories.iter().any(|known| known.id == *repository)
+            {
+                return Err(LockError::Header(format!("it lacks the repository '{repository}'")));
+            }
+        }
+        Ok(())
     }
 
     /// The files of the folder by their names, the header's digests of `packages` and `media` brought up to date.

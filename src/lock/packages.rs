@@ -11,7 +11,7 @@
 //! - `HEADER`: sha256 of the main header, which is what a header signature covers
 //! - `UNSIGNED`, `SIZE`: sha256 and size in bytes of the file that signatures are inserted into
 //! - `KEYS`: the fingerprints wanted, `-` for a package that is shipped as it is
-//! - `ORIGINS`: where it comes from, in order: `build:SPEC:TARGET:PATH` or `dir:PATH`
+//! - `ORIGINS`: where it comes from, in order: `build:SPEC:TARGET:PATH`, `dir:PATH` or `repo:ID:PATH`
 //! - `TREES`: what it was selected for: `VARIANT/ARCH=FLAG,FLAG`
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +70,13 @@ pub enum Origin {
     },
     /// A file below the recipe's folder.
     Dir(RelPath),
+    /// A file of a repository.
+    Repo {
+        /// The repository's id in the lock's header.
+        repository: String,
+        /// The file, from a folder that holds `repodata`.
+        path: RelPath,
+    },
 }
 
 impl fmt::Display for TreeRef {
@@ -98,6 +105,7 @@ impl fmt::Display for Origin {
                 write!(f, "build:{}:{target}:{}", escape(spec.as_str()), escape(path.as_str()))
             }
             Self::Dir(path) => write!(f, "dir:{}", escape(path.as_str())),
+            Self::Repo { repository, path } => write!(f, "repo:{repository}:{}", escape(path.as_str())),
         }
     }
 }
@@ -112,6 +120,9 @@ impl FromStr for Origin {
                 Ok(Self::Build { spec: path(spec)?, target: (*target).into(), path: path(output)? })
             }
             ["dir", file] => Ok(Self::Dir(path(file)?)),
+            ["repo", repository, file] => {
+                Ok(Self::Repo { repository: (*repository).into(), path: path(file)? })
+            }
             _ => Err(format!("'{text}' is no origin that this gander knows")),
         }
     }
@@ -219,6 +230,10 @@ mod tests {
                     path: RelPath::new("x86_64/bash-1-1.x86_64.rpm").unwrap(),
                 },
                 Origin::Dir(RelPath::new("rpms/é.rpm").unwrap()),
+                Origin::Repo {
+                    repository: "app-stream".into(),
+                    path: RelPath::new("Packages/a%20b:c.rpm").unwrap(),
+                },
             ],
             trees: BTreeMap::from([(
                 TreeRef { variant: "BaseOS".into(), arch: "x86_64".into() },

@@ -11,12 +11,14 @@
 mod error;
 mod media;
 mod read;
+mod repo;
 mod schema;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use error::{Problem, RecipeError};
+pub use repo::{Addresses, RepoSource, Url, UrlError};
 pub use schema::{
     BuildSource, Builder, BuilderImage, Fingerprint, InputKind, InputPath, Medium, MediumKind, Multilib,
     MultilibMethod, MultilibProfile, OnUnsigned, Origin, OutsidePath, Recipe, Release, Sign, Source, Variant,

@@ -1,12 +1,13 @@
 //! From TOML to a recipe: which keys there are, and what makes sense together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::RecipeError;
+use super::repo::RepoSource;
 use super::schema::*;
 use super::table::{Findings, Table, Text, either, suggest};
 use crate::base::RelPath;
@@ -18,7 +19,7 @@ const LIMIT: usize = 1 << 20;
 const TOP: &[&str] = &["release", "builder", "source", "variant", "media", "sign"];
 const RELEASE: &[&str] = &["name", "short", "version", "label", "source-date", "dist"];
 const BUILDER: &[&str] = &["image"];
-const SOURCE: &[&str] = &["build", "dir", "keys", "on-unsigned"];
+const SOURCE: &[&str] = &["build", "dir", "repo", "keys", "on-unsigned"];
 const BUILD: &[&str] = &["specs", "sources", "debian", "targets"];
 const VARIANT: &[&str] =
     &["arches", "comps", "groups", "environments", "packages", "exclude", "multilib", "sources"];
@@ -32,6 +33,7 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("[builder]", BUILDER),
     ("[[source]]", SOURCE),
     ("build", BUILD),
+    ("repo", super::repo::REPO),
     ("[variant.ID]", VARIANT),
     ("multilib", MULTILIB),
     ("[[media]]", super::media::MEDIA),
@@ -240,7 +242,17 @@ impl Reader {
         }
         // Each is read even where one before it has problems: all are to be shown.
         let sources: Vec<_> = list.iter().map(|item| self.source(item, top)).collect();
-        sources.into_iter().collect()
+        let sources: Vec<Source> = sources.into_iter().collect::<Option<_>>()?;
+        let mut ids = BTreeSet::new();
+        for (source, item) in sources.iter().zip(list) {
+            if let Origin::Repo(repo) = &source.origin
+                && !ids.insert(&repo.id)
+            {
+                let message = format!("two repositories have the id '{}'", repo.id);
+                self.findings.add_with_help(item.span(), message, "give each an 'id' of its own");
+            }
+        }
+        Some(sources)
     }
 
     fn source<'t>(&mut self, value: &'t Spanned<DeValue<'t>>, top: &Table<'t>) -> Option<Source> {
@@ -252,15 +264,19 @@ impl Reader {
         let asked = table.text("on-unsigned", &mut self.findings);
         let asked_span = asked.as_ref().map_or(table.span.clone(), |text| text.span.clone());
         let asked = asked.and_then(|text| text.choose(ON_UNSIGNED, &mut self.findings));
-        let origin = match (table.get("build"), table.get("dir")) {
-            (Some(build), None) => self.build(build, top, &table),
-            (None, Some(_)) => {
+        let origin = match (table.get("build"), table.get("dir"), table.get("repo")) {
+            (Some(build), None, None) => self.build(build, top, &table),
+            (None, Some(_), None) => {
                 let dir = table.text("dir", &mut self.findings)?;
                 self.input("source.dir", &dir, InputKind::Folder).map(Origin::Dir)
             }
-            (None, None) => self.lack(table.span.clone(), "a [[source]] needs 'build' or 'dir'"),
-            (Some(_), Some(dir)) => {
-                self.lack(dir.span(), "a [[source]] has either 'build' or 'dir', not both")
+            (None, None, Some(repo)) => self.repo(repo, !accepts_none),
+            (None, None, None) => {
+                self.lack(table.span.clone(), "a [[source]] needs 'build', 'dir' or 'repo'")
+            }
+            (build, dir, repo) => {
+                let place = repo.or(dir).or(build).map_or(table.span.clone(), Spanned::span);
+                self.lack(place, "a [[source]] has only one of 'build', 'dir' and 'repo'")
             }
         }?;
         if let (Origin::Build(_), Some(value)) = (&origin, table.get("keys")) {
@@ -269,9 +285,19 @@ impl Reader {
         }
         let on_unsigned = asked.unwrap_or(match origin {
             Origin::Build(_) => OnUnsigned::Sign,
-            Origin::Dir(_) => OnUnsigned::Error,
+            Origin::Repo(RepoSource { gpgcheck: false, .. }) => OnUnsigned::Allow,
+            Origin::Dir(_) | Origin::Repo(_) => OnUnsigned::Error,
         });
         match on_unsigned {
+            OnUnsigned::Sign | OnUnsigned::Allow
+                if matches!(origin, Origin::Repo(RepoSource { gpgcheck: true, .. })) =>
+            {
+                self.findings.add_with_help(
+                    asked_span,
+                    "every package of this source must be signed by one of its keys, as 'gpgcheck' demands",
+                    "set gpgcheck = false in 'repo', or leave out on-unsigned",
+                );
+            }
             OnUnsigned::Sign if top.get("sign").is_none() => self.findings.add_with_help(
                 asked_span,
                 "packages of this source are to be signed, but there is no [sign]",
@@ -281,6 +307,8 @@ impl Reader {
                 asked_span,
                 "what is built here carries no signature yet, so 'error' would refuse all of it",
             ),
+            // What 'gpgcheck' demands was said there.
+            OnUnsigned::Error if matches!(origin, Origin::Repo(RepoSource { gpgcheck: true, .. })) => {}
             OnUnsigned::Error if accepts_none => self.findings.add_with_help(
                 asked_span,
                 "no key is accepted from this source, so all of it would be refused",

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::repo::RepoSource;
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::format::kickstart::Dialect;
@@ -86,6 +87,8 @@ pub enum Origin {
     Build(BuildSource),
     /// A folder of RPMs; folders in it count too.
     Dir(RelPath),
+    /// A repository.
+    Repo(RepoSource),
 }
 
 /// Packages built here from specs.

@@ -147,7 +147,7 @@ fn finds_what_is_wrong_and_where() {
                 "16:7 the path '/more' is not a plain relative path (no '..', no leading '/', no empty part)",
             ],
         ),
-        ("dir = \"more\"\n", "\n", vec!["15:1 a [[source]] needs 'build' or 'dir'"]),
+        ("dir = \"more\"\n", "\n", vec!["15:1 a [[source]] needs 'build', 'dir' or 'repo'"]),
         (
             "89ABCDEF0",
             "89ABCDEFG",
@@ -342,6 +342,51 @@ fn finds_what_is_wrong_with_media() {
     let found = problems(&text);
     for expected in ["there is no variant", "media are made here, but there is no [builder]"] {
         assert!(found.iter().any(|problem| problem.contains(expected)), "{found:#?}");
+    }
+}
+
+/// Each row: a source of a repository, and the problem that must be found.
+#[test]
+fn finds_what_is_wrong_with_repositories() {
+    let key = "keys = [\"0123456789abcdef0123456789ABCDEF01234567\"]\n";
+    let with = |source: &str| format!("{GOOD}[[source]]\n{source}");
+    let repo = |inner: &str| format!("{key}repo = {{ {inner} }}\n");
+    let good = "id = \"goose\", baseurl = \"https://h.example/x/\"";
+    let read = |source: &str| Recipe::parse(&with(source), "r.toml").unwrap().sources.pop().unwrap();
+    let source = read(&repo(&format!("{good}, includepkgs = [\"a*\", \"b-1:2-3.x86_64\"]")));
+    assert_eq!(source.on_unsigned, OnUnsigned::Error);
+    let Origin::Repo(found) = source.origin else { panic!("{source:?}") };
+    assert!(found.gpgcheck && !found.repo_gpgcheck && found.includepkgs.len() == 2);
+    assert_eq!(found.addresses, Addresses::Base(vec!["https://h.example/x/".parse().unwrap()]));
+    assert_eq!(read(&format!("repo = {{ {good}, gpgcheck = false }}\n")).on_unsigned, OnUnsigned::Allow);
+    read(&repo("id = \"a.b-c_1\", baseurl = [\"file:///srv/a%20b\", \"http://h:80/\"]"));
+    read(&repo("id = \"a\", metalink = \"https://h/metalink?repo=x&arch=y\""));
+    for (source, expected) in [
+        (format!("repo = {{ {good} }}\n"), "'gpgcheck' is on, but the source accepts no key"),
+        (
+            format!("repo = {{ {good}, gpgcheck = false, repo_gpgcheck = true }}\n"),
+            "'repo_gpgcheck' is on, but",
+        ),
+        (repo("id = \"a\""), "'repo' of [[source]] needs 'baseurl', 'mirrorlist' or 'metalink'"),
+        (repo("baseurl = \"http://h/\""), "'repo' of [[source]] lacks 'id'"),
+        (repo("id = \"a/b\", baseurl = \"http://h/\""), "the id 'a/b' may hold letters"),
+        (repo(&format!("{good}, metalink = \"http://h/\"")), "has only one of 'baseurl'"),
+        (repo("id = \"a\", baseurl = []"), "lacks 'baseurl'"),
+        (repo("id = \"a\", baseurl = \"ftp://h/\""), "it does not begin with https://"),
+        (repo("id = \"a\", baseurl = \"http:///x\""), "it names no host"),
+        (repo("id = \"a\", baseurl = \"file://h/x\""), "names an absolute path"),
+        (repo("id = \"a\", baseurl = \"http://u:secret@h/x\""), "password have no place in it"),
+        (repo("id = \"a\", baseurl = \"http://h/$basearch\""), "variables are not known"),
+        (repo("id = \"a\", baseurl = \"http://h/x?y\""), "is no folder"),
+        (repo(&format!("{good}, gpgchek = true")), "has no key 'gpgchek'"),
+        (repo(&format!("{good}, excludepkgs = [\"a b\"]")), "'a b' names no packages"),
+        (format!("{}on-unsigned = \"allow\"\n", repo(good)), "as 'gpgcheck' demands"),
+        (format!("{}dir = \"x\"\n", repo(good)), "has only one of 'build', 'dir' and 'repo'"),
+        (format!("{}[[source]]\n{}", repo(good), repo(good)), "two repositories have the id 'goose'"),
+    ] {
+        let found = problems(&with(&source));
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{source}\n{found:#?}");
+        assert_eq!(found.len(), 1, "{source}\n{found:#?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Repositories: write, load, check and compare.
+//! Repositories: write, open on mirrors, load, check and compare.
 
 pub mod check;
 mod compare;
@@ -6,6 +6,7 @@ pub mod create;
 pub mod diff;
 mod known;
 pub mod load;
+pub mod open;
 mod write;
 
 pub use compare::Change;

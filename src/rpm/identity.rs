@@ -67,6 +67,17 @@ pub struct Identity {
     pub checked: Vec<&'static str>,
 }
 
+/// What the digest of the payload is called among [`Identity::checked`].
+const PAYLOAD: &str = "payload's digest";
+
+impl Identity {
+    /// Whether the main header holds a digest of the payload, so that a signature of the header covers the payload, too.
+    /// Packages of before rpm 4.14 have none.
+    pub fn covers_payload(&self) -> bool {
+        self.checked.contains(&PAYLOAD)
+    }
+}
+
 /// A digest that the file states, with what it is when all was read.
 struct Claim {
     what: &'static str,
@@ -115,7 +126,7 @@ pub fn identify(reader: impl Read) -> Result<(Headers, Identity), IdentityError>
     let digest = headers.main.text(tags::PAYLOADDIGEST)?;
     let mut payload = digest
         .zip(u8::try_from(algorithm).ok())
-        .and_then(|(wanted, number)| Claim::new("payload's digest", number, &wanted));
+        .and_then(|(wanted, number)| Claim::new(PAYLOAD, number, &wanted));
 
     let mut content = Hasher::new();
     content.update(main);
