@@ -12,6 +12,7 @@ use gander::plan::StepIo;
 use gander::recipe::Addresses;
 use gander::repo;
 use gander::repo::open::{Location, OpenError, Opened, open};
+use gander::rpm::signature::Item;
 use gander::rpm::{Headers, edit};
 use gander::sign::{LocalSigner, Signer, demonstration};
 use gander::store::Store;
@@ -38,10 +39,12 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) {
     fs::write(path, bytes).unwrap();
 }
 
+/// A package with a signature of its main header, whatever that covers.
 pub fn signed(package: &[u8], signer: &LocalSigner) -> Vec<u8> {
     let headers = Headers::read(package).unwrap();
     let packet = signer.sign_detached(headers.main.bytes(), date()).unwrap();
-    let header = edit::sign(&headers, &packet, edit::How::default()).unwrap();
+    let item = Item::for_packet(&packet).unwrap();
+    let header = edit::edit(&headers.signature, &[], &[item]).unwrap();
     let mut signed = Vec::new();
     edit::splice(package, &header, &mut signed).unwrap();
     signed
