@@ -258,7 +258,7 @@ pub fn write(
     copy().map_err(EditError::Io)
 }
 
-/// Copies a package with another signature header (as [`insert`] and [`edit`] give it), streaming:
+/// Copies a package with another signature header (as [`sign`] and [`edit`] give it), streaming:
 /// the payload is never in memory.
 pub fn splice(mut package: impl Read, header: &[u8], mut signed: impl Write) -> Result<(), EditError> {
     let lead = read_lead(&mut package)?;

@@ -1,10 +1,10 @@
 //! Checks repositories: whether they are whole, what they say they are, signed, and closed.
 //!
-//! 1. every file that `repomd.xml` names is there as it says, and the lists agree with each other ([`metadata`]);
+//! 1. every file that `repomd.xml` names is there as it says, and the lists agree with each other (`metadata`);
 //! 2. every package is there as primary says, is intact, signed where that is asked for, and has the header that its record
-//!    tells of ([`packages`], [`record`]);
-//! 3. requirements are met among all repositories together, arch by arch ([`closure`]);
-//! 4. packages in two arches go beside each other ([`multilib`]).
+//!    tells of (`packages`, `record`);
+//! 3. requirements are met among all repositories together, arch by arch (`closure`);
+//! 4. packages in two arches go beside each other (`multilib`).
 //!
 //! All findings come at once, sorted; nothing about them depends on the order of files, threads or downloads.
 

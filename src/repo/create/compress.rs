@@ -38,6 +38,15 @@ impl Compression {
         }
     }
 
+    /// Bytes of records, in all three lists together, of the smallest and of the largest chunk. gzip looks back no
+    /// further than 32 KiB, so longer ones would cost memory and hardly save anything.
+    pub(super) const fn chunk(self) -> (u64, u64) {
+        match self {
+            Self::Gzip => (1 << 19, 1 << 20),
+            Self::Zstd | Self::Xz => (2 << 20, 4 << 20),
+        }
+    }
+
     /// Whether a content can be compressed in pieces.
     pub(super) const fn in_pieces(self) -> bool {
         !matches!(self, Self::Xz)

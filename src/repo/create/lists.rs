@@ -27,13 +27,8 @@ use crate::base::digest::HashingWriter;
 use crate::base::{Digest, Hasher, RelPath};
 use crate::format::repodata::List;
 
-/// Bytes of records, in all three lists together, of the smallest and of the largest chunk.
-const SMALLEST: u64 = 2 << 20;
-const LARGEST: u64 = 4 << 20;
-/// Between the two, one path of so many ends a chunk.
+/// Between the smallest and the largest chunk, one path of so many ends it.
 const ONE_OF: u64 = 32;
-/// Bytes of records that may wait for a package that takes longer.
-const WAITING: u64 = 4 << 20;
 /// Problems of more packages are not looked for.
 const MOST_PROBLEMS: usize = 1000;
 
@@ -237,7 +232,8 @@ impl State {
             self.facts.push(facts);
             let ends = source.paths.get(self.to_place).is_some_and(ends_chunk);
             self.to_place += 1;
-            let full = self.open_bytes >= LARGEST || ends && self.open_bytes >= SMALLEST;
+            let (smallest, largest) = source.compression.chunk();
+            let full = self.open_bytes >= largest || ends && self.open_bytes >= smallest;
             if full || self.to_place == source.paths.len() {
                 self.cut();
             }
@@ -294,7 +290,9 @@ impl State {
         let unread = self.to_read < source.paths.len();
         // Where nothing else is under way, reading on is the only way on.
         let busy = self.reading + self.packing > 0 || self.lanes.iter().any(|lane| lane.sink.is_none());
-        if unread && self.problems.len() < MOST_PROBLEMS && (self.waiting < WAITING || !busy) {
+        // Records may wait for a package that takes longer: as many as make a chunk.
+        let (_, most) = source.compression.chunk();
+        if unread && self.problems.len() < MOST_PROBLEMS && (self.waiting < most || !busy) {
             self.reading += 1;
             self.to_read += 1;
             return Task::Read(self.to_read - 1);

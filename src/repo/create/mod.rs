@@ -7,8 +7,8 @@
 //! - The one time in them is the source date, by default that of the latest build of a package. The time of a
 //!   package's file in `primary` is that of its build.
 //! - Packages are in the order of their paths.
-//! - The lists are compressed in pieces ([`lists`]), so that an unchanged piece is taken from the run before
-//!   ([`index`]).
+//! - The lists are compressed in pieces (`lists`), so that an unchanged piece is taken from the run before
+//!   (`index`).
 
 mod compress;
 mod error;

@@ -1,7 +1,7 @@
 //! Which packages of a repository count: dnf's `includepkgs` and `excludepkgs`.
 //!
-//! A pattern is read as libdnf (0.69, `Query::filterSubject`) reads a subject: in the forms name-[epoch:]version-release.arch,
-//! name.arch, name, name-[epoch:]version-release, name-[epoch:]version, in this order; the first form that any package
+//! A pattern is read as libdnf (0.69, `Query::filterSubject`) reads a subject: in the forms name-\[epoch:\]version-release.arch,
+//! name.arch, name, name-\[epoch:\]version-release, name-\[epoch:\]version, in this order; the first form that any package
 //! fits is the one that is meant. Each part may be a glob. Last, the pattern is held as one glob against whole names,
 //! epoch 0 left out. Provides and files do not count. Where patterns to include are given, what fits none of them does not
 //! count; what fits a pattern to exclude never does.

@@ -27,6 +27,7 @@ pub use filter::Filter;
 pub use header::{HeaderError, HeaderOf, headers, is_same};
 pub use mirrors::url;
 
+use super::known::known_packages;
 use crate::base::Digest;
 use crate::fetch::{Fetcher, Progress, Wanted};
 use crate::format::repodata::{Content, Data, Packages, Repomd};
@@ -202,10 +203,16 @@ impl Opening<'_> {
         };
         let both = vec![wanted(primary), wanted(filelists)];
         self.fetcher.all(both, PARALLEL, self.progress).await?;
-        let read = |kind, source| Refusal::Read { kind, source: Box::new(source) };
-        let mut packages = Packages::read(self.content(primary)?).map_err(|error| read("primary", error))?;
-        let unlisted = packages.add_filelists(self.content(filelists)?);
-        Ok((packages, unlisted.map_err(|error| read("filelists", error))?))
+        let wrong = |kind, source| Refusal::Read { kind, source: Box::new(source) };
+        let packages = known_packages(self.store, &[primary.1, filelists.1], || {
+            let mut packages =
+                Packages::read(self.content(primary)?).map_err(|error| wrong("primary", error))?;
+            let filelists = packages.add_filelists(self.content(filelists)?);
+            filelists.map_err(|error| wrong("filelists", error))?;
+            Ok::<_, Refusal>(packages)
+        })?;
+        let unlisted = packages.iter().filter(|package| !package.has_all_files()).count();
+        Ok((packages, unlisted))
     }
 
     /// A list that the store has, decompressed.
