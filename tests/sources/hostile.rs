@@ -135,7 +135,7 @@ fn servers_without_end_or_measure_are_left() {
     let good = Server::honest(&folder);
     let all = [&circle, &endless, &wrong, &without_end, &good].map(|server| server.url.as_str());
     assert_eq!(version(&world.at(&all).unwrap()), "1");
-    assert_eq!(world.objects(), 2);
+    assert_eq!(world.objects(), OPENED);
 }
 
 #[test]

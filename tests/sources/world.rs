@@ -34,6 +34,9 @@ pub fn stranger() -> &'static LocalSigner {
     SIGNER.get_or_init(|| demonstration("stranger", date(), "Goose Linux").unwrap())
 }
 
+/// Objects in the store after a repository was opened: primary, filelists, their packages in gander's form, its manifest.
+pub const OPENED: usize = 4;
+
 pub fn write(path: &Path, bytes: impl AsRef<[u8]>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
