@@ -186,7 +186,7 @@ fn old_metadata_go_or_stay() {
 #[test]
 fn what_cannot_be_done_is_said() {
     let bench = bench();
-    create(&bench, &["--database"]).exits(2);
+    create(&bench, &["--database", "--no-database"]).exits(2);
     create(&bench, &["--checksum", "sha512"]).exits(2);
     create(&bench, &["--general-compress-type", "bz2"]).exits(2);
     create(&bench, &["--extra", "modules"]).exits(2).says("modules=modules.yaml");

@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read the environment and start the peers")]
 
 mod closure;
+mod databases;
 mod file_conflicts;
 mod kickstart;
 mod librpm;

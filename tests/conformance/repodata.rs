@@ -131,13 +131,13 @@ fn clients_read_what_createrepo_c_writes() {
 }
 
 /// createrepo_c 1.2, which lies beside the interpreter of the peers.
-fn newer() -> Option<PathBuf> {
+pub(super) fn newer() -> Option<PathBuf> {
     let program = python().with_file_name("createrepo_c");
     let output = Command::new(&program).arg("--version").output().ok()?;
     String::from_utf8_lossy(&output.stdout).starts_with("Version: 1.2.").then_some(program)
 }
 
-fn options() -> create::Options {
+pub(super) fn options() -> create::Options {
     create::Options {
         output: None,
         filter: create::Filter::default(),
@@ -151,6 +151,7 @@ fn options() -> create::Options {
         further_compression: create::Compression::Zstd,
         comps: None,
         extras: Vec::new(),
+        databases: false,
         keep_further: false,
         retain_old: false,
         simple_names: false,

@@ -20,6 +20,7 @@ pub fn options(workers: usize) -> Options {
         further_compression: Compression::Zstd,
         comps: None,
         extras: Vec::new(),
+        databases: false,
         keep_further: false,
         retain_old: false,
         simple_names: false,

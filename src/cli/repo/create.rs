@@ -103,6 +103,9 @@ struct Files {
     /// As --general-compress-type xz.
     #[arg(long, conflicts_with_all = ["general_compress_type", "compress_type"])]
     xz: bool,
+    /// Write the lists as SQLite databases, too: yum of EL 5 to 7 reads those.
+    #[arg(short, long)]
+    database: bool,
     /// Names without a checksum. Clients that come while they are exchanged may fail.
     #[arg(long)]
     simple_md_filenames: bool,
@@ -117,8 +120,8 @@ struct Accepted {
     /// Names begin with a checksum; this is the default.
     #[arg(long, conflicts_with = "simple_md_filenames", hide = true)]
     unique_md_filenames: bool,
-    /// No databases; there are none.
-    #[arg(long, hide = true)]
+    /// No databases; this is the default.
+    #[arg(long, conflicts_with = "database", hide = true)]
     no_database: bool,
     /// Only SHA-256 is written.
     #[arg(short = 's', long, value_parser = ["sha256"], hide = true)]
@@ -225,6 +228,7 @@ fn options(args: Args) -> Result<Options, Failure> {
         further_compression: files.compress_type.map_or(compression, Compression::from),
         comps: args.groupfile,
         extras: args.extra,
+        databases: files.database,
         keep_further: args.update && !accepted.discard_additional_metadata,
         retain_old: files.retain_old_md > 0,
         simple_names: files.simple_md_filenames,
@@ -291,9 +295,10 @@ impl From<CreateError> for Failure {
             | E::TooMany
             | E::Comps { .. }
             | E::Old { .. }
-            | E::OldFile(_) => Kind::Input,
+            | E::OldFile(_)
+            | E::Unread { .. } => Kind::Input,
             E::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::Input,
-            E::Io { .. } | E::Busy(_) => Kind::Surroundings,
+            E::Io { .. } | E::Busy(_) | E::Database { .. } => Kind::Surroundings,
             E::Memory => Kind::Bug,
         };
         let failure = Self::from_error(kind, &error).hint_full_disk("the disk of the repository");

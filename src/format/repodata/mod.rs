@@ -26,7 +26,7 @@ mod text;
 
 pub use checksum::{Checksum, ChecksumError, Verifier};
 pub use content::{Content, ContentError, LARGEST_CONTENT};
-pub use package::{CHANGELOGS, Record, is_primary};
+pub use package::{CHANGELOGS, Record, flag_name, is_primary, versions};
 pub use read::{
     ChangelogEntry, Entry, FileKind, Numbers, PackageFile, Packages, Position, ReadError, Text, Unfit,
 };

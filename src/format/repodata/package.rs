@@ -180,8 +180,7 @@ impl<'a> Entry<'a> {
         if let Some(flags) = self.flags {
             out.attribute("flags", flags);
             if !self.version.is_empty() {
-                let (epoch, rest) = self.version.split_once(':').unwrap_or(("0", &self.version));
-                let (version, release) = rest.split_once('-').unwrap_or((rest, ""));
+                let [epoch, version, release] = versions(&self.version);
                 out.attribute("epoch", if epoch.is_empty() { "0" } else { epoch });
                 for (name, value) in [("ver", version), ("rel", release)] {
                     if !value.is_empty() {
@@ -197,7 +196,15 @@ impl<'a> Entry<'a> {
     }
 }
 
-fn flag_name(flags: u32) -> Option<&'static str> {
+/// Epoch, version and release of a dependency's version, each perhaps empty; the release begins after the first `-`.
+pub fn versions(evr: &str) -> [&str; 3] {
+    let (epoch, rest) = evr.split_once(':').unwrap_or(("", evr));
+    let (version, release) = rest.split_once('-').unwrap_or((rest, ""));
+    [epoch, version, release]
+}
+
+/// The name of a comparison (rpm's sense flags); none where nothing is compared.
+pub fn flag_name(flags: u32) -> Option<&'static str> {
     match flags & 0xf {
         2 => Some("LT"),
         4 => Some("GT"),

@@ -23,6 +23,9 @@ use super::text::Writer;
 use crate::base::RelPath;
 use crate::format::xml::{Element, XmlError};
 
+/// Version of the databases (`primary_db`, …): the one that all clients know.
+const DATABASE_VERSION: &str = "10";
+
 /// The content of a compressed file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Open {
@@ -123,6 +126,9 @@ impl Repomd {
                 if let Some(size) = size {
                     out.element("    ", name, &[], &size.to_string());
                 }
+            }
+            if data.kind.ends_with("_db") {
+                out.element("    ", "database_version", &[], DATABASE_VERSION);
             }
             out.raw("  </data>\n");
         }

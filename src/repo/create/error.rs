@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::format::comps::CompsError;
-use crate::format::repodata::RepomdError;
+use crate::format::repodata::{ReadError, RepomdError};
 use crate::rpm::PackageError;
 
 /// The most packages of a repository.
@@ -62,6 +62,25 @@ pub enum CreateError {
     /// A file of the metadata that are there, which should be kept, is not what repomd.xml says. Retrying cannot help.
     #[error("the file '{}' is not the one that repomd.xml names", .0.display())]
     OldFile(PathBuf),
+    /// A database cannot be written. A retry may help once the cause is gone.
+    #[error("writing the database '{}' failed", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A list that was written is not taken by those who read lists, so no database can be made of it. Retrying cannot
+    /// help.
+    #[error("no database can be made of the list {list}")]
+    Unread {
+        /// The list.
+        list: &'static str,
+        /// Why.
+        #[source]
+        source: ReadError,
+    },
     /// What was remembered of an earlier run is damaged. It is forgotten, and a retry does without.
     #[error("what was remembered of an earlier run is damaged")]
     Memory,

@@ -11,12 +11,14 @@
 //!   (`index`).
 
 mod compress;
+mod database;
 mod error;
 mod further;
 mod index;
 mod lists;
 mod read;
 mod scan;
+mod schema;
 mod switch;
 
 use std::fs;
@@ -53,6 +55,8 @@ pub struct Options {
     pub comps: Option<PathBuf>,
     /// Further metadata: type and file.
     pub extras: Vec<(String, PathBuf)>,
+    /// Write the lists as databases, too.
+    pub databases: bool,
     /// Keep what is no list of the metadata that are there.
     pub keep_further: bool,
     /// Keep the files of the metadata that are there.
@@ -169,6 +173,10 @@ fn write(
             location,
             timestamp: seconds,
         });
+    }
+    if options.databases {
+        let databases = database::add(&work.folder, options, &repomd.data, seconds)?;
+        repomd.data.extend(databases);
     }
     repomd.data.extend(further::add(&root.path, &work.folder, options, seconds)?);
     Ok((repomd, Created { packages: paths.len(), read, source_date }))
