@@ -11,6 +11,7 @@ mod closure;
 mod databases;
 mod file_conflicts;
 mod kickstart;
+mod librepo;
 mod librpm;
 mod multilib;
 mod records;

@@ -442,7 +442,8 @@ impl Board<'_> {
     }
 
     fn join(&self, list: usize, items: Vec<Item>) -> Option<Vec<u8>> {
-        let mut plain = Vec::new();
+        let texts = items.iter().map(|item| if let Item::Text(text) = item { text.len() } else { 0 });
+        let mut plain = Vec::with_capacity(texts.sum());
         let mut open: Option<(usize, Vec<u8>)> = None;
         for item in items {
             match item {

@@ -135,7 +135,12 @@ pub(super) fn read(
         base: rendering.base_url.as_deref(),
         changelogs: rendering.changelogs,
     };
-    let records = List::ALL.map(|list| record.write(list));
+    let records = List::ALL.map(|list| {
+        let mut text = record.write(list);
+        // It waits for those before it.
+        text.shrink_to_fit();
+        text
+    });
     let mut lengths = [0; 3];
     for (length, record) in lengths.iter_mut().zip(&records) {
         *length = u32::try_from(record.len()).map_err(|_| Reason::TooLarge)?;
