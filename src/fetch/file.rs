@@ -5,13 +5,25 @@ use std::path::PathBuf;
 use super::error::Reason;
 
 /// The path that a URL names; none where it is not a `file:` URL.
-pub(super) fn path(url: &str) -> Option<Result<PathBuf, Reason>> {
-    if !is_file(url) {
-        return None;
+pub fn path(url: &str) -> Option<Result<PathBuf, Reason>> {
+    let rest = url.get(5..).filter(|_| is_file(url))?;
+    Some(decoded(rest).ok_or_else(|| Reason::Address("it names no path of this machine".into())))
+}
+
+/// What follows `file:`: no host or `localhost`, then an absolute path with `%` escapes.
+fn decoded(rest: &str) -> Option<PathBuf> {
+    let rest = rest.strip_prefix("//localhost").or(rest.strip_prefix("//")).unwrap_or(rest);
+    let mut bytes = Vec::new();
+    let mut left = rest.bytes();
+    while let Some(byte) = left.next() {
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        bytes.push(match byte {
+            b'%' => digit(left.next()?)? << 4 | digit(left.next()?)?,
+            byte => byte,
+        });
     }
-    let address = |problem: &str| Reason::Address(problem.to_owned());
-    let parsed = reqwest::Url::parse(url).map_err(|error| address(&error.to_string()));
-    Some(parsed.and_then(|url| url.to_file_path().map_err(|()| address("it names no path of this machine"))))
+    let path = PathBuf::from(String::from_utf8(bytes).ok()?);
+    path.is_absolute().then_some(path)
 }
 
 /// Whether a URL is one of a file.
@@ -39,6 +51,9 @@ mod tests {
             ("file:/a", Some("/a")),
             ("file://localhost/a", Some("/a")),
             ("file://elsewhere/a", None),
+            ("file:a", None),
+            ("file:///%", None),
+            ("file:///%+1", None),
         ] {
             assert_eq!(path(url).unwrap().ok(), wanted.map(PathBuf::from), "{url}");
         }

@@ -27,7 +27,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 pub use error::{Attempt, Failed, FetchError, Reason};
-pub use file::is_file;
+pub use file::{is_file, path as file_path};
 
 use crate::base::Digest;
 use crate::store::Store;

@@ -19,7 +19,7 @@ pub use scan::Facts;
 
 use crate::base::digest::HashingWriter;
 use crate::base::{Digest, RelPath};
-use crate::fetch::Fetcher;
+use crate::fetch::{Fetcher, file_path};
 use crate::format::comps::Comps;
 use crate::format::repodata::{Content, Data, List, Packages, ReadError, Repomd};
 use crate::store::Store;
@@ -103,8 +103,8 @@ pub async fn load(
 
 /// Reads a repository in a folder, given as a path or as a `file:` address.
 pub fn folder(name: &str, lists: Lists) -> Result<Repository, LoadError> {
-    let path = match name.strip_prefix("file:") {
-        Some(rest) => path_of(rest).ok_or_else(|| LoadError::Address(name.to_owned()))?,
+    let path = match file_path(name) {
+        Some(path) => path.map_err(|_| LoadError::Address(name.to_owned()))?,
         None if name.contains("://") => return Err(LoadError::Address(name.to_owned())),
         None => PathBuf::from(name),
     };
@@ -118,22 +118,6 @@ pub fn folder(name: &str, lists: Lists) -> Result<Repository, LoadError> {
         Err(error) => repository.faults.push(Fault::of_io(REPOMD, error)?),
     }
     Ok(repository)
-}
-
-/// The path in a `file:` address, which has no host or `localhost`; `%` escapes are decoded.
-fn path_of(rest: &str) -> Option<PathBuf> {
-    let rest = rest.strip_prefix("//localhost").or(rest.strip_prefix("//")).unwrap_or(rest);
-    let mut bytes = Vec::new();
-    let mut left = rest.bytes();
-    while let Some(byte) = left.next() {
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        bytes.push(match byte {
-            b'%' => digit(left.next()?)? << 4 | digit(left.next()?)?,
-            byte => byte,
-        });
-    }
-    let path = PathBuf::from(String::from_utf8(bytes).ok()?);
-    path.is_absolute().then_some(path)
 }
 
 fn read_bounded(reader: impl Read, limit: u64) -> io::Result<Vec<u8>> {
@@ -340,24 +324,4 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn file_addresses() {
-        for (rest, expected) in [
-            ("///srv/a%20b", Some("/srv/a b")),
-            ("/srv", Some("/srv")),
-            ("//localhost/srv", Some("/srv")),
-            ("//host/srv", None),
-            ("srv", None),
-            ("///%", None),
-            ("///%+1", None),
-        ] {
-            assert_eq!(path_of(rest).as_deref(), expected.map(Path::new), "{rest}");
-        }
-    }
 }

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 
+use super::super::open::url;
 use super::{Fault, LARGEST, Lists, LoadError, Place, REPOMD, Repository, What, read_bounded};
 use crate::base::{Digest, RelPath};
 use crate::fetch::{FetchError, Fetcher, Reason, Wanted};
@@ -17,7 +18,7 @@ pub const PARALLEL: usize = 6;
 /// A repository at an address.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    /// The address of its folder, with a `/` at its end.
+    /// The address of its folder, without a `/` at its end.
     base: String,
     store: Store,
 }
@@ -25,15 +26,7 @@ pub struct Remote {
 impl Remote {
     /// The address of a file of it.
     pub fn url(&self, path: &RelPath) -> String {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=:@".contains(&byte);
-        let mut url = self.base.clone();
-        for byte in path.as_str().bytes() {
-            match plain(byte) {
-                true => url.push(char::from(byte)),
-                false => url.extend(["%", &*crate::base::digest::hex(&[byte])]),
-            }
-        }
-        url
+        url(&self.base, path.as_str())
     }
 
     /// Opens a file that was downloaded; nothing is said about one that failed to be, which is a fault already.
@@ -59,10 +52,10 @@ pub(super) async fn load(
     fetcher: &Fetcher,
     store: &Store,
 ) -> Result<Repository, LoadError> {
-    let base = format!("{}/", name.trim_end_matches('/'));
+    let base = name.trim_end_matches('/').to_owned();
     let remote = Remote { base, store: store.clone() };
     let mut repository = Repository::new(name, Place::Remote(remote.clone()));
-    match fetcher.small(&format!("{}{REPOMD}", remote.base), LARGEST).await {
+    match fetcher.small(&url(&remote.base, REPOMD), LARGEST).await {
         Ok(bytes) => repository.take_repomd(bytes),
         Err(error) => {
             repository.faults.push(Fault::new(REPOMD, of_fetch(error)?));
@@ -151,7 +144,7 @@ impl Repository {
                     Err(fault) => fault.map(|_| None),
                 }
             }
-            Place::Remote(remote) => match fetcher.small(&format!("{}{path}", remote.base), LARGEST).await {
+            Place::Remote(remote) => match fetcher.small(&url(&remote.base, path), LARGEST).await {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) => of_fetch(error).map(|_| None),
             },
