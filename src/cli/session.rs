@@ -189,8 +189,7 @@ impl Downloads for Network<'_> {
 
     fn repository(&self, location: Location) -> Result<Opened, ComposeError> {
         self.global.say(format_args!("opening the repository {}", location.id));
-        let location = Location { now: now(), ..location };
-        Ok(self.runtime.block_on(open::open(&location, &self.fetcher, self.store, &()))?)
+        Ok(self.runtime.block_on(open::open(&location, now(), &self.fetcher, self.store, &()))?)
     }
 
     fn headers(&self, wanted: Vec<HeaderOf>) -> Vec<Result<Headers, HeaderError>> {

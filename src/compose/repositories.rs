@@ -47,7 +47,7 @@ pub(super) fn offer(
             }
             false => None,
         };
-        let location = Location { id: repo.id.clone(), addresses: repo.addresses.clone(), keys, now: 0 };
+        let location = Location { id: repo.id.clone(), addresses: repo.addresses.clone(), keys };
         let opened = session.timed("metadata", || downloads.repository(location))?;
         for refused in &opened.refused {
             session.note(format!("note: a mirror of {} was passed over: {refused}", repo.id));

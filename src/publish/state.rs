@@ -33,7 +33,14 @@ pub(super) struct Place {
 /// The right to publish at a place, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // Closing it is not enough: a program that another thread is just starting has it open, too, for a moment.
+        self.lock.unlock().ok();
+    }
 }
 
 impl Place {
@@ -87,7 +94,7 @@ impl Place {
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
         let lock = lock.map_err(PublishError::write(&path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Turn { _lock: lock }),
+            Ok(()) => Ok(Turn { lock }),
             Err(fs::TryLockError::WouldBlock) => Err(PublishError::Busy(self.dest.clone())),
             Err(fs::TryLockError::Error(error)) => Err(PublishError::write(&path)(error)),
         }

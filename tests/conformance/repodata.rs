@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gander::base::SourceDate;
-use gander::format::repodata::Tags;
 use gander::plan::StepIo;
 use gander::repo::{self, create};
 use gander::rpm::Headers;
@@ -138,28 +137,23 @@ pub(super) fn newer() -> Option<PathBuf> {
 }
 
 pub(super) fn options() -> create::Options {
-    create::Options {
-        output: None,
-        filter: create::Filter::default(),
-        rendering: create::Rendering {
-            base_url: None,
-            location_prefix: String::new(),
-            cut_dirs: 0,
-            changelogs: 10,
-        },
-        compression: create::Compression::Zstd,
-        further_compression: create::Compression::Zstd,
-        comps: None,
-        extras: Vec::new(),
-        databases: false,
-        keep_further: false,
-        retain_old: false,
-        simple_names: false,
-        revision: None,
-        source_date: None,
-        set_times: false,
-        tags: Tags::default(),
-        workers: 2,
+    create::Options { workers: 2, ..create::Options::default() }
+}
+
+/// Copies genuine packages into a folder, all that are not refused: what we refuse, and why, is the business of other tests.
+pub(super) fn genuine(real: &Path, packages: &Path) {
+    fs::create_dir(packages).unwrap();
+    for entry in fs::read_dir(real.join("rpms")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "rpm") {
+            fs::copy(&path, packages.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    while let Err(create::CreateError::Problems(problems)) = create::create(packages, &options(), None) {
+        for problem in problems {
+            println!("left out {}: {}", problem.path.display(), problem.reason);
+            fs::remove_file(packages.join(problem.path)).unwrap();
+        }
     }
 }
 
@@ -177,25 +171,12 @@ fn a_created_repository_is_createrepo_cs() {
     let Some(peer) = newer() else { return skip(test, "createrepo_c 1.2 is not installed") };
     let scratch = tempfile::tempdir().unwrap();
     let [packages, theirs] = ["packages", "theirs"].map(|name| scratch.path().join(name));
-    fs::create_dir(&packages).unwrap();
+    genuine(&real, &packages);
     fs::create_dir(&theirs).unwrap();
-    for entry in fs::read_dir(real.join("rpms")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|ending| ending == "rpm") {
-            fs::copy(&path, packages.join(path.file_name().unwrap())).unwrap();
-        }
-    }
     let peer = |arguments: &[&str]| {
         let output = Command::new(&peer).args(arguments).arg(&packages).output().unwrap();
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    // What we refuse, and why, is the business of other tests.
-    while let Err(create::CreateError::Problems(problems)) = create::create(&packages, &options(), None) {
-        for problem in problems {
-            println!("left out {}: {}", problem.path.display(), problem.reason);
-            fs::remove_file(packages.join(problem.path)).unwrap();
-        }
-    }
     let said = peer(&["--outputdir", theirs.to_str().unwrap()]);
     for compression in [create::Compression::Zstd, create::Compression::Gzip, create::Compression::Xz] {
         create::create(&packages, &create::Options { compression, ..options() }, None).unwrap();

@@ -6,30 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use gander::base::Digest;
-use gander::format::repodata::{Content, Packages, Repomd, Tags};
-use gander::repo::create::{Compression, CreateError, Filter, Options, Reason, Rendering, create};
+use gander::format::repodata::{Content, Packages, Repomd};
+use gander::repo::create::{Compression, CreateError, Options, Reason, create};
 
 use super::sample;
 
 pub fn options(workers: usize) -> Options {
-    Options {
-        output: None,
-        filter: Filter::default(),
-        rendering: Rendering { base_url: None, location_prefix: String::new(), cut_dirs: 0, changelogs: 10 },
-        compression: Compression::Zstd,
-        further_compression: Compression::Zstd,
-        comps: None,
-        extras: Vec::new(),
-        databases: false,
-        keep_further: false,
-        retain_old: false,
-        simple_names: false,
-        revision: None,
-        source_date: None,
-        set_times: false,
-        tags: Tags::default(),
-        workers,
-    }
+    Options { workers, ..Options::default() }
 }
 
 fn name(number: usize) -> String {

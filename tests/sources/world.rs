@@ -124,9 +124,9 @@ impl World {
     }
 
     pub fn open(&self, addresses: Addresses, keys: Option<Vec<Certificate>>) -> Result<Opened, OpenError> {
-        let location = Location { id: "goose".into(), addresses, keys, now: self.now };
+        let location = Location { id: "goose".into(), addresses, keys };
         let fetcher = Fetcher::new(&self.store, false).unwrap();
-        self.runtime.block_on(open(&location, &fetcher, &self.store, &()))
+        self.runtime.block_on(open(&location, self.now, &fetcher, &self.store, &()))
     }
 
     /// Opens a repository at its addresses.

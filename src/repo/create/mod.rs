@@ -38,8 +38,8 @@ use lists::{Lists, Source, Written};
 use scan::Root;
 use switch::Work;
 
-/// How metadata are written.
-#[derive(Clone, Debug)]
+/// How metadata are written. By default: all packages, compressed with Zstandard, nothing further.
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The folder that gets `repodata`, if not that of the packages.
     pub output: Option<PathBuf>,
@@ -71,7 +71,7 @@ pub struct Options {
     pub set_times: bool,
     /// What the repository is of.
     pub tags: Tags,
-    /// How many threads; nothing else depends on it.
+    /// How many threads, the caller's own included (0 means no other, too); nothing else depends on it.
     pub workers: usize,
 }
 

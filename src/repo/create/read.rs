@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use super::error::Reason;
 use super::scan::{Root, Stat};
 use crate::base::{Digest, Hasher, RelPath};
-use crate::format::repodata::{List, Record};
+use crate::format::repodata::{CHANGELOGS, List, Record};
 use crate::rpm::Headers;
 
 /// How packages are written down, the same for all.
@@ -20,6 +20,12 @@ pub struct Rendering {
     pub cut_dirs: usize,
     /// How many entries of a change log are kept: the newest ones.
     pub changelogs: usize,
+}
+
+impl Default for Rendering {
+    fn default() -> Self {
+        Self { base_url: None, location_prefix: String::new(), cut_dirs: 0, changelogs: CHANGELOGS }
+    }
 }
 
 impl Rendering {

@@ -28,7 +28,7 @@ pub(super) struct Work {
     /// The folder that holds the metadata.
     repodata: PathBuf,
     /// Held for its lock.
-    _lock: File,
+    lock: File,
 }
 
 impl Work {
@@ -53,7 +53,7 @@ impl Work {
             _ => {}
         }
         fs::create_dir(&folder).map_err(failed("making the folder", &folder))?;
-        Ok(Self { folder, repodata, _lock: lock })
+        Ok(Self { folder, repodata, lock })
     }
 
     /// Brings the metadata into place. `keep` are the names of the old files that the new `repomd.xml` names, too; with
@@ -164,6 +164,8 @@ impl Drop for Work {
     fn drop(&mut self) {
         // It is not there where it became the new folder.
         fs::remove_dir_all(&self.folder).ok();
+        // Closing it is not enough: a program that another thread is just starting has it open, too, for a moment.
+        self.lock.unlock().ok();
     }
 }
 

@@ -58,8 +58,6 @@ pub struct Location {
     pub addresses: Addresses,
     /// The keys that must have signed `repomd.xml`; none where its signature is not demanded.
     pub keys: Option<Vec<Certificate>>,
-    /// The time at which signatures are judged, in seconds since 1970.
-    pub now: i64,
 }
 
 /// A repository that was opened.
@@ -89,20 +87,23 @@ enum Found {
     Older(usize, Box<Repomd>, Vec<u8>),
 }
 
-/// Opens a repository. Its lists go through the store, by digest; nothing else is kept.
+/// Opens a repository. Its lists go through the store, by digest; nothing else is kept. Signatures are judged as of `now`,
+/// in seconds since 1970.
 pub async fn open(
     location: &Location,
+    now: i64,
     fetcher: &Fetcher,
     store: &Store,
     progress: &dyn Progress,
 ) -> Result<Opened, OpenError> {
     let mirrors = mirrors::find(location, fetcher).await?;
-    Opening { location, fetcher, store, progress, mirrors, refused: Vec::new() }.open().await
+    Opening { location, now, fetcher, store, progress, mirrors, refused: Vec::new() }.open().await
 }
 
 /// A repository that is being opened.
 struct Opening<'a> {
     location: &'a Location,
+    now: i64,
     fetcher: &'a Fetcher,
     store: &'a Store,
     progress: &'a dyn Progress,
@@ -184,7 +185,7 @@ impl Opening<'_> {
             let url = format!("{mirror}/repodata/repomd.xml.asc");
             let signature = self.fetcher.once(&url, LARGEST_SIGNATURE).await;
             let signature = signature.map_err(Refusal::NoSignature)?;
-            let verified = verify_detached(keys, &signature, &bytes[..], Some(self.location.now));
+            let verified = verify_detached(keys, &signature, &bytes[..], Some(self.now));
             verified.map_err(Refusal::Signature)?;
         }
         let repomd = Box::new(Repomd::parse(&bytes)?);
