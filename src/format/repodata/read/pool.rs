@@ -48,6 +48,14 @@ impl Pool {
         self.text.get(start..start + span.length as usize).unwrap_or_default()
     }
 
+    /// Adds a text that is likely to be this one again.
+    pub(super) fn again(&mut self, last: &mut Span, text: &str) -> Option<Span> {
+        if self.get(*last) != text {
+            *last = self.add(text)?;
+        }
+        Some(*last)
+    }
+
     /// Adds a text; none if there is no room for it.
     pub(super) fn add(&mut self, text: &str) -> Option<Span> {
         if text.is_empty() {

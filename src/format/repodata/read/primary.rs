@@ -205,6 +205,8 @@ impl Packages {
     fn list<R: Read>(&mut self, stream: &mut Stream<R>) -> Result<Slice, ReadError> {
         let start = index(self.dependencies.len());
         let mut evr = String::new();
+        // A package provides most of what it provides in its own version.
+        let mut last = Span::default();
         while stream.enter()? {
             if stream.name() == (Space::Rpm, "entry") {
                 let place = stream.place();
@@ -236,7 +238,7 @@ impl Packages {
                 }
                 let row = DependencyRow {
                     name: self.add(place, name)?,
-                    evr: self.add(place, &evr)?,
+                    evr: self.texts.again(&mut last, &evr).ok_or_else(|| full(place))?,
                     flags: flags | pre,
                 };
                 self.dependencies.push(row);
@@ -261,13 +263,15 @@ impl Packages {
             return Err(refused(place, "path of a file", path));
         }
         let (directory, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
-        let row = FileRow { directory: self.add(place, directory)?, name: self.add(place, name)?, kind };
+        let mut last = self.files.last().map(|file| file.directory).unwrap_or_default();
+        let directory = self.texts.again(&mut last, directory).ok_or_else(|| full(place))?;
+        let row = FileRow { directory, name: self.add(place, name)?, kind };
         self.files.push(row);
         Ok(())
     }
 
     pub(super) fn add(&mut self, place: Position, text: &str) -> Result<Span, ReadError> {
-        self.texts.add(text).ok_or(ReadError::TooMany { place, what: "bytes of text", most: MOST_TEXT })
+        self.texts.add(text).ok_or_else(|| full(place))
     }
 }
 
@@ -390,6 +394,10 @@ pub(super) fn bounded(
     most: usize,
 ) -> Result<(), ReadError> {
     if there < most { Ok(()) } else { Err(ReadError::TooMany { place, what, most }) }
+}
+
+fn full(place: Position) -> ReadError {
+    ReadError::TooMany { place, what: "bytes of text", most: MOST_TEXT }
 }
 
 /// Whether folders are absolute.

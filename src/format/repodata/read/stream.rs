@@ -353,6 +353,20 @@ impl Tag {
     }
 }
 
+/// Bytes that let a value not stand for itself.
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let (controls, _) = special.split_at_mut(b' ' as usize);
+    let mut at = 0;
+    while at < controls.len() {
+        controls[at] = true;
+        at += 1;
+    }
+    special[b'&' as usize] = true;
+    special[b'<' as usize] = true;
+    special
+};
+
 /// The next attribute of a tag, and whether its value stands for itself, as most do.
 fn attribute(tag: &str, from: usize) -> Result<Option<(Attr, bool)>, &'static str> {
     let byte = |place: usize| tag.as_bytes().get(place).copied();
@@ -370,7 +384,7 @@ fn attribute(tag: &str, from: usize) -> Result<Option<(Attr, bool)>, &'static st
     let Some(sign @ (b'"' | b'\'')) = byte(quote) else {
         return Err("its value is not between quotes");
     };
-    let special = |byte| byte == sign || byte < b' ' || byte == b'&' || byte == b'<';
+    let special = |byte| byte == sign || SPECIAL.get(usize::from(byte)) == Some(&true);
     let mut end = end_of(tag, quote + 1, special);
     let plain = byte(end) == Some(sign);
     if !plain {

@@ -1,7 +1,8 @@
 //! XML cut into tags, texts and what else there is.
 //!
-//! A token is a part of the buffer, so nothing is copied; the buffer has room for the longest one that is allowed. What
-//! is cut here is what quick-xml cuts, which reads every other XML here: the tests hold the two together.
+//! A token is a part of the buffer, so nothing is copied; the buffer has room for the longest one that is allowed. Text
+//! is checked as it comes into the buffer, which takes far less time than token by token. What is cut here is what
+//! quick-xml cuts, which reads every other XML here: the tests hold the two together.
 
 use std::io::{self, Read};
 use std::str;
@@ -13,7 +14,7 @@ const BUFFER: usize = 64 << 10;
 /// Bytes of one tag, one comment or one piece of text.
 pub(super) const LONGEST_PIECE: usize = 1 << 20;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A piece of a document.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,15 +50,21 @@ pub(super) enum Fault {
     Broken(&'static str),
 }
 
+const NOT_TEXT: Fault = Fault::Broken("it is not UTF-8");
+
 /// A document, token by token.
 pub(super) struct Tokens<R> {
     reader: R,
     /// No token was read; a byte order mark may come.
     fresh: bool,
-    buffer: Vec<u8>,
-    /// What of the buffer is filled and not yet given out.
+    buffer: String,
+    /// What of the buffer was given out.
     start: usize,
-    end: usize,
+    /// What was read last, and how much of it is the beginning of a character whose rest did not come yet.
+    read: Vec<u8>,
+    held: usize,
+    /// Behind the buffer there is something that is no text.
+    broken: bool,
     /// Bytes before the buffer.
     before: u64,
     /// How much of the buffer is counted in `line`.
@@ -70,9 +77,11 @@ impl<R: Read> Tokens<R> {
         Self {
             reader,
             fresh: true,
-            buffer: vec![0; BUFFER],
+            buffer: String::new(),
             start: 0,
-            end: 0,
+            read: vec![0; BUFFER],
+            held: 0,
+            broken: false,
             before: 0,
             counted: 0,
             line: 1,
@@ -81,8 +90,12 @@ impl<R: Read> Tokens<R> {
 
     /// Where the next token begins, once [`Tokens::trim`] was there.
     pub(super) fn place(&mut self) -> Position {
-        let passed = self.buffer.get(self.counted..self.start).unwrap_or_default();
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let passed = self.buffer.as_bytes().get(self.counted..self.start).unwrap_or_default();
+        // Counted in bytes, sixteen at a time: most pieces are short, and this is done for each.
+        let count = |bytes: &[u8]| bytes.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>();
+        let (groups, last) = passed.as_chunks::<16>();
+        self.line += groups.iter().map(|group| u64::from(count(group))).sum::<u64>();
+        self.line += u64::from(count(last));
         self.counted = self.start;
         Position { line: self.line, byte: self.before + self.start as u64 }
     }
@@ -94,7 +107,7 @@ impl<R: Read> Tokens<R> {
             let space = self.rest(0).iter().take_while(|byte| is_space(**byte)).count();
             self.start += space;
             passed += space;
-            if self.start < self.end {
+            if self.start < self.buffer.len() {
                 return Ok(());
             }
             if passed > LONGEST_PIECE {
@@ -109,9 +122,8 @@ impl<R: Read> Tokens<R> {
     /// The next token.
     pub(super) fn next(&mut self) -> Result<Token<'_>, Fault> {
         if std::mem::take(&mut self.fresh) {
-            while self.rest(0).len() < BYTE_ORDER_MARK.len() && self.fill()? {}
-            if self.rest(0).starts_with(BYTE_ORDER_MARK) {
-                self.start += BYTE_ORDER_MARK.len();
+            if self.at(0)?.is_some() && self.buffer.starts_with(BYTE_ORDER_MARK) {
+                self.start += BYTE_ORDER_MARK.len_utf8();
             }
         }
         match self.at(0)? {
@@ -215,14 +227,14 @@ impl<R: Read> Tokens<R> {
     /// Gives out the token that ends with this byte, without that much of its beginning and its end.
     fn take(&mut self, end: usize, left: usize, right: usize) -> Result<&str, Fault> {
         let start = self.start;
-        self.start = (start + end + 1).min(self.end);
-        let inside = self.buffer.get(start + left..self.start.saturating_sub(right)).unwrap_or_default();
-        str::from_utf8(inside).map_err(|_| Fault::Broken("it is not UTF-8"))
+        self.start = (start + end + 1).min(self.buffer.len());
+        // All that a token begins or ends with is ASCII.
+        self.buffer.get(start + left..self.start.saturating_sub(right)).ok_or(NOT_TEXT)
     }
 
     /// What of the buffer follows, from there on.
     fn rest(&self, from: usize) -> &[u8] {
-        self.buffer.get(self.start + from..self.end).unwrap_or_default()
+        self.buffer.as_bytes().get(self.start + from..).unwrap_or_default()
     }
 
     /// The byte there; none at the end of the document.
@@ -246,7 +258,7 @@ impl<R: Read> Tokens<R> {
             if let Some((place, byte)) = found.and_then(|place| Some((place, *rest.get(place)?))) {
                 return Ok(Some((from + place, byte)));
             }
-            from = from.max(self.end - self.start);
+            from = from.max(self.buffer.len() - self.start);
             if !self.fill()? {
                 return Ok(None);
             }
@@ -255,29 +267,42 @@ impl<R: Read> Tokens<R> {
 
     /// Reads more behind what is there. Gives false at the end of the document.
     fn fill(&mut self) -> Result<bool, Fault> {
-        if self.end - self.start > LONGEST_PIECE {
+        if self.buffer.len() - self.start > LONGEST_PIECE {
             return Err(Fault::TooLong);
         }
         if self.start > 0 {
             self.place();
             self.before += self.start as u64;
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
+            self.buffer.drain(..self.start);
             (self.start, self.counted) = (0, 0);
         }
-        if self.end == self.buffer.len() {
-            self.buffer.resize((2 * self.end).min(LONGEST_PIECE + BUFFER), 0);
-        }
-        loop {
-            match self.reader.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
-                Ok(more) => {
-                    self.end += more;
-                    return Ok(more > 0);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Fault::Io(error)),
+        let before = self.buffer.len();
+        while self.buffer.len() == before {
+            if self.broken {
+                return Err(NOT_TEXT);
             }
+            let more = match self.reader.read(self.read.get_mut(self.held..).unwrap_or_default()) {
+                Ok(0) if self.held > 0 => return Err(NOT_TEXT),
+                Ok(0) => return Ok(false),
+                Ok(more) => more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Fault::Io(error)),
+            };
+            let read = self.read.get(..self.held + more).unwrap_or_default();
+            let text = match str::from_utf8(read) {
+                Ok(text) => text,
+                Err(error) => {
+                    self.broken = error.error_len().is_some();
+                    let valid = read.get(..error.valid_up_to()).unwrap_or_default();
+                    str::from_utf8(valid).unwrap_or_default()
+                }
+            };
+            let (valid, end) = (text.len(), read.len());
+            self.buffer.push_str(text);
+            self.read.copy_within(valid..end, 0);
+            self.held = end - valid;
         }
+        Ok(true)
     }
 }
 
