@@ -7,12 +7,15 @@ mod sample;
 
 use std::io::Read as _;
 
+use gander::base::digest::hex;
+use gander::openpgp::{Hashing, Judgement};
 use gander::rpm::dependency::Kind;
 use gander::rpm::payload::{Member, PayloadError};
 use gander::rpm::scriptlets::{Moment, TriggerKind};
 use gander::rpm::stated::Covered;
-use gander::rpm::{Format, Headers, Package, Payload};
-use sample::{COMPRESSORS, everything, package};
+use gander::rpm::verify::{Covers, verify};
+use gander::rpm::{Format, Headers, Package, Payload, identify};
+use sample::{COMPRESSORS, Value, digest, everything, package, whole};
 
 fn relations(package: &Package<'_>, kind: Kind) -> Vec<(String, u32, String)> {
     let list = package.dependencies(kind).iter();
@@ -104,6 +107,42 @@ fn scriptlets_triggers_and_digests_are_read() {
         [(Covered::Header, 2), (Covered::Header, 8), (Covered::HeaderAndPayload, 1), (Covered::Payload, 8)]
     );
     assert!(headers.signatures().unwrap().is_empty());
+}
+
+#[test]
+fn payload_digests_have_the_function_of_their_tag() {
+    let payload = b"payload";
+    let made = |tag: u32, number: u8, named: u32| {
+        let value = hex(&digest(number, &[payload]));
+        let (values, named) = ([&*value], [named]);
+        let value = if tag == 5092 { Value::Texts(&values) } else { Value::Text(&value) };
+        let mut tags = vec![(1000, Value::Text("goose")), (tag, value), (5093, Value::Int32(&named))];
+        tags.sort_by_key(|(tag, _)| *tag);
+        whole("goose-1-1", &tags, payload, &[0; 64])
+    };
+    let (sha256, sha512) = (Hashing::SHA256, Hashing::SHA512);
+    for (tag, number, named, right) in [
+        (5092, sha256, 8, true),
+        // As rpm 4.18 has it: whatever 5093 says.
+        (5092, sha256, 10, true),
+        (5092, sha512, 10, false),
+        (5121, sha512, 8, true),
+        (5121, sha256, 8, false),
+        (5123, Hashing::SHA3_256, 8, true),
+    ] {
+        let file = made(tag, number, named);
+        let verified = verify(&file[..], None, Judgement::default()).unwrap();
+        let payload = verified.checks.iter().find(|check| check.covers == Covers::Payload).unwrap();
+        assert_eq!(payload.is_good(), right, "{tag} {number} {named}");
+        match identify(&file[..]) {
+            Ok((_, identity)) => assert!(right && identity.covers_payload(), "{tag} {number} {named}"),
+            Err(error) => {
+                let name = if tag == 5092 { "SHA256" } else { "SHA512" };
+                let words = format!("the package is corrupt: the {name} of its payload is ");
+                assert!(!right && error.to_string().starts_with(&words), "{error}");
+            }
+        }
+    }
 }
 
 fn list(bytes: &[u8]) -> Result<Vec<(Member, Vec<u8>)>, String> {

@@ -1,8 +1,9 @@
-//! Values without I/O: digests, versions, names, arch tables, the source date,
-//! safe relative paths and the canonical encoding that identities are hashed from.
+//! Values without I/O: digests, versions, names, arch tables, the source date, safe relative paths, the canonical
+//! encoding that identities are hashed from, and what errors say.
 
 pub mod arch;
 pub mod canonical;
+pub mod causes;
 pub mod digest;
 pub mod evr;
 pub mod fnmatch;
@@ -11,6 +12,7 @@ pub mod relpath;
 pub mod source_date;
 
 pub use canonical::Encoder;
+pub use causes::chain;
 pub use digest::{Digest, Hasher};
 pub use evr::Evr;
 pub use nevra::Nevra;

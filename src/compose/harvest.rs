@@ -8,7 +8,7 @@ use super::execute::Executed;
 use super::inputs::RecipeFiles;
 use super::lower::Builds;
 use super::repositories::Listed;
-use crate::base::{Digest, Nevra, RelPath};
+use crate::base::{Digest, Nevra, RelPath, chain};
 use crate::lock::{Header, Origin};
 use crate::rpm::{Headers, Identity, identify};
 use crate::select::Candidate;
@@ -177,17 +177,6 @@ pub(super) fn read(store: &Store, file: &Digest, name: &str) -> Result<(Headers,
 pub(super) fn headers(store: &Store, file: &Digest, name: &str) -> Result<Headers, ComposeError> {
     let object = store.open_object(file)?;
     Headers::read(BufReader::new(object)).map_err(|error| broken(name, error))
-}
-
-/// An error and its causes in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn broken(name: &str, error: crate::rpm::PackageError) -> ComposeError {

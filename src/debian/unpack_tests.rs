@@ -146,13 +146,7 @@ fn failure(debs: &[Vec<u8>]) -> String {
     let outside: Vec<_> =
         ["evil", "0.deb/evil", "../evil"].iter().filter(|path| world.0.path().join(path).exists()).collect();
     assert!(outside.is_empty(), "{outside:?}");
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text.replace(world.0.path().to_str().unwrap(), "")
+    crate::base::chain(&error).replace(world.0.path().to_str().unwrap(), "")
 }
 
 #[test]

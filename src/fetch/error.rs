@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::base::Digest;
+use crate::base::{Digest, chain};
 use crate::store::StoreError;
 
 /// Downloads that failed. Whether a retry can help is the business of each [`Reason`].
@@ -238,21 +238,6 @@ pub(super) fn without_secrets(url: &str) -> String {
         Some((scheme, authority.rsplit_once('@')?.1, path))
     });
     parts.map_or_else(|| url.to_owned(), |(scheme, host, path)| format!("{scheme}://{host}{path}"))
-}
-
-/// An error and its causes in one line; causes that repeat what was said are left out.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 fn files(failed: &[Failed]) -> String {

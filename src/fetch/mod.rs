@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 pub use error::{Attempt, Failed, FetchError, Reason};
 pub use file::{is_file, path as file_path};
 
-use crate::base::Digest;
+use crate::base::{Digest, chain};
 use crate::store::Store;
 use pace::{Limits, Pace, Standing};
 use partial::Partial;
@@ -109,7 +109,7 @@ impl Fetcher {
             .read_timeout(limits.stall)
             .redirect(reqwest::redirect::Policy::limited(10))
             .build()
-            .map_err(|error| FetchError::Client(error::chain(&error)))?;
+            .map_err(|error| FetchError::Client(chain(&error)))?;
         let (store, pauses, standing) = (store.clone(), PAUSES.to_vec(), Standing::default());
         Ok(Self { store, offline, client, pauses, limits, standing })
     }

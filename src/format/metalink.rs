@@ -15,7 +15,8 @@
 //! ```
 //! As librepo (1.14) reads it: the first file named `repomd.xml` counts, the prefix is literally `mm0:`, a higher
 //! preference (100 to 1) is better, and a mirror's folder is the URL without `repodata/repomd.xml`. Other than there,
-//! MD5 and SHA-1 verify nothing: a version needs a SHA-256 or better, and all those it has must fit, as must its size.
+//! MD5 and SHA-1 verify nothing: a version needs a SHA-256 or better, and all those it has must fit, as must its size. Of
+//! one algorithm it has one.
 //!
 //! A mirror list is a text with a folder's URL a line; empty lines and those that begin with `#` are passed over.
 
@@ -102,6 +103,11 @@ impl Version {
             let sum = Checksum::parse(kind, hash.text.trim());
             match sum {
                 Ok(Checksum::Sha1(_)) => {}
+                // Each is computed when something is compared with it.
+                Ok(sum) if hashes.contains(&sum) => {}
+                Ok(sum) if hashes.iter().any(|known: &Checksum| known.kind() == sum.kind()) => {
+                    return Err(damaged(hash, &format!("there are two different {}", sum.kind())));
+                }
                 Ok(sum) => hashes.push(sum),
                 Err(error) => return Err(damaged(hash, &error.to_string())),
             }
@@ -221,6 +227,16 @@ mod tests {
         let mut sized = metalink.versions[0].clone();
         sized.size = Some(4);
         assert!(!sized.is(b"new"), "of another size");
+    }
+
+    #[test]
+    fn a_hash_counts_once() {
+        let hash = |text: &str| format!("<hash type=\"sha256\">{}</hash>", Digest::of(text).hex());
+        let twice = metalink().replace(&hash("new"), &hash("new").repeat(1000));
+        assert_eq!(Metalink::parse(twice.as_bytes()).unwrap().versions[0].hashes.len(), 1);
+        let differing = metalink().replace(&hash("new"), &[hash("new"), hash("other")].concat());
+        let error = Metalink::parse(differing.as_bytes()).unwrap_err();
+        assert!(error.to_string().ends_with("there are two different sha256"), "{error}");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use sequoia_openpgp::armor;
 use sequoia_openpgp::packet::Signature;
-use sequoia_openpgp::parse::Parse as _;
-use sequoia_openpgp::{KeyHandle, Packet, PacketPile};
+use sequoia_openpgp::parse::{PacketParser, PacketParserResult, Parse as _};
+use sequoia_openpgp::{KeyHandle, Packet};
 
 use super::certificate::{Fingerprint, seconds};
 
@@ -188,9 +188,16 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Signature>, PacketError> {
     if bytes.len() > LIMIT {
         return Err(PacketError::TooLarge);
     }
-    let pile = PacketPile::from_bytes(bytes).map_err(|error| PacketError::Malformed(error.to_string()))?;
+    let malformed = |error: sequoia_openpgp::anyhow::Error| PacketError::Malformed(error.to_string());
     let mut signatures = Vec::new();
-    for packet in pile.into_children() {
+    // Packet by packet: what is no signature ends it before anything of it is unpacked.
+    let mut rest = PacketParser::from_bytes(bytes).map_err(malformed)?;
+    while let PacketParserResult::Some(parser) = rest {
+        if matches!(parser.packet, Packet::CompressedData(_)) {
+            return Err(PacketError::NoSignature);
+        }
+        let (packet, next) = parser.next().map_err(malformed)?;
+        rest = next;
         match packet {
             Packet::Signature(signature) => signatures.push(signature),
             Packet::Unknown(unknown) if unknown.tag() == sequoia_openpgp::packet::Tag::Signature => {
@@ -246,4 +253,18 @@ pub fn dearmor(bytes: &[u8]) -> Result<Vec<u8>, PacketError> {
 
 pub(super) fn time(seconds: i64) -> SystemTime {
     std::time::UNIX_EPOCH + std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_unpacked() {
+        // Compressed data that are none: whoever unpacks them finds them broken.
+        let packet = [&[0xc8, 5, 1][..], &[0xff; 4]].concat();
+        for bytes in [packet.clone(), armor_detached(&packet).into_bytes()] {
+            assert!(matches!(parse(&bytes), Err(PacketError::NoSignature)), "{bytes:?}");
+        }
+    }
 }

@@ -19,18 +19,6 @@ pub struct Change {
     pub after: Vec<String>,
 }
 
-/// The lists of dependencies that metadata have.
-const LISTS: [Kind; 8] = [
-    Kind::Provides,
-    Kind::Requires,
-    Kind::Conflicts,
-    Kind::Obsoletes,
-    Kind::Recommends,
-    Kind::Suggests,
-    Kind::Supplements,
-    Kind::Enhances,
-];
-
 const TEXTS: [(&str, Text); 9] = [
     ("summary", Text::Summary),
     ("description", Text::Description),
@@ -61,7 +49,7 @@ pub(super) fn changes(before: Entry<'_>, after: Entry<'_>, scriptlets: bool) -> 
         changes.extend(single(field, &old.to_string(), &new.to_string()));
     }
     changes.extend(single("build-time", &old.build_time.to_string(), &new.build_time.to_string()));
-    for kind in LISTS {
+    for kind in Kind::LISTED {
         let list = |entry: Entry<'_>| {
             entry.dependencies(kind).map(|item| dependency(&item, scriptlets)).collect::<BTreeSet<_>>()
         };

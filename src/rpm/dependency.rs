@@ -67,6 +67,18 @@ impl Kind {
         Self::Order,
     ];
 
+    /// Those that repository metadata have: all but [`Kind::Order`].
+    pub const LISTED: [Self; 8] = [
+        Self::Provides,
+        Self::Requires,
+        Self::Conflicts,
+        Self::Obsoletes,
+        Self::Recommends,
+        Self::Suggests,
+        Self::Supplements,
+        Self::Enhances,
+    ];
+
     /// Its name, as that of rpm's query option.
     pub const fn name(self) -> &'static str {
         match self {

@@ -24,6 +24,7 @@ use super::header::{Header, HeaderError, Part, Type};
 use super::headers::{Format, Headers, padding, read_lead};
 use super::package::PackageError;
 use super::signature::{self, Item, SignatureError};
+use super::stated::{CLAIMS, Claim, Covered};
 use super::{tags, verify};
 use crate::openpgp::{Pending, VerifyError};
 
@@ -93,7 +94,8 @@ pub fn sign(headers: &Headers, packet: &[u8], how: How) -> Result<Vec<u8>, EditE
     if format == Format::V3 {
         return Err(EditError::Version3);
     }
-    if verify::PAYLOAD.iter().all(|claim| headers.main.find(claim.tag).is_none()) {
+    let of_payload = |claim: &&Claim| matches!(claim.covered, Covered::Payload | Covered::Archive);
+    if CLAIMS.iter().filter(of_payload).all(|claim| headers.main.find(claim.tag).is_none()) {
         return Err(EditError::NoPayloadDigest);
     }
     signature::inspect(packet)?;

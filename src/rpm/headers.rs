@@ -14,12 +14,13 @@
 //! has a region, else of format 3. What rpm copies out of the signature header into its view of a package may not
 //! stand in the main header (rpm 4.18, `lib/package.c`, `headerMergeLegacySigs`).
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::Range;
 
 use super::header::{Header, Part};
 use super::package::{Package, PackageError};
 use super::{tag_kinds, tags};
+use crate::base::Hasher;
 
 /// Bytes of the lead.
 pub const LEAD: usize = 96;
@@ -48,11 +49,32 @@ pub struct Headers {
     pub main: Header,
 }
 
+/// A reader of a package file that hashes all of it on the way.
+pub(super) struct Tee<R> {
+    inner: R,
+    /// What was read.
+    pub(super) file: Hasher,
+}
+
+impl<R> Tee<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Self { inner, file: Hasher::new() }
+    }
+}
+
+impl<R: Read> Read for Tee<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.file.update(buffer.get(..length).unwrap_or_default());
+        Ok(length)
+    }
+}
+
 /// Reads and checks the lead.
 pub(super) fn read_lead(mut reader: impl Read) -> Result<[u8; LEAD], PackageError> {
     let mut lead = [0; LEAD];
     reader.read_exact(&mut lead).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => PackageError::Truncated("lead (the first 96 bytes)"),
+        io::ErrorKind::UnexpectedEof => PackageError::Truncated("lead (the first 96 bytes)"),
         _ => PackageError::Io(error),
     })?;
     let [magic @ .., major] = [lead[0], lead[1], lead[2], lead[3], lead[4]];

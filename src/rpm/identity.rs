@@ -5,15 +5,16 @@
 //! - *header*: SHA-256 of the main header, what header signatures cover.
 //! - *file*: SHA-256 of the whole file.
 //!
-//! What the file says of itself is checked on the way, as rpm 4.18 does (`lib/rpmvs.c`): SHA256 (273)
-//! and SHA1 (269) of the main header, SHA3-256 (279) where OpenSSL has it; SIZE (1000) and MD5 (1004)
-//! of main header and payload; PAYLOADDIGEST (5092) of the payload.
+//! What the file says of itself is checked on the way, as rpm does (`lib/rpmvs.c`): its size, and the digests of main
+//! header, payload and both ([`super::stated`]), where OpenSSL has the function. Those of the payload before compression
+//! are left to [`super::verify`]: nothing follows from them where there are others, and hashing is what takes the time.
 
 use std::io::{self, Read};
 
 use super::header::HeaderError;
-use super::headers::Headers;
+use super::headers::{Headers, Tee};
 use super::package::PackageError;
+use super::stated::{CLAIMS, Claim, Covered};
 use super::tags;
 use crate::base::digest::hex;
 use crate::base::{Digest, Hasher};
@@ -41,10 +42,10 @@ pub enum IdentityError {
         wanted: u64,
     },
     /// Something was changed.
-    #[error("the package is corrupt: its {what} is {found} instead of {wanted}")]
+    #[error("the package is corrupt: the {what} is {found} instead of {wanted}")]
     Digest {
-        /// Which digest.
-        what: &'static str,
+        /// Which digest, of what.
+        what: String,
         /// What it must be.
         wanted: String,
         /// What it is.
@@ -63,76 +64,68 @@ pub struct Identity {
     pub file: Digest,
     /// Bytes of the file.
     pub size: u64,
-    /// The digests that the file states and that were found right.
-    pub checked: Vec<&'static str>,
+    /// What the digests cover that the file states and that were found right.
+    pub checked: Vec<Covered>,
 }
-
-/// What the digest of the payload is called among [`Identity::checked`].
-const PAYLOAD: &str = "payload's digest";
 
 impl Identity {
     /// Whether the main header holds a digest of the payload, so that a signature of the header covers the payload, too.
     /// Packages of before rpm 4.14 have none.
     pub fn covers_payload(&self) -> bool {
-        self.checked.contains(&PAYLOAD)
+        self.checked.contains(&Covered::Payload)
     }
 }
 
-/// A digest that the file states, with what it is when all was read.
-struct Claim {
-    what: &'static str,
+/// A digest that the file states, while the data are read.
+struct Stated {
+    claim: &'static Claim,
     wanted: String,
     hashing: Hashing,
 }
 
-impl Claim {
-    fn new(what: &'static str, number: u8, wanted: &str) -> Option<Self> {
-        Some(Self { what, wanted: wanted.to_ascii_lowercase(), hashing: Hashing::new(number)? })
+impl Stated {
+    /// Those that the file states of these bytes.
+    fn of(headers: &Headers, covered: Covered) -> Result<Vec<Self>, PackageError> {
+        let mut found = Vec::new();
+        for claim in CLAIMS.iter().filter(|claim| claim.covered == covered) {
+            if let Some(wanted) = claim.stated(headers)?
+                && let Some(hashing) = Hashing::new(claim.number)
+            {
+                found.push(Self { claim, wanted: wanted.to_ascii_lowercase(), hashing });
+            }
+        }
+        Ok(found)
     }
 
-    fn check(self, checked: &mut Vec<&'static str>) -> Result<(), IdentityError> {
+    fn check(self, checked: &mut Vec<Covered>) -> Result<(), IdentityError> {
+        let Claim { name, covered, .. } = self.claim;
         let found = self.hashing.finish().map(|bytes| hex(&bytes)).unwrap_or_default();
         if found != self.wanted {
+            let what = format!("{name} of its {}", covered.name().replace('+', " and "));
             let wanted = self.wanted.escape_debug().take(128).collect();
-            return Err(IdentityError::Digest { what: self.what, wanted, found });
+            return Err(IdentityError::Digest { what, wanted, found });
         }
-        checked.push(self.what);
+        checked.push(*covered);
         Ok(())
     }
 }
 
 /// Reads a package file to its end, in one pass and without keeping the payload.
 pub fn identify(reader: impl Read) -> Result<(Headers, Identity), IdentityError> {
-    let mut reader = Tee { inner: reader, file: Hasher::new() };
+    let mut reader = Tee::new(reader);
     let headers = Headers::read(&mut reader)?;
     let main = headers.main.bytes();
     let mut checked = Vec::new();
-
-    let stated = |tag| headers.signature.text(tag);
-    for (what, number, wanted) in [
-        ("header's SHA256", Hashing::SHA256, stated(tags::SIG_SHA256)?),
-        ("header's SHA1", Hashing::SHA1, stated(tags::SIG_SHA1)?),
-        ("header's SHA3-256", Hashing::SHA3_256, stated(tags::SIG_SHA3_256)?),
-    ] {
-        if let Some(mut claim) = wanted.and_then(|wanted| Claim::new(what, number, &wanted)) {
-            claim.hashing.update(main);
-            claim.check(&mut checked)?;
-        }
+    for mut stated in Stated::of(&headers, Covered::Header)? {
+        stated.hashing.update(main);
+        stated.check(&mut checked)?;
     }
-
-    let md5 = headers.signature.binary(tags::SIG_MD5)?.map(hex);
-    let mut whole = md5.and_then(|wanted| Claim::new("MD5 of header and payload", Hashing::MD5, &wanted));
-    let algorithm = headers.main.number(tags::PAYLOADDIGESTALGO)?.unwrap_or(u64::from(Hashing::SHA256));
-    let digest = headers.main.text(tags::PAYLOADDIGEST)?;
-    let mut payload = digest
-        .zip(u8::try_from(algorithm).ok())
-        .and_then(|(wanted, number)| Claim::new(PAYLOAD, number, &wanted));
+    let mut whole = Stated::of(&headers, Covered::HeaderAndPayload)?;
+    let mut payload = Stated::of(&headers, Covered::Payload)?;
 
     let mut content = Hasher::new();
     content.update(main);
-    if let Some(claim) = &mut whole {
-        claim.hashing.update(main);
-    }
+    whole.iter_mut().for_each(|stated| stated.hashing.update(main));
     let mut buffer = vec![0; 1 << 17];
     loop {
         let length = match reader.read(&mut buffer) {
@@ -143,8 +136,8 @@ pub fn identify(reader: impl Read) -> Result<(Headers, Identity), IdentityError>
         };
         let piece = buffer.get(..length).unwrap_or_default();
         content.update(piece);
-        for claim in whole.iter_mut().chain(&mut payload) {
-            claim.hashing.update(piece);
+        for stated in whole.iter_mut().chain(&mut payload) {
+            stated.hashing.update(piece);
         }
     }
     if let Some(wanted) = headers.signature.number(tags::SIG_SIZE)?
@@ -152,23 +145,10 @@ pub fn identify(reader: impl Read) -> Result<(Headers, Identity), IdentityError>
     {
         return Err(IdentityError::Truncated { found: content.length(), wanted });
     }
-    for claim in payload.into_iter().chain(whole) {
-        claim.check(&mut checked)?;
+    for stated in payload.into_iter().chain(whole) {
+        stated.check(&mut checked)?;
     }
     let size = reader.file.length();
     let (header, content, file) = (Digest::of(main), content.finish(), reader.file.finish());
     Ok((headers, Identity { content, header, file, size, checked }))
-}
-
-struct Tee<R> {
-    inner: R,
-    file: Hasher,
-}
-
-impl<R: Read> Read for Tee<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.file.update(buffer.get(..length).unwrap_or_default());
-        Ok(length)
-    }
 }

@@ -19,6 +19,11 @@ use crate::openpgp::{self, PacketError};
 /// More signatures than any package has; a file that claims more is refused before they are looked at.
 const MOST: usize = 64;
 
+/// Tags of one packet each over the main header.
+pub(super) const OF_HEADER: [u32; 2] = [tags::SIG_DSA, tags::SIG_RSA];
+/// Tags of one packet each over main header and payload.
+pub(super) const OF_BOTH: [u32; 2] = [tags::SIG_PGP, tags::SIG_GPG];
+
 /// Every tag that an OpenPGP signature may stand under, as `rpmsign --resign` drops them (1006 is PGP 5's).
 pub(super) const ALL: [u32; 6] =
     [tags::SIG_DSA, tags::SIG_RSA, tags::SIG_OPENPGP, tags::SIG_PGP, tags::SIG_GPG, tags::SIG_PGP5];
@@ -110,7 +115,7 @@ fn count(length: usize) -> Result<u32, SignatureError> {
 /// The signatures over the main header, with the tag that each stands under.
 pub fn packets(header: &Header) -> Result<Vec<(u32, Vec<u8>)>, SignatureError> {
     let mut found = Vec::new();
-    for tag in [tags::SIG_DSA, tags::SIG_RSA] {
+    for tag in OF_HEADER {
         if let Some(packet) = header.binary(tag)? {
             found.push((tag, packet.to_vec()));
         }
@@ -129,7 +134,7 @@ pub fn packets(header: &Header) -> Result<Vec<(u32, Vec<u8>)>, SignatureError> {
 /// The packets that sign main header and payload, as before rpm 4, with the tag that each stands under.
 pub fn legacy_packets(header: &Header) -> Result<Vec<(u32, Vec<u8>)>, SignatureError> {
     let mut found = Vec::new();
-    for tag in [tags::SIG_PGP, tags::SIG_GPG] {
+    for tag in OF_BOTH {
         if let Some(packet) = header.binary(tag)? {
             found.push((tag, packet.to_vec()));
         }

@@ -9,13 +9,17 @@
 //!
 //! | tag of the main header | over |
 //! |---|---|
-//! | 5092 with its function in 5093, 5121 (SHA-512), 5123 (SHA3-256) | payload |
-//! | 5097 with its function in 5093, 5122 (SHA-512), 5124 (SHA3-256) | payload before compression |
+//! | 5092 (SHA-256), 5121 (SHA-512), 5123 (SHA3-256) | payload |
+//! | 5097 (SHA-256), 5122 (SHA-512), 5124 (SHA3-256) | payload before compression |
+//!
+//! A main header can name another function for 5092 and 5097, in 5093. What is shown of a package goes by that; what is
+//! verified does not, as in rpm (4.18, `lib/rpmvs.c`), which writes and checks SHA-256 only.
 
+use super::header::Type;
 use super::headers::Headers;
 use super::package::{PackageError, clip};
-use super::tags;
 use super::values::text;
+use super::{signature, tags};
 use crate::base::digest::hex;
 use crate::openpgp::Hashing;
 
@@ -66,7 +70,52 @@ pub struct StoredSignature<'h> {
     pub data: &'h [u8],
 }
 
-const SHA512: u32 = 10;
+/// A digest that a package may state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim {
+    /// The tag: of the main header where it is of the payload alone, else of the signature header.
+    pub(super) tag: u32,
+    /// The type that it must have.
+    pub(super) kind: Type,
+    /// Which bytes it is of.
+    pub(super) covered: Covered,
+    /// The hash function, by its OpenPGP number.
+    pub(super) number: u8,
+    /// The hash function's name, as rpm writes it.
+    pub(super) name: &'static str,
+}
+
+const fn claim(tag: u32, kind: Type, covered: Covered, number: u8, name: &'static str) -> Claim {
+    Claim { tag, kind, covered, number, name }
+}
+
+/// All digests that a package may state, by what they cover, the weakest first.
+pub(super) const CLAIMS: [Claim; 10] = [
+    claim(tags::SIG_SHA1, Type::Text, Covered::Header, Hashing::SHA1, "SHA1"),
+    claim(tags::SIG_SHA256, Type::Text, Covered::Header, Hashing::SHA256, "SHA256"),
+    claim(tags::SIG_SHA3_256, Type::Text, Covered::Header, Hashing::SHA3_256, "SHA3-256"),
+    claim(tags::SIG_MD5, Type::Binary, Covered::HeaderAndPayload, Hashing::MD5, "MD5"),
+    claim(tags::PAYLOADDIGEST, Type::TextArray, Covered::Payload, Hashing::SHA256, "SHA256"),
+    claim(tags::PAYLOADSHA512, Type::Text, Covered::Payload, Hashing::SHA512, "SHA512"),
+    claim(tags::PAYLOADSHA3_256, Type::Text, Covered::Payload, Hashing::SHA3_256, "SHA3-256"),
+    claim(tags::PAYLOADDIGESTALT, Type::TextArray, Covered::Archive, Hashing::SHA256, "SHA256"),
+    claim(tags::PAYLOADSHA512ALT, Type::Text, Covered::Archive, Hashing::SHA512, "SHA512"),
+    claim(tags::PAYLOADSHA3_256ALT, Type::Text, Covered::Archive, Hashing::SHA3_256, "SHA3-256"),
+];
+
+impl Claim {
+    /// The digest that a package states here, hexadecimal.
+    pub(super) fn stated(&self, headers: &Headers) -> Result<Option<String>, PackageError> {
+        let header = match self.covered {
+            Covered::Header | Covered::HeaderAndPayload => &headers.signature,
+            Covered::Payload | Covered::Archive => &headers.main,
+        };
+        Ok(match self.kind {
+            Type::Binary => header.binary(self.tag)?.map(hex),
+            _ => header.raw_text(self.tag)?.map(|value| text(value).into_owned()),
+        })
+    }
+}
 
 /// The name of a hash function, by its OpenPGP number (RFC 9580, section 9.5).
 pub const fn algorithm_name(number: u32) -> Option<&'static str> {
@@ -87,42 +136,31 @@ pub const fn algorithm_name(number: u32) -> Option<&'static str> {
 impl Headers {
     /// The digests that the package states.
     pub fn digests(&self) -> Result<Vec<StatedDigest>, PackageError> {
+        let named = self.main.number(tags::PAYLOADDIGESTALGO)?.map(clip);
         let mut found = Vec::new();
-        let mut add = |covered, algorithm, value: Option<&[u8]>| {
-            found.extend(value.map(|value| StatedDigest {
-                covered,
-                algorithm,
-                value: text(value).into_owned(),
-            }));
-        };
-        let (signature, main) = (&self.signature, &self.main);
-        let [sha1, sha256, sha3] = [Hashing::SHA1, Hashing::SHA256, Hashing::SHA3_256].map(u32::from);
-        add(Covered::Header, sha1, signature.raw_text(tags::SIG_SHA1)?);
-        add(Covered::Header, sha256, signature.raw_text(tags::SIG_SHA256)?);
-        add(Covered::Header, sha3, signature.raw_text(tags::SIG_SHA3_256)?);
-        let md5 = signature.binary(tags::SIG_MD5)?.map(hex);
-        add(Covered::HeaderAndPayload, Hashing::MD5.into(), md5.as_deref().map(str::as_bytes));
-        let stated = main.number(tags::PAYLOADDIGESTALGO)?.map_or(sha256, clip);
-        add(Covered::Payload, stated, main.raw_text(tags::PAYLOADDIGEST)?);
-        add(Covered::Payload, SHA512, main.raw_text(tags::PAYLOADSHA512)?);
-        add(Covered::Payload, sha3, main.raw_text(tags::PAYLOADSHA3_256)?);
-        add(Covered::Archive, stated, main.raw_text(tags::PAYLOADDIGESTALT)?);
-        add(Covered::Archive, SHA512, main.raw_text(tags::PAYLOADSHA512ALT)?);
-        add(Covered::Archive, sha3, main.raw_text(tags::PAYLOADSHA3_256ALT)?);
+        for claim in &CLAIMS {
+            let algorithm = match claim.tag {
+                tags::PAYLOADDIGEST | tags::PAYLOADDIGESTALT => named,
+                _ => None,
+            };
+            let algorithm = algorithm.unwrap_or(claim.number.into());
+            let value = claim.stated(self)?;
+            found.extend(value.map(|value| StatedDigest { covered: claim.covered, algorithm, value }));
+        }
         Ok(found)
     }
 
     /// The signatures that the package carries, in the order of their tags.
     pub fn signatures(&self) -> Result<Vec<StoredSignature<'_>>, PackageError> {
         let mut found = Vec::new();
-        for (tag, covered) in [(tags::SIG_DSA, Covered::Header), (tags::SIG_RSA, Covered::Header)] {
+        for tag in signature::OF_HEADER {
+            let covered = Covered::Header;
             found.extend(self.signature.binary(tag)?.map(|data| StoredSignature { tag, covered, data }));
         }
         let (tag, covered) = (tags::SIG_OPENPGP, Covered::Header);
         found.extend(self.signature.texts(tag)?.raw().map(|data| StoredSignature { tag, covered, data }));
-        for (tag, covered) in
-            [(tags::SIG_PGP, Covered::HeaderAndPayload), (tags::SIG_GPG, Covered::HeaderAndPayload)]
-        {
+        for tag in signature::OF_BOTH {
+            let covered = Covered::HeaderAndPayload;
             found.extend(self.signature.binary(tag)?.map(|data| StoredSignature { tag, covered, data }));
         }
         Ok(found)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::expression::Expression;
 use super::relation::{Relation, Sense};
 use crate::base::{Digest, Nevra};
 use crate::format::repodata::{self, Entry};
@@ -147,6 +148,26 @@ impl Candidate {
             recommends: list(Kind::Recommends),
             supplements: list(Kind::Supplements),
             files: files.collect(),
+        }
+    }
+
+    /// Whether it provides what a single requirement asks for, or has the file.
+    pub fn meets(&self, wanted: &Relation) -> bool {
+        let provides = |provided: &Relation| provided.name == wanted.name && wanted.meets(provided);
+        self.provides.iter().any(provides)
+            || wanted.name.starts_with('/') && self.files.iter().any(|file| file.path() == wanted.name)
+    }
+
+    /// Whether it meets an expression all by itself, which says nothing about conditions.
+    pub fn meets_alone(&self, wanted: &Expression) -> bool {
+        match wanted {
+            Expression::Simple(relation) => self.meets(relation),
+            Expression::All(parts) | Expression::With(parts) => {
+                parts.iter().all(|part| self.meets_alone(part))
+            }
+            Expression::Any(parts) => parts.iter().any(|part| self.meets_alone(part)),
+            Expression::Without(wanted, unwanted) => self.meets_alone(wanted) && !self.meets_alone(unwanted),
+            Expression::If(..) | Expression::Unless(..) => false,
         }
     }
 

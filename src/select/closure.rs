@@ -4,16 +4,15 @@
 //! risk* where it cannot once a condition in it holds: of `(a if b)` with `b` and without `a` among what is offered, the
 //! package cannot be installed beside `b`. What a package provides itself is there whenever it is.
 //!
-//! Operators mean what they do to rpm (4.18): `(a if b else c)` is `a` where there is `b`, and else `c`, or nothing
-//! without one; `(a unless b else c)` is `a` where there is no `b`, and else `c`, which without one is not met. Parts of an
-//! expression are looked at one by one: that two of them exclude each other is not seen. Conflicts and what packages obsolete
-//! play no part.
+//! Operators mean what they do to rpm ([`super::expression`]). Parts of an expression are looked at one by one: that two of
+//! them exclude each other is not seen. Conflicts and what packages obsolete play no part.
 
 use std::collections::BTreeMap;
 
 use super::candidate::Candidate;
+use super::expression::{Expression, Outcome};
 use super::pool::Pool;
-use super::relation::{Expression, Relation};
+use super::relation::Relation;
 use crate::base::Nevra;
 use crate::base::arch::TreeArch;
 
@@ -92,7 +91,7 @@ impl<'u> Closure<'u> {
     fn plain(&mut self, package: &Candidate, relation: &'u Relation) -> Option<Gap> {
         let pool = &self.pool;
         let met = *self.known.entry(relation).or_insert_with(|| !pool.meeting(relation).is_empty());
-        if met || meets(package, relation) {
+        if met || package.meets(relation) {
             return None;
         }
         let requirement = relation.to_string();
@@ -119,7 +118,7 @@ impl<'u> Closure<'u> {
             true => return None,
         };
         let mut names = expression.relations();
-        names.retain(|name| !meets(package, name) && self.pool.meeting(name).is_empty());
+        names.retain(|name| !package.meets(name) && self.pool.meeting(name).is_empty());
         names.sort();
         names.dedup();
         let missing = names.iter().map(ToString::to_string).collect();
@@ -129,22 +128,13 @@ impl<'u> Closure<'u> {
     /// What an expression can be beside the package that has it.
     fn can(&self, package: &Candidate, wanted: &Expression) -> Can {
         let all = |parts: &[Expression]| parts.iter().map(|part| self.can(package, part)).collect::<Vec<_>>();
-        // Where the condition holds it is the one, where it fails the other; without another one, as stated.
-        let either = |condition: Can, holds: Can, fails: Can| Can {
-            hold: (condition.hold && holds.hold) || (condition.fail && fails.hold),
-            fail: (condition.hold && holds.fail) || (condition.fail && fails.fail),
-        };
-        let other = |other: &Option<Box<Expression>>, hold| match other {
-            Some(other) => self.can(package, other),
-            None => Can { hold, fail: !hold },
-        };
         match wanted {
             Expression::Simple(relation) => {
-                let own = meets(package, relation);
+                let own = package.meets(relation);
                 Can { hold: own || !self.pool.meeting(relation).is_empty(), fail: !own }
             }
             Expression::With(_) | Expression::Without(..) => {
-                let own = meets_alone(package, wanted);
+                let own = package.meets_alone(wanted);
                 Can { hold: own || !self.pool.meeting_alone(wanted).is_empty(), fail: !own }
             }
             Expression::All(parts) => {
@@ -155,11 +145,17 @@ impl<'u> Closure<'u> {
                 let parts = all(parts);
                 Can { hold: parts.iter().any(|part| part.hold), fail: parts.iter().all(|part| part.fail) }
             }
-            Expression::If(wanted, condition, third) => {
-                either(self.can(package, condition), self.can(package, wanted), other(third, true))
-            }
-            Expression::Unless(wanted, condition, third) => {
-                either(self.can(package, condition), other(third, false), self.can(package, wanted))
+            Expression::If(_, condition, _) | Expression::Unless(_, condition, _) => {
+                let condition = self.can(package, condition);
+                let [held, failed] = [true, false].map(|held| match wanted.outcome(held) {
+                    Outcome::Met => Can { hold: true, fail: false },
+                    Outcome::Unmet => Can { hold: false, fail: true },
+                    Outcome::Part(part) => self.can(package, part),
+                });
+                Can {
+                    hold: (condition.hold && held.hold) || (condition.fail && failed.hold),
+                    fail: (condition.hold && held.fail) || (condition.fail && failed.fail),
+                }
             }
         }
     }
@@ -171,14 +167,11 @@ impl<'u> Closure<'u> {
             Expression::Simple(_) | Expression::With(_) | Expression::Without(..) => false,
             Expression::All(parts) => parts.iter().any(|part| self.at_risk(package, part)),
             Expression::Any(parts) => parts.iter().all(cannot),
-            Expression::If(wanted, condition, other) => {
+            Expression::If(_, condition, _) | Expression::Unless(_, condition, _) => {
                 let condition = self.can(package, condition);
-                (condition.hold && cannot(wanted)) || (condition.fail && other.as_deref().is_some_and(cannot))
-            }
-            // Without an 'else' it says by itself that it does not go with the condition.
-            Expression::Unless(wanted, condition, other) => {
-                let condition = self.can(package, condition);
-                (condition.fail && cannot(wanted)) || (condition.hold && other.as_deref().is_some_and(cannot))
+                // Where nothing is left, it says by itself that it does not go with the condition.
+                let fails = |held| matches!(wanted.outcome(held), Outcome::Part(part) if cannot(part));
+                (condition.hold && fails(true)) || (condition.fail && fails(false))
             }
         }
     }
@@ -189,28 +182,6 @@ impl<'u> Closure<'u> {
         found.dedup();
         let near = found.into_iter().take(NEAR);
         near.map(|(by, provided)| Near { provided: provided.to_string(), by: by.nevra.clone() }).collect()
-    }
-}
-
-/// Whether a package meets a requirement itself.
-fn meets(package: &Candidate, wanted: &Relation) -> bool {
-    let provides = |provided: &Relation| provided.name == wanted.name && wanted.meets(provided);
-    package.provides.iter().any(provides)
-        || wanted.name.starts_with('/') && package.files.iter().any(|file| file.path() == wanted.name)
-}
-
-/// Whether a package meets an expression all by itself, which says nothing about conditions.
-fn meets_alone(package: &Candidate, wanted: &Expression) -> bool {
-    match wanted {
-        Expression::Simple(relation) => meets(package, relation),
-        Expression::All(parts) | Expression::With(parts) => {
-            parts.iter().all(|part| meets_alone(package, part))
-        }
-        Expression::Any(parts) => parts.iter().any(|part| meets_alone(package, part)),
-        Expression::Without(wanted, unwanted) => {
-            meets_alone(package, wanted) && !meets_alone(package, unwanted)
-        }
-        Expression::If(..) | Expression::Unless(..) => false,
     }
 }
 
@@ -225,15 +196,7 @@ mod tests {
         let nevra: Nevra = format!("{name}-0:2-1.x86_64").parse().unwrap();
         let mut package = Candidate::new(nevra, Digest::of(name));
         package.provides.push(Relation::versioned(name, Sense::EQUAL, "2-1"));
-        package.requires = requires
-            .iter()
-            .map(|text| match text.split(' ').collect::<Vec<_>>()[..] {
-                [name, sense, version] if !text.starts_with('(') => {
-                    Relation::versioned(name, Sense::parse(sense).unwrap(), version)
-                }
-                _ => Relation::any(*text),
-            })
-            .collect();
+        package.requires = requires.iter().map(|text| Relation::stated(text)).collect();
         package
     }
 

@@ -4,7 +4,8 @@
 //! 2. **Dependencies**: what the selected packages require. A requirement that a selected package meets is met;
 //!    otherwise the best package that meets it is added (native before secondary arch, better arch, shorter
 //!    name, name; see `pool.rs`). Of alternatives (`or`) the first that can be met is taken. Packages are worked
-//!    off in rounds, each in canonical order, so the answer depends on the universe and the request only.
+//!    off in rounds, each in canonical order, so the answer depends on the universe and the request only. Conditions
+//!    (`if`, `unless`) are asked of what is selected (see `require.rs`).
 //! 3. **Conditional** members of the requested groups come in when the package that they require is there.
 //! 4. **Weak** dependencies, where they are wanted: the best package that meets a recommendation of a selected one,
 //!    and packages that supplement what is there. What cannot be met is passed over.
@@ -19,10 +20,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
 use super::decision::{Chosen, ChosenSource, Decision, Reason, Request};
+use super::expression::Expression;
 use super::multilib::{Judge, Profile, Verdict};
 use super::pool::{Id, Pattern, Pool};
 use super::problem::{Problem, SelectError, similar};
-use super::relation::{Expression, Relation};
+use super::relation::Relation;
 use super::universe::Universe;
 use crate::base::Nevra;
 use crate::format::comps::{Comps, Group, GroupId, Need, lists_arch};
@@ -62,7 +64,9 @@ struct Solver<'u> {
     conditionals: BTreeSet<(String, String, String)>,
     judged: BTreeMap<Id, Verdict>,
     absent_members: BTreeSet<(String, String)>,
-    unresolved: BTreeMap<String, (Relation, BTreeSet<Nevra>)>,
+    /// Requirements that nothing meets, and by whom; those of `watched` apart, as they were looked at last.
+    missed: Vec<(Id, Relation)>,
+    missed_so_far: Vec<(Id, Relation)>,
     problems: BTreeSet<Problem>,
 }
 
@@ -92,7 +96,8 @@ impl<'u> Solver<'u> {
             conditionals: BTreeSet::new(),
             judged: BTreeMap::new(),
             absent_members: BTreeSet::new(),
-            unresolved: BTreeMap::new(),
+            missed: Vec::new(),
+            missed_so_far: Vec::new(),
             problems: BTreeSet::new(),
         }
     }
@@ -188,140 +193,6 @@ impl<'u> Solver<'u> {
         }
     }
 
-    /// Meets the requirements of everything selected; true when that added a package.
-    fn dependencies(&mut self) -> bool {
-        let before = self.selected.len();
-        loop {
-            for id in std::mem::take(&mut self.open) {
-                let Some(candidate) = self.pool.get(id) else { continue };
-                for relation in &candidate.requires {
-                    if relation.name.starts_with("rpmlib(") {
-                        continue;
-                    }
-                    match Expression::of(relation) {
-                        Ok(expression) => {
-                            self.meet(id, relation, &expression);
-                            if changes(&expression) {
-                                self.watched.push((id, relation, expression));
-                            }
-                        }
-                        Err(error) => {
-                            let package = candidate.nevra.clone();
-                            self.problems
-                                .insert(Problem::BrokenRequirement { package, error: error.to_string() });
-                        }
-                    }
-                }
-            }
-            // A condition may hold by now that did not when it was looked at.
-            let watched = std::mem::take(&mut self.watched);
-            for (id, relation, expression) in &watched {
-                self.meet(*id, relation, expression);
-            }
-            self.watched = watched;
-            if self.open.is_empty() {
-                return self.selected.len() > before;
-            }
-        }
-    }
-
-    fn meet(&mut self, by: Id, stated: &Relation, wanted: &Expression) {
-        match wanted {
-            Expression::Simple(relation) => {
-                let meeting = self.pool.meeting(relation);
-                self.choose(by, stated, relation, &meeting);
-            }
-            Expression::With(_) | Expression::Without(..) => {
-                let meeting = self.pool.meeting_alone(wanted);
-                self.choose(by, stated, stated, &meeting);
-            }
-            Expression::All(parts) => parts.iter().for_each(|part| self.meet(by, stated, part)),
-            Expression::Any(parts) => {
-                if !parts.iter().any(|part| self.holds(part)) {
-                    match parts.iter().find(|part| self.possible(part)) {
-                        Some(part) => self.meet(by, stated, part),
-                        None => self.miss(by, stated),
-                    }
-                }
-            }
-            Expression::If(wanted, condition, other) => {
-                if self.holds(condition) {
-                    self.meet(by, stated, wanted);
-                } else if let Some(other) = other {
-                    self.meet(by, stated, other);
-                }
-            }
-            Expression::Unless(wanted, condition, other) => {
-                if !self.holds(condition) {
-                    self.meet(by, stated, wanted);
-                } else if let Some(other) = other {
-                    self.meet(by, stated, other);
-                }
-            }
-        }
-    }
-
-    fn choose(&mut self, by: Id, stated: &Relation, relation: &Relation, meeting: &BTreeSet<Id>) {
-        if meeting.iter().any(|id| self.selected.contains_key(id)) {
-            return;
-        }
-        match (self.pool.best(meeting.iter().copied()), self.pool.get(by)) {
-            (Some(best), Some(requirer)) => {
-                let why = Reason::Requirement { by: requirer.nevra.clone(), requirement: stated.to_string() };
-                self.add(best, why);
-            }
-            _ => self.miss(by, relation),
-        }
-    }
-
-    fn miss(&mut self, by: Id, relation: &Relation) {
-        if let Some(requirer) = self.pool.get(by) {
-            let entry = self.unresolved.entry(relation.to_string());
-            entry.or_insert_with(|| (relation.clone(), BTreeSet::new())).1.insert(requirer.nevra.clone());
-        }
-    }
-
-    /// Whether what is selected meets an expression.
-    fn holds(&self, wanted: &Expression) -> bool {
-        let holds = |part: &Expression| self.holds(part);
-        match wanted {
-            Expression::Simple(relation) => {
-                self.pool.meeting(relation).iter().any(|id| self.selected.contains_key(id))
-            }
-            Expression::With(_) | Expression::Without(..) => {
-                self.pool.meeting_alone(wanted).iter().any(|id| self.selected.contains_key(id))
-            }
-            Expression::All(parts) => parts.iter().all(holds),
-            Expression::Any(parts) => parts.iter().any(holds),
-            Expression::If(wanted, condition, other) => {
-                if self.holds(condition) {
-                    self.holds(wanted)
-                } else {
-                    other.as_deref().is_none_or(holds)
-                }
-            }
-            Expression::Unless(wanted, condition, other) => {
-                if self.holds(condition) {
-                    other.as_deref().is_none_or(holds)
-                } else {
-                    self.holds(wanted)
-                }
-            }
-        }
-    }
-
-    /// Whether the pool can meet an expression.
-    fn possible(&self, wanted: &Expression) -> bool {
-        match wanted {
-            Expression::Simple(relation) => !self.pool.meeting(relation).is_empty(),
-            Expression::With(_) | Expression::Without(..) => !self.pool.meeting_alone(wanted).is_empty(),
-            Expression::All(parts) => parts.iter().all(|part| self.possible(part)),
-            Expression::Any(parts) => parts.iter().any(|part| self.possible(part)),
-            Expression::If(wanted, condition, _) => !self.holds(condition) || self.possible(wanted),
-            Expression::Unless(wanted, condition, _) => self.holds(condition) || self.possible(wanted),
-        }
-    }
-
     fn conditional(&mut self) -> bool {
         let mut added = false;
         for (requires, name, group) in self.conditionals.clone() {
@@ -392,12 +263,15 @@ impl<'u> Solver<'u> {
     }
 
     fn finish(mut self, universe: &Universe) -> Result<Decision, SelectError> {
-        for (requirement, (relation, by)) in std::mem::take(&mut self.unresolved) {
-            let hidden = self.hidden.iter().filter(|(_, package)| {
-                let provided =
-                    package.provides.iter().any(|given| given.name == relation.name && relation.meets(given));
-                provided || package.files.iter().any(|file| file.path() == relation.name)
-            });
+        let mut unresolved: BTreeMap<String, (Relation, BTreeSet<Nevra>)> = BTreeMap::new();
+        for (by, relation) in self.missed.drain(..).chain(self.missed_so_far.drain(..)) {
+            if let Some(requirer) = self.pool.get(by) {
+                let entry = unresolved.entry(relation.to_string());
+                entry.or_insert_with(|| (relation, BTreeSet::new())).1.insert(requirer.nevra.clone());
+            }
+        }
+        for (requirement, (relation, by)) in unresolved {
+            let hidden = self.hidden.iter().filter(|(_, package)| package.meets(&relation));
             let excluded = hidden.map(|(_, package)| package.nevra.clone()).collect();
             self.problems.insert(Problem::Unresolved { requirement, by, excluded });
         }
@@ -458,14 +332,8 @@ impl<'u> Solver<'u> {
     }
 }
 
-/// Whether an expression's meaning may change as the selection grows.
-fn changes(expression: &Expression) -> bool {
-    match expression {
-        Expression::Simple(_) | Expression::With(_) | Expression::Without(..) => false,
-        Expression::If(..) | Expression::Unless(..) => true,
-        Expression::All(parts) | Expression::Any(parts) => parts.iter().any(changes),
-    }
-}
+#[path = "require.rs"]
+mod require;
 
 #[path = "weak.rs"]
 mod weak;

@@ -19,20 +19,11 @@ fn package(text: &str) -> Candidate {
         candidate.provides.push(Relation::versioned(format!("{}({isa})", nevra.name), Sense::EQUAL, &evr));
     }
     for item in rest.split(';').map(str::trim).filter(|item| !item.is_empty()) {
-        let relation = |text: &str| {
-            let words: Vec<_> = text.split(' ').collect();
-            match words[..] {
-                [name, sense, version] if !text.starts_with('(') => {
-                    Relation::versioned(name, Sense::parse(sense).unwrap(), version)
-                }
-                _ => Relation::any(text),
-            }
-        };
         match item.split_at(1) {
-            ("+", name) => candidate.provides.push(relation(name)),
-            ("?", name) => candidate.requires.push(relation(name)),
-            ("~", name) => candidate.recommends.push(relation(name)),
-            ("&", name) => candidate.supplements.push(relation(name)),
+            ("+", name) => candidate.provides.push(Relation::stated(name)),
+            ("?", name) => candidate.requires.push(Relation::stated(name)),
+            ("~", name) => candidate.recommends.push(Relation::stated(name)),
+            ("&", name) => candidate.supplements.push(Relation::stated(name)),
             _ => candidate.files.push(PackagedFile(FileKind::File, item.into())),
         }
     }
@@ -125,7 +116,19 @@ fn rich_requirements() {
         ("(b if c)", &["a", "c"], &["a", "b", "c"]),
         ("(b if missing else cc)", &["a"], &["a", "cc"]),
         ("(b unless c)", &["a"], &["a", "b"]),
-        ("(b unless c)", &["a", "c"], &["a", "c"]),
+        // A condition never makes up for what is wanted.
+        ("(b unless c)", &["a", "c"], &["a", "b", "c"]),
+        ("(b unless c else cc)", &["a"], &["a", "b"]),
+        ("(b unless c else cc)", &["a", "c"], &["a", "c", "cc"]),
+        ("(missing unless c else b)", &["a", "c"], &["a", "b", "c"]),
+        ("((b unless c) or cc)", &["a"], &["a", "b"]),
+        ("((b unless c) or cc)", &["a", "c"], &["a", "c", "cc"]),
+        ("((b unless c) or c)", &["a", "c"], &["a", "c"]),
+        ("((b unless c) or missing)", &["a", "c"], &["a", "b", "c"]),
+        ("((missing unless c) or cc)", &["a"], &["a", "cc"]),
+        ("(b if (cc unless c))", &["a", "cc"], &["a", "b", "cc"]),
+        ("(b if (cc unless c))", &["a", "c", "cc"], &["a", "c", "cc"]),
+        ("((b if c else missing) or cc)", &["a"], &["a", "cc"]),
         ("(v >= 1 with v >= 2)", &["a"], &["a", "cc"]),
         ("(v without c)", &["a"], &["a", "cc"]),
         ("(missing if missing)", &["a"], &["a"]),
@@ -136,7 +139,33 @@ fn rich_requirements() {
         let names: Vec<_> = decision.packages.keys().map(|nevra| nevra.name.as_str()).collect();
         assert_eq!(names, expected, "{requirement}");
     }
-    // A condition that comes to hold later counts.
+    // What can be left out is no reason to miss it; what the package is itself cannot.
+    assert_eq!(
+        problems(&request(&["a"]), &Comps::default(), &["a-0:1-1.x86_64: ?(b unless a)", others[0]]),
+        ["nothing provides '(b unless a)', required by a-0:1-1.x86_64"]
+    );
+    assert_eq!(
+        problems(
+            &request(&["a"]),
+            &Comps::default(),
+            &["a-0:1-1.x86_64: ?((b unless a) or missing)", others[0]]
+        ),
+        ["nothing provides '((b unless a) or missing)', required by a-0:1-1.x86_64"]
+    );
+    // A condition that comes to hold later counts, also where what was asked for until then is nowhere.
+    for requirement in ["(missing unless c else b)", "(b if c else missing)"] {
+        selects(
+            &request(&["a", "d"]),
+            &[
+                &format!("a-0:1-1.x86_64: ?{requirement}"),
+                "d-0:1-1.x86_64: ?e",
+                "e-0:1-1.x86_64: ?c",
+                others[0],
+                others[1],
+            ],
+            &["a.x86_64", "b.x86_64", "c.x86_64", "d.x86_64", "e.x86_64"],
+        );
+    }
     selects(
         &request(&["a", "d"]),
         &["a-0:1-1.x86_64: ?(b if c)", "d-0:1-1.x86_64: ?e", "e-0:1-1.x86_64: ?c", others[0], others[1]],
@@ -397,4 +426,39 @@ fn weak_dependencies_come_where_they_are_wanted_and_can_be_met() {
     assert_eq!(why("l"), "supplements (a and d)");
     // What b requires is excluded: b is passed over, and with it all that follows from it.
     selects(&weak(&["c"]), offered, &["a.x86_64", "x.x86_64"]);
+    // What supplements something unless something else is there stays out where that is; so does what is recommended.
+    for (inputs, expected) in [(&["a"][..], &["a", "r", "s"][..]), (&["a", "b"], &["a", "b"])] {
+        let request = Request { weak: true, ..request(inputs) };
+        let a = "a-0:1-1.x86_64: ~(r unless b)";
+        let offered = universe(&[a, "b-0:1-1.x86_64", "r-0:1-1.x86_64", "s-0:1-1.x86_64: &(a unless b)"]);
+        let decision = decide(&request, &Comps::default(), &offered).unwrap();
+        let names: Vec<_> = decision.packages.keys().map(|nevra| nevra.name.as_str()).collect();
+        assert_eq!(names, expected);
+    }
+}
+
+#[test]
+fn what_is_recommended_comes_only_with_all_that_it_requires() {
+    for (offered, comes) in [
+        // Alternatives count as they are taken: the first that is there.
+        (&["b-0:1-1.x86_64: ?(c or d)", "c-0:1-1.x86_64: ?gone", "d-0:1-1.x86_64: ?c"][..], false),
+        // Packages that require each other come together, or none of them.
+        (&["b-0:1-1.x86_64: ?c", "c-0:1-1.x86_64: ?b"], true),
+        (&["b-0:1-1.x86_64: ?(c or d)", "c-0:1-1.x86_64: ?b; ?gone", "d-0:1-1.x86_64"], false),
+        (&["b-0:1-1.x86_64: ?(gone or d)", "d-0:1-1.x86_64: ?b"], true),
+        (&["b-0:1-1.x86_64: ?(c unless a)", "c-0:1-1.x86_64"], true),
+        (&["b-0:1-1.x86_64: ?(c unless b)", "c-0:1-1.x86_64"], false),
+    ] {
+        let request = Request { weak: true, ..request(&["a"]) };
+        let packages: Vec<_> = ["a-0:1-1.x86_64: ~b"].iter().chain(offered).copied().collect();
+        let decision = decide(&request, &Comps::default(), &universe(&packages)).unwrap();
+        let came = decision.packages.keys().any(|nevra| nevra.name == "b");
+        assert_eq!(came, comes, "{offered:?}");
+    }
+    // A chain as long as somebody likes.
+    let mut chain: Vec<_> = (0..3000).map(|at| format!("p{at}-0:1-1.x86_64: ?p{}", at + 1)).collect();
+    chain.push("a-0:1-1.x86_64: ~p0".into());
+    let chain: Vec<_> = chain.iter().map(String::as_str).collect();
+    let request = Request { weak: true, ..request(&["a"]) };
+    selects(&request, &chain, &["a.x86_64"]);
 }

@@ -8,7 +8,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::{Candidate, is_debug_name};
-use super::relation::{Expression, Relation};
+use super::expression::Expression;
+use super::relation::Relation;
 use crate::base::arch::TreeArch;
 use crate::base::fnmatch;
 
@@ -185,6 +186,17 @@ impl<'u> Pool<'u> {
                 self.meeting_alone(wanted).difference(&self.meeting_alone(unwanted)).copied().collect()
             }
             Expression::If(..) | Expression::Unless(..) => BTreeSet::new(),
+        }
+    }
+
+    /// Whether a package meets an expression by itself.
+    pub(super) fn meets(&self, wanted: &Expression) -> bool {
+        match wanted {
+            Expression::Simple(relation) => {
+                self.providing(&relation.name).any(|(_, provided)| relation.meets(provided))
+                    || self.files.get(&relation.name).is_some_and(|owners| !owners.is_empty())
+            }
+            wanted => !self.meeting_alone(wanted).is_empty(),
         }
     }
 

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::super::decision::Reason;
+use super::super::expression::{Expression, Outcome};
 use super::super::pool::Id;
-use super::super::relation::Expression;
 use super::Solver;
+use super::require::required;
 
 impl Solver<'_> {
     /// Adds what is recommended or supplements; true when that added a package.
@@ -34,62 +35,57 @@ impl Solver<'_> {
         }
         let mut added = false;
         for (id, why) in wanted {
-            if self.affordable(id, &mut BTreeSet::new()) {
+            if self.affordable(id) {
                 added |= self.add(id, why);
             }
         }
         added
     }
 
-    /// The best package that meets an expression, or the part of it that is wanted, by itself.
+    /// The best package that meets an expression, or the part of it that is wanted, by itself. What does not go with what
+    /// is selected is not wanted.
     fn best_of(&self, wanted: &Expression) -> Option<Id> {
         match wanted {
-            Expression::Simple(relation) => self.pool.best(self.pool.meeting(relation)),
-            Expression::With(_) | Expression::Without(..) => self.pool.best(self.pool.meeting_alone(wanted)),
+            Expression::Simple(_) | Expression::With(_) | Expression::Without(..) => {
+                self.pool.best(self.pool.meeting_alone(wanted))
+            }
             Expression::All(parts) | Expression::Any(parts) => {
                 parts.iter().filter(|part| !self.holds(part)).find_map(|part| self.best_of(part))
             }
-            Expression::If(wanted, condition, other) => match (self.holds(condition), other) {
-                (true, _) => self.best_of(wanted),
-                (false, other) => self.best_of(other.as_deref()?),
-            },
-            Expression::Unless(wanted, condition, other) => match (self.holds(condition), other) {
-                (false, _) => self.best_of(wanted),
-                (true, other) => self.best_of(other.as_deref()?),
-            },
-        }
-    }
-
-    /// Whether everything that a package requires can be met, and what those packages require, too.
-    fn affordable(&self, id: Id, seen: &mut BTreeSet<Id>) -> bool {
-        if self.selected.contains_key(&id) || !seen.insert(id) {
-            return true;
-        }
-        let requires = self.pool.get(id).map(|package| package.requires.as_slice()).unwrap_or_default();
-        let mut real = requires.iter().filter(|relation| !relation.name.starts_with("rpmlib("));
-        real.all(|relation| Expression::of(relation).is_ok_and(|wanted| self.affords(&wanted, seen)))
-    }
-
-    fn affords(&self, wanted: &Expression, seen: &mut BTreeSet<Id>) -> bool {
-        if self.holds(wanted) {
-            return true;
-        }
-        match wanted {
-            Expression::Simple(_) | Expression::With(_) | Expression::Without(..) => {
-                self.best_of(wanted).is_some_and(|best| self.affordable(best, seen))
+            Expression::If(_, condition, _) | Expression::Unless(_, condition, _) => {
+                match wanted.outcome(self.holds(condition)) {
+                    Outcome::Part(part) => self.best_of(part),
+                    Outcome::Met | Outcome::Unmet => None,
+                }
             }
-            Expression::All(parts) => parts.iter().all(|part| self.affords(part, seen)),
-            Expression::Any(parts) => parts.iter().any(|part| self.affords(part, seen)),
-            Expression::If(wanted, condition, other) => match (self.holds(condition), other) {
-                (true, _) => self.affords(wanted, seen),
-                (false, Some(other)) => self.affords(other, seen),
-                (false, None) => true,
-            },
-            Expression::Unless(wanted, condition, other) => match (self.holds(condition), other) {
-                (false, _) => self.affords(wanted, seen),
-                (true, Some(other)) => self.affords(other, seen),
-                (true, None) => true,
-            },
         }
+    }
+
+    /// Whether everything that a package requires can be met, and what those packages require, too. Alternatives count as
+    /// they are taken: the first that is there.
+    fn affordable(&self, id: Id) -> bool {
+        let (mut open, mut along) = (vec![id], BTreeSet::from([id]));
+        while let Some(id) = open.pop() {
+            for relation in self.pool.get(id).into_iter().flat_map(required) {
+                let Ok(expression) = Expression::of(relation) else { return false };
+                let mut wanted = vec![&expression];
+                while let Some(part) = wanted.pop() {
+                    match part {
+                        _ if self.holds(part) => {}
+                        Expression::Simple(_) | Expression::With(_) | Expression::Without(..) => {
+                            let Some(best) = self.best_of(part) else { return false };
+                            if along.insert(best) {
+                                open.push(best);
+                            }
+                        }
+                        _ => match self.parts(id, part) {
+                            Some(parts) => wanted.extend(parts),
+                            None => return false,
+                        },
+                    }
+                }
+            }
+        }
+        true
     }
 }

@@ -19,12 +19,12 @@ use std::process::Command;
 
 use gander::base::SourceDate;
 use gander::format::repodata::Repomd;
-use gander::plan::StepIo;
 use gander::select::Expression;
 use serde_json::Value;
 
 use super::repodata::there;
 use super::sample::made::{Order, order};
+use super::sample::repository::make;
 use super::{Tally, folder, skip};
 
 /// Requirements of packages: (package, requirement).
@@ -216,16 +216,10 @@ fn rich_dependencies_are_judged_as_dnf_does_or_by_a_rule() {
         return;
     }
     let scratch = tempfile::tempdir().unwrap();
-    let [inputs, output] = ["in", "r"].map(|name| scratch.path().join(name));
-    fs::create_dir_all(inputs.join("packages")).unwrap();
+    let output = scratch.path().join("r");
     let packages = asking();
-    for order in &packages {
-        fs::write(inputs.join("packages").join(order.file_name()), order.make()).unwrap();
-    }
-    let (params, source_date) = (BTreeMap::new(), SourceDate::from_seconds(1_793_491_200).unwrap());
-    let io =
-        StepIo { params, source_date, inputs, output: output.clone(), scratch: scratch.path().join("build") };
-    gander::repo::execute(&io).unwrap();
+    let files: BTreeMap<_, _> = packages.iter().map(|order| (order.file_name(), order.make())).collect();
+    make(&output, &files, None, SourceDate::from_seconds(1_793_491_200).unwrap());
     let theirs = theirs(&scratch.path().join("dnf"), std::slice::from_ref(&output));
     let [unresolved, at_risk] = ours(&[output]);
     let mut tally = Tally::new("requirements judged by dnf repoclosure");

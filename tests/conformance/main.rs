@@ -17,6 +17,7 @@ mod multilib;
 mod records;
 mod repodata;
 mod repodata_read;
+mod rich;
 mod rpms;
 mod rpmkeys;
 mod rpmsign;

@@ -15,22 +15,11 @@ use serde_json::{Value, json};
 use super::repodata::{python, there};
 use super::{Tally, folder, skip};
 
-const KINDS: [Kind; 8] = [
-    Kind::Provides,
-    Kind::Requires,
-    Kind::Conflicts,
-    Kind::Obsoletes,
-    Kind::Recommends,
-    Kind::Suggests,
-    Kind::Supplements,
-    Kind::Enhances,
-];
-
 /// Prints one line of JSON for each package of a list, or one for a repomd.xml.
 const READ: &str = r#"
 import json, sys
 import createrepo_c as cr
-KINDS = ("provides", "requires", "conflicts", "obsoletes", "recommends", "suggests", "supplements", "enhances")
+Kind::LISTED = ("provides", "requires", "conflicts", "obsoletes", "recommends", "suggests", "supplements", "enhances")
 def evr(e, v, r):
     return ((e + ":" if e else "") + v + ("-" + r if r else "")) if v else ""
 def files(p):
@@ -41,7 +30,7 @@ def primary(p):
             p.rpm_buildhost, p.rpm_sourcerpm)],
         "numbers": [p.size_package, p.size_installed, p.size_archive, p.time_file, p.time_build, p.rpm_header_start, p.rpm_header_end],
         "location": [p.location_href, p.location_base], "files": files(p)}
-    for kind in KINDS:
+    for kind in Kind::LISTED:
         d[kind] = [[n, f or "", evr(e, v, r), bool(pre)] for n, f, e, v, r, pre in getattr(p, kind)]
     return d
 def filelists(p):
@@ -115,7 +104,7 @@ fn primary(packages: &Packages, place: usize) -> Value {
         "location": [entry.href(), entry.base()],
         "files": files(packages, place),
     });
-    for kind in KINDS {
+    for kind in Kind::LISTED {
         let list = entry.dependencies(kind).map(|item| {
             let flags = match item.comparison() {
                 "<" => "LT",

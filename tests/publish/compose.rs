@@ -12,8 +12,6 @@ use gander::base::{Digest, RelPath, SourceDate};
 use gander::format::checksum::Checksums;
 use gander::format::repodata::Repomd;
 use gander::openpgp::{armor_detached, clearsign, verify_detached};
-use gander::plan::StepIo;
-use gander::repo;
 use gander::rpm::{Headers, edit};
 use gander::sign::{LocalSigner, Signer, demonstration};
 
@@ -67,19 +65,7 @@ pub fn make(folder: &Path, version: u32) -> PathBuf {
 /// Makes a compose of these packages.
 pub fn make_of(folder: &Path, version: u32, packages: &BTreeMap<String, Vec<u8>>) -> PathBuf {
     let tree = folder.join(TREE);
-    let scratch = tempfile::tempdir().unwrap();
-    for (path, bytes) in packages {
-        write(&tree.join(path), bytes);
-        write(&scratch.path().join("in/packages").join(path), bytes);
-    }
-    let io = StepIo {
-        params: BTreeMap::new(),
-        source_date: date(),
-        inputs: scratch.path().join("in"),
-        output: tree.clone(),
-        scratch: scratch.path().join("build"),
-    };
-    repo::execute(&io).unwrap();
+    sample::repository::make(&tree, packages, None, date());
     for entry in fs::read_dir(tree.join("repodata")).unwrap() {
         stamp(&entry.unwrap().path());
     }

@@ -1,17 +1,16 @@
 //! Repositories that are made, and damaged in one place.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use gander::base::{Digest, RelPath, SourceDate};
 use gander::format::repodata::{Content, Open, Repomd};
-use gander::plan::StepIo;
 use serde_json::Value;
 
 use crate::bench::Bench;
 use crate::sample::made::{Order, file, order};
+use crate::sample::repository::make;
 
 /// A sound repository: a pair of arches, a noarch package, dependencies of every kind.
 pub fn sound() -> Vec<Order> {
@@ -41,25 +40,8 @@ pub fn write(bench: &Bench, name: &str, packages: &[Order]) {
 }
 
 pub fn write_files(bench: &Bench, name: &str, files: &[(String, Vec<u8>)], comps: Option<&str>) {
-    let (root, inputs) = (bench.path(name), bench.path(&format!("{name}.in")));
-    fs::create_dir_all(inputs.join("packages")).unwrap();
-    for (path, bytes) in files {
-        bench.write(&format!("{name}.in/packages/{path}"), bytes);
-        bench.write(&format!("{name}/{path}"), bytes);
-    }
-    if let Some(comps) = comps {
-        bench.write(&format!("{name}.in/comps.xml"), comps);
-    }
-    fs::create_dir_all(&root).unwrap();
-    let io = StepIo {
-        params: BTreeMap::new(),
-        source_date: SourceDate::from_seconds(1_793_491_200).unwrap(),
-        inputs: inputs.clone(),
-        output: root,
-        scratch: bench.path("scratch"),
-    };
-    gander::repo::execute(&io).unwrap();
-    fs::remove_dir_all(inputs).unwrap();
+    let files = files.iter().map(|(path, bytes)| (path, bytes));
+    make(&bench.path(name), files, comps, SourceDate::from_seconds(1_793_491_200).unwrap());
 }
 
 /// Changes repomd.xml.

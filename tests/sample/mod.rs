@@ -5,6 +5,8 @@ use gander::openpgp::Hashing;
 
 #[allow(dead_code, reason = "not every test needs it")]
 pub mod made;
+#[allow(dead_code, reason = "not every test needs it")]
+pub mod repository;
 
 /// A value of a header's entry.
 pub enum Value<'a> {

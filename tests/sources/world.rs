@@ -8,9 +8,7 @@ use std::sync::OnceLock;
 use gander::base::{Digest, SourceDate};
 use gander::fetch::Fetcher;
 use gander::openpgp::{Certificate, armor_detached};
-use gander::plan::StepIo;
 use gander::recipe::Addresses;
-use gander::repo;
 use gander::repo::open::{Location, OpenError, Opened, open};
 use gander::rpm::signature::Item;
 use gander::rpm::{Headers, edit};
@@ -66,20 +64,7 @@ pub fn packages(version: &str) -> BTreeMap<String, Vec<u8>> {
 
 /// Makes a repository of packages by their paths, with its signature.
 pub fn make(folder: &Path, packages: &BTreeMap<String, Vec<u8>>) {
-    let scratch = tempfile::tempdir().unwrap();
-    for (path, bytes) in packages {
-        write(&folder.join(path), bytes);
-        write(&scratch.path().join("in/packages").join(path), bytes);
-    }
-    fs::create_dir_all(scratch.path().join("in/packages")).unwrap();
-    let io = StepIo {
-        params: BTreeMap::new(),
-        source_date: date(),
-        inputs: scratch.path().join("in"),
-        output: folder.to_owned(),
-        scratch: scratch.path().join("build"),
-    };
-    repo::execute(&io).unwrap();
+    sample::repository::make(folder, packages, None, date());
     sign(folder, signer());
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::super::{Failure, Global, Kind};
-use crate::base::Digest;
+use crate::base::{Digest, chain};
 use crate::debian::{self, Lock, Mirrors, Request};
 use crate::fetch::{FetchError, Fetcher};
 
@@ -30,7 +30,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     let text = read(&args.request)?;
     let request = Request::parse(&text).map_err(|error| {
         let what = format!("the request '{}' cannot be used", args.request.display());
-        Failure::new(Kind::Usage, format!("{what}: {}", said(&error)))
+        Failure::new(Kind::Usage, format!("{what}: {}", chain(&error)))
     })?;
     let output = args.output.unwrap_or_else(|| args.request.with_extension("lock"));
     let digest = Digest::of(&text);
@@ -100,17 +100,6 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     written.map(drop).map_err(|error| {
         Failure::new(Kind::Surroundings, format!("the lock '{}' cannot be written: {error}", path.display()))
     })
-}
-
-/// An error and its causes in one line.
-fn said(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 impl From<debian::MirrorError> for Failure {

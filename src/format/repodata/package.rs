@@ -279,30 +279,24 @@ fn compare_libc(left: &str, right: &str) -> Ordering {
 
 /// The newest entries, the oldest of them first, with times that keep their order.
 fn changelogs<'a>(entries: impl Iterator<Item = Changelog<'a>>) -> Vec<Changelog<'a>> {
-    let mut kept: Vec<Changelog<'_>> = Vec::new();
-    let mut last = 0;
-    for mut entry in entries {
-        if entry.time == last {
-            // Newer entries of the same time make room, each by one second.
-            let mut time = entry.time;
-            for newer in kept.iter_mut().rev() {
-                if newer.time != time {
-                    break;
-                }
-                time = time.saturating_add(1);
-                newer.time = time;
-            }
+    let mut kept: Vec<Changelog<'_>> = entries.collect();
+    kept.reverse();
+    // Newer entries of the same time make room, each by one second, and so do those whose place is taken then.
+    let mut before: Option<(u32, u32)> = None;
+    for entry in &mut kept {
+        let stated = entry.time;
+        if let Some((earlier, taken)) = before
+            && (earlier..=taken).contains(&stated)
+        {
+            entry.time = taken.saturating_add(1);
         }
-        last = entry.time;
+        before = Some((stated, entry.time));
         let trimmed = entry.author.trim_end_matches(' ');
         if trimmed.len() < entry.author.len() {
             // A name of spaces only keeps its first.
-            let kept = if trimmed.is_empty() { " " } else { trimmed };
-            entry.author = kept.to_owned().into();
+            entry.author = if trimmed.is_empty() { " " } else { trimmed }.to_owned().into();
         }
-        kept.push(entry);
     }
-    kept.reverse();
     kept
 }
 
@@ -346,5 +340,22 @@ mod tests {
         let found: Vec<_> =
             changelogs(entries.into_iter()).into_iter().map(|entry| (entry.time, entry.author)).collect();
         assert_eq!(found, [(10, "a".into()), (11, "b".into()), (12, "c".into()), (20, Cow::from("d"))]);
+        // From the newest to the oldest, as the header has them; then from the oldest to the newest.
+        let max = u32::MAX;
+        for (stated, written) in [
+            (&[11, 10, 10][..], &[10, 11, 12][..]),
+            (&[13, 10, 10], &[10, 11, 13]),
+            (&[6, 5, 5, 5], &[5, 6, 7, 8]),
+            (&[9, 6, 6, 5, 5, 5], &[5, 6, 7, 8, 9, 10]),
+            (&[10, 5, 10], &[10, 5, 10]),
+            (&[0, 0], &[0, 1]),
+            (&[max, max, max], &[max, max, max]),
+        ] {
+            let entries = changelogs(stated.iter().map(|time| entry(*time, "a")));
+            assert_eq!(entries.iter().map(|entry| entry.time).collect::<Vec<_>>(), written, "{stated:?}");
+        }
+        // As many as a package may have.
+        let many = changelogs((0..1_000_000).map(|_| entry(1, "a")));
+        assert_eq!(many.last().unwrap().time, 1_000_000);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::load::{self, Facts, REPOMD};
 use super::{Error, Finding, Information, LoadError, Options, Place, Repository, Warning};
-use crate::base::RelPath;
+use crate::base::{RelPath, chain};
 use crate::fetch::Fetcher;
 use crate::format::repodata::{Data, List, Packages};
 use crate::format::xml::Element;
@@ -105,10 +105,7 @@ async fn signature(
             if let Err(error) =
                 verify_detached(keys, &signature, &*repository.repomd_bytes, options.policy_time)
             {
-                add(
-                    (Error, "repomd-signature"),
-                    format!("{SIGNATURE} does not sign it: {}", load::chain(&error)),
-                );
+                add((Error, "repomd-signature"), format!("{SIGNATURE} does not sign it: {}", chain(&error)));
             }
         }
         None if options.unsigned_repomd => add((Information, "repomd-unsigned"), "it is not signed".into()),

@@ -9,7 +9,7 @@ use super::super::load::{self, What, open_file};
 use super::{
     Error, Finding, Information, LoadError, Looked, Options, Place, Repository, Severity, Warning, record,
 };
-use crate::base::RelPath;
+use crate::base::{RelPath, chain};
 use crate::fetch::{FetchError, Fetcher, Wanted};
 use crate::format::repodata::{Entry, Packages, Verifier};
 use crate::openpgp::Keyring;
@@ -239,7 +239,7 @@ fn one(repository: &Repository, package: Entry<'_>, options: &Options) -> Result
         Err(UnverifiableError::Io(error) | UnverifiableError::Package(PackageError::Io(error))) => {
             findings.push(wrong(repository, package, &failed(error)?.what));
         }
-        Err(error) => findings.push(wrong(repository, package, &What::Unreadable(load::chain(&error)))),
+        Err(error) => findings.push(wrong(repository, package, &What::Unreadable(chain(&error)))),
     }
     Ok(findings)
 }

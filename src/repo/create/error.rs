@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::base::chain;
 use crate::format::comps::CompsError;
 use crate::format::repodata::{ReadError, RepomdError};
 use crate::rpm::PackageError;
@@ -125,16 +126,6 @@ pub enum Reason {
     /// There is too much of it.
     #[error("what it says about itself has more than 4 GiB")]
     TooLarge,
-}
-
-fn chain(error: &PackageError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn list(problems: &[Problem]) -> String {

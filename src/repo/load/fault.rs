@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::chain;
+use crate::base::chain;
 use crate::fetch::FetchError;
 use crate::format::repodata::Checksum;
 

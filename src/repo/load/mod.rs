@@ -18,7 +18,7 @@ pub use remote::{PARALLEL, Remote, said};
 pub use scan::Facts;
 
 use crate::base::digest::HashingWriter;
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, RelPath, chain};
 use crate::fetch::{Fetcher, file_path};
 use crate::format::comps::Comps;
 use crate::format::repodata::{Content, Data, List, Packages, ReadError, Repomd};
@@ -310,18 +310,4 @@ fn verify(file: &mut File, data: &Data) -> io::Result<Option<What>> {
     }
     file.rewind()?;
     Ok((!verifier.agrees()).then_some(What::Checksum(data.checksum)))
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text.extend([": ", &*more]);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::base::Digest;
+use crate::base::{Digest, chain};
 use crate::fetch::FetchError;
 use crate::format::metalink::MetalinkError;
 use crate::format::repodata::{ReadError, RepomdError};
@@ -122,17 +122,6 @@ impl Refusal {
             _ => false,
         }
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn lines(refused: &[Refused]) -> String {

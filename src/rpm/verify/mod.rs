@@ -28,18 +28,20 @@
 mod check;
 mod verdict;
 
+use std::cmp::Reverse;
 use std::io::{self, Read};
 
 pub use check::{Check, Covers, Outcome, Subject};
 pub use verdict::{Level, Problem, Requirements};
 
 use super::header::{Header, Type};
-use super::headers::Headers;
+use super::headers::{Headers, Tee};
 use super::package::PackageError;
 use super::signature::{self, SignatureError};
+use super::stated::{self, Claim, Covered};
 use super::tags;
 use crate::base::digest::hex;
-use crate::base::{Digest, Hasher, Nevra};
+use crate::base::{Digest, Nevra};
 use crate::openpgp::{Certificate, Hashing, Judgement, Pending};
 
 /// Why a package file cannot be verified at all. Except for failed reads, retrying cannot help.
@@ -55,45 +57,6 @@ pub enum UnverifiableError {
     #[error("the package file cannot be read")]
     Io(#[source] io::Error),
 }
-
-/// A digest that a header may claim.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Claim {
-    /// The tag.
-    pub tag: u32,
-    /// The type that it must have.
-    kind: Type,
-    /// The hash function's name.
-    name: &'static str,
-    /// The hash function.
-    number: u8,
-    /// Whether it is of the payload before compression.
-    alternative: bool,
-}
-
-const fn claim(tag: u32, kind: Type, name: &'static str, number: u8, alternative: bool) -> Claim {
-    Claim { tag, kind, name, number, alternative }
-}
-
-/// Digests in the signature header, of the main header.
-const HEADER: [Claim; 3] = [
-    claim(tags::SIG_SHA3_256, Type::Text, "SHA3-256", Hashing::SHA3_256, false),
-    claim(tags::SIG_SHA256, Type::Text, "SHA256", Hashing::SHA256, false),
-    claim(tags::SIG_SHA1, Type::Text, "SHA1", Hashing::SHA1, false),
-];
-
-/// Digests in the main header, of the payload.
-pub(super) const PAYLOAD: [Claim; 6] = [
-    claim(tags::PAYLOADSHA3_256, Type::Text, "SHA3-256", Hashing::SHA3_256, false),
-    claim(tags::PAYLOADSHA3_256ALT, Type::Text, "SHA3-256", Hashing::SHA3_256, true),
-    claim(tags::PAYLOADSHA512, Type::Text, "SHA512", Hashing::SHA512, false),
-    claim(tags::PAYLOADSHA512ALT, Type::Text, "SHA512", Hashing::SHA512, true),
-    claim(tags::PAYLOADDIGEST, Type::TextArray, "SHA256", Hashing::SHA256, false),
-    claim(tags::PAYLOADDIGESTALT, Type::TextArray, "SHA256", Hashing::SHA256, true),
-];
-
-/// Digest in the signature header, of main header and payload.
-const BOTH: Claim = claim(tags::SIG_MD5, Type::Binary, "MD5", Hashing::MD5, false);
 
 /// What was found out about a package file.
 #[derive(Debug)]
@@ -117,7 +80,7 @@ pub fn verify(
     certificates: Option<&[Certificate]>,
     judgement: Judgement,
 ) -> Result<Verification, UnverifiableError> {
-    let mut reader = Tee { inner: reader, file: Hasher::new() };
+    let mut reader = Tee::new(reader);
     let headers = Headers::read(&mut reader)?;
     let main = headers.main.bytes();
 
@@ -127,9 +90,9 @@ pub fn verify(
     };
     let mut by_header = found(signature::packets(&headers.signature))?;
     let mut by_both = found(signature::legacy_packets(&headers.signature))?;
-    let mut of_header = digests(&headers.signature, &HEADER);
-    let mut of_payload = digests(&headers.main, &PAYLOAD);
-    let mut of_both = digests(&headers.signature, &[BOTH]);
+    let mut of_header = digests(&headers.signature, &[Covered::Header]);
+    let mut of_payload = digests(&headers.main, &[Covered::Payload, Covered::Archive]);
+    let mut of_both = digests(&headers.signature, &[Covered::HeaderAndPayload]);
     by_header.iter_mut().chain(&mut by_both).for_each(|found| found.update(main));
     of_header.iter_mut().chain(&mut of_both).for_each(|found| found.update(main));
 
@@ -171,7 +134,7 @@ pub fn verify(
 
 /// Checks what a signature header says of a main header.
 pub(super) fn header_digests(signature: &Header, main: &[u8]) -> Vec<Check> {
-    let mut digests = digests(signature, &HEADER);
+    let mut digests = digests(signature, &[Covered::Header]);
     digests.iter_mut().for_each(|found| found.update(main));
     digests.into_iter().filter_map(|found| found.check(Covers::Header)).collect()
 }
@@ -197,10 +160,13 @@ struct FoundDigest {
     hashing: Option<Hashing>,
 }
 
-/// The digests that a header claims.
-fn digests(header: &Header, claims: &[Claim]) -> Vec<FoundDigest> {
-    let found = claims.iter().filter_map(|claim| {
-        let wanted = stated(header, claim)?;
+/// The digests that a header claims of some bytes, the strongest first.
+fn digests(header: &Header, covered: &[Covered]) -> Vec<FoundDigest> {
+    let mut claims: Vec<&Claim> =
+        stated::CLAIMS.iter().filter(|claim| covered.contains(&claim.covered)).collect();
+    claims.sort_by_key(|claim| (Reverse(claim.number), claim.covered));
+    let found = claims.into_iter().filter_map(|claim| {
+        let wanted = wanted(header, claim)?;
         // Where OpenSSL lacks a hash function, the claim is as good as absent: others have to do.
         Some(FoundDigest { claim: *claim, wanted, hashing: Some(Hashing::new(claim.number)?) })
     });
@@ -208,7 +174,7 @@ fn digests(header: &Header, claims: &[Claim]) -> Vec<FoundDigest> {
 }
 
 /// A digest as a header states it, in lower-case digits, or what is wrong with it.
-fn stated(header: &Header, claim: &Claim) -> Option<Result<String, String>> {
+fn wanted(header: &Header, claim: &Claim) -> Option<Result<String, String>> {
     let entry = header.find(claim.tag)?;
     if entry.kind != claim.kind {
         return Some(Err(format!("it has type {} instead of {}", entry.kind as u32, claim.kind as u32)));
@@ -236,7 +202,8 @@ impl FoundDigest {
             Ok(wanted) => Outcome::Bad(format!("it is {found} instead of {}", shortened(&wanted))),
             Err(problem) => Outcome::Bad(problem),
         };
-        let Claim { tag, name, alternative, .. } = self.claim;
+        let Claim { tag, name, covered, .. } = self.claim;
+        let alternative = covered == Covered::Archive;
         Some(Check { tag, covers, subject: Subject::Digest { name, alternative }, outcome })
     }
 }
@@ -267,18 +234,5 @@ impl FoundSignature {
             Err(error) => error.into(),
         };
         Check { tag: self.tag, covers, subject: Subject::Signature(info), outcome }
-    }
-}
-
-struct Tee<R> {
-    inner: R,
-    file: Hasher,
-}
-
-impl<R: Read> Read for Tee<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.file.update(buffer.get(..length).unwrap_or_default());
-        Ok(length)
     }
 }

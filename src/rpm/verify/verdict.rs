@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Check, Covers, Outcome, PackageError, Verification};
+use crate::base::chain;
 
 /// What must cover a package's header and payload: rpm's `%_pkgverify_level`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,15 +69,7 @@ impl fmt::Display for Problem<'_> {
                     "it is truncated: after its signature header it has {found} bytes instead of {wanted}"
                 )
             }
-            Self::Refused(error) => {
-                error.fmt(f)?;
-                let mut source = std::error::Error::source(error);
-                while let Some(error) = source {
-                    write!(f, ": {error}")?;
-                    source = error.source();
-                }
-                Ok(())
-            }
+            Self::Refused(error) => f.write_str(&chain(error)),
         }
     }
 }
