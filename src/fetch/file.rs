@@ -1,6 +1,7 @@
 //! `file:` URLs: files of this machine, read without the network.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use super::error::Reason;
 
@@ -29,6 +30,15 @@ fn decoded(rest: &str) -> Option<PathBuf> {
 /// Whether a URL is one of a file.
 pub fn is_file(url: &str) -> bool {
     url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
+}
+
+/// Opens one of them. A pipe or a device, which may be waited for or read without end, is none.
+pub(super) fn open(path: &Path) -> Result<File, Reason> {
+    let what = std::fs::metadata(path).map_err(|error| failed(&error))?;
+    if !what.is_file() {
+        return Err(Reason::NotAFile);
+    }
+    File::open(path).map_err(|error| failed(&error))
 }
 
 /// What a failure to read one of them means: one that is not there is as good as a server's 404.
