@@ -54,6 +54,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_files_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        assert!(open(&folder.path().join("file")).is_ok());
+        assert!(matches!(open(&folder.path().join("none")), Err(Reason::NoFile)));
+        for other in [folder.path(), Path::new("/dev/zero")] {
+            assert!(matches!(open(other), Err(Reason::NotAFile)), "{other:?}");
+        }
+    }
+
+    #[test]
     fn paths_are_decoded_and_hosts_refused() {
         for (url, wanted) in [
             ("file:///a/b%20c", Some("/a/b c")),
