@@ -161,7 +161,11 @@ fn lists_of_mirrors_are_read() {
         ("empty", "# none\n", "names none by http or https"),
         ("wild", "\u{fffd}\n", "names none"),
         ("none", "", "names none by http or https"),
-        ("wrong", "# repo = x error: invalid repo\n# known: a, b\n", "it says '# repo = x error: invalid repo\\n"),
+        (
+            "wrong",
+            "# repo = x error: invalid repo\n# known: a, b\n",
+            "it says '# repo = x error: invalid repo\\n",
+        ),
     ] {
         write(&world.path("www").join(path), text);
         let url = format!("{}/{path}", lists.url).parse().unwrap();
