@@ -228,6 +228,11 @@ fn what_cannot_be_done_is_said() {
     run(bench.gander().args(["repo", "create", "r"]).env_remove("HOME"))
         .exits(0)
         .says("nothing can be remembered");
+    // What is there is no file: neither waited for nor taken for metadata.
+    fs::remove_file(bench.path("r/repodata/repomd.xml")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", bench.path("r/repodata/repomd.xml")).unwrap();
+    create(&bench, &["--update"]).exits(3).says("it is not a file");
+    fs::remove_dir_all(bench.path("r/repodata")).unwrap();
     // Two at a time.
     let lock = fs::File::open(bench.path("r")).unwrap();
     lock.lock().unwrap();

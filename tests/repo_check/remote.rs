@@ -4,8 +4,10 @@ use std::fs;
 use std::net::TcpListener;
 
 use gander::format::repodata::Checksum;
+use gander::sign::Signer as _;
 
 use crate::bench::Bench;
+use crate::findings::signer;
 use crate::repository::{check, repomd, sound, write};
 use crate::server::Server;
 
@@ -40,6 +42,12 @@ fn sizes_are_asked_for_and_files_on_demand() {
     );
     assert_eq!(document["repositories"][0]["package-files"], "content");
     bench.run(["repo", "diff", &url, "r"]).exits(0);
+    // That signatures are asked for does not mean that packages are downloaded for them; it is said.
+    let keys = bench.write("key.asc", signer("goose").certificate().armored());
+    let keys = ["--unsigned-repomd", "--keys", keys.to_str().unwrap()];
+    let (code, found, _) = check(&bench, &[&[&*url], &keys[..]].concat());
+    assert_eq!(code, 0);
+    assert!(found.contains(&"information signatures-not-checked packages".into()), "{found:?}");
 
     // What is larger is seen; what is only changed is seen when it is downloaded.
     let path = bench.path("r/Packages/goose-1-1.noarch.rpm");
@@ -58,6 +66,8 @@ fn sizes_are_asked_for_and_files_on_demand() {
     let (code, found, _) = check(&bench, &[&url]);
     assert_eq!((code, without_information(found)), (1, vec!["error package-size goose-0:1-1.noarch".into()]));
     fs::remove_file(&path).unwrap();
+    let text = bench.run(["repo", "check", &url]).exits(1).stdout;
+    assert!(text.ends_with("\n\n      1 package-missing\n1 errors, 0 warnings, 1 remarks\n"), "{text}");
     for arguments in [&[&*url][..], &[&url, "--download"]] {
         let (code, found, _) = check(&bench, arguments);
         assert_eq!(

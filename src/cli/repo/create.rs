@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind as IoKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -367,7 +368,14 @@ impl From<CreateError> for Failure {
             | E::Old { .. }
             | E::OldFile(_)
             | E::Unread { .. } => Kind::Input,
-            E::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::Input,
+            E::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    IoKind::NotFound | IoKind::InvalidInput | IoKind::FileTooLarge
+                ) =>
+            {
+                Kind::Input
+            }
             E::Io { .. } | E::Busy(_) | E::Database { .. } => Kind::Surroundings,
             E::Memory => Kind::Bug,
         };
