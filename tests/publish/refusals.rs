@@ -55,6 +55,9 @@ fn half_and_damaged_composes() {
     refused(&bench, "Goose-11.iso is missing", |folder| {
         remove(&tree(folder).with_file_name("iso").join("Goose-11.iso"));
     });
+    refused(&bench, "compose/metadata/rpms.json is no JSON: EOF", |folder| {
+        write(&folder.join("compose/metadata/rpms.json"), "{\"header\": [");
+    });
     refused(&bench, "neither a file nor a folder", |folder| {
         std::os::unix::fs::symlink("/etc/passwd", folder.join("passwd")).unwrap();
     });
