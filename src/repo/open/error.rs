@@ -140,10 +140,10 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn said(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(": it says '{}'", text.escape_debug()) }
-}
-
 fn lines(refused: &[Refused]) -> String {
     refused.iter().map(|refused| format!("\n  {refused}")).collect()
+}
+
+fn said(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": it says '{}'", text.escape_debug()) }
 }
