@@ -137,9 +137,12 @@ impl From<PublishError> for Failure {
             | E::LinkGone { .. }
             | E::Read { .. } => Kind::Input,
             E::Conflict(_) => Kind::Verdict,
-            E::Occupied(_) | E::NoName(_) | E::SamePlace(_) | E::Nothing(_) | E::NoRelease { .. } => {
-                Kind::Usage
-            }
+            E::Occupied(_)
+            | E::NoName(_)
+            | E::SamePlace(_)
+            | E::Inside(_)
+            | E::Nothing(_)
+            | E::NoRelease { .. } => Kind::Usage,
             E::Write { .. } | E::Busy(_) | E::Changed(_) | E::Time => Kind::Surroundings,
         };
         let failure = Self::from_error(kind, &error).hint_full_disk("the disk of the release");
@@ -164,7 +167,7 @@ impl From<PublishError> for Failure {
             E::Busy(_) => failure.hint("try again when it is done"),
             E::Changed(_) => failure.hint("let nothing write there, and run this again"),
             E::Time => failure.hint("set the clock, or give --time"),
-            E::Read { .. } | E::Write { .. } | E::NoName(_) | E::SamePlace(_) => failure,
+            E::Read { .. } | E::Write { .. } | E::NoName(_) | E::SamePlace(_) | E::Inside(_) => failure,
         }
     }
 }

@@ -52,6 +52,12 @@ pub(super) fn offer(
         for refused in &opened.refused {
             session.note(format!("note: a mirror of {} was passed over: {refused}", repo.id));
         }
+        if opened.older {
+            let id = &repo.id;
+            session.note(format!(
+                "warning: no mirror of {id} has the state that its metalink calls the current one; an older one was taken"
+            ));
+        }
         if opened.unlisted > 0 {
             let (count, id) = (opened.unlisted, &repo.id);
             session.note(format!(

@@ -82,6 +82,9 @@ pub enum Reason {
     /// A file of this machine is not there. Retrying cannot help.
     #[error("there is no such file")]
     NoFile,
+    /// What is there on this machine is a folder, a pipe or a device. Retrying cannot help.
+    #[error("it is not a file")]
+    NotAFile,
     /// A file of this machine cannot be read. Retrying can help.
     #[error("the file cannot be read: {0}")]
     File(String),

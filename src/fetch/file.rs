@@ -1,6 +1,7 @@
 //! `file:` URLs: files of this machine, read without the network.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use super::error::Reason;
 
@@ -31,6 +32,15 @@ pub fn is_file(url: &str) -> bool {
     url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
 }
 
+/// Opens one of them. A pipe or a device, which may be waited for or read without end, is none.
+pub(super) fn open(path: &Path) -> Result<File, Reason> {
+    let what = std::fs::metadata(path).map_err(|error| failed(&error))?;
+    if !what.is_file() {
+        return Err(Reason::NotAFile);
+    }
+    File::open(path).map_err(|error| failed(&error))
+}
+
 /// What a failure to read one of them means: one that is not there is as good as a server's 404.
 pub(super) fn failed(error: &std::io::Error) -> Reason {
     match error.kind() {
@@ -42,6 +52,17 @@ pub(super) fn failed(error: &std::io::Error) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_files_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        assert!(open(&folder.path().join("file")).is_ok());
+        assert!(matches!(open(&folder.path().join("none")), Err(Reason::NoFile)));
+        for other in [folder.path(), Path::new("/dev/zero")] {
+            assert!(matches!(open(other), Err(Reason::NotAFile)), "{other:?}");
+        }
+    }
 
     #[test]
     fn paths_are_decoded_and_hosts_refused() {

@@ -74,6 +74,8 @@ impl Progress for () {}
 pub struct Fetcher {
     store: Store,
     offline: bool,
+    /// Whether what the store has is downloaded, too.
+    afresh: bool,
     client: reqwest::Client,
     pauses: Vec<Duration>,
     limits: Limits,
@@ -111,7 +113,13 @@ impl Fetcher {
             .build()
             .map_err(|error| FetchError::Client(chain(&error)))?;
         let (store, pauses, standing) = (store.clone(), PAUSES.to_vec(), Standing::default());
-        Ok(Self { store, offline, client, pauses, limits, standing })
+        Ok(Self { store, offline, afresh: false, client, pauses, limits, standing })
+    }
+
+    /// The same, but for what a server has: what the store has is downloaded as well, and nothing is resumed that came
+    /// from somewhere else.
+    pub fn afresh(&self) -> Self {
+        Self { afresh: true, ..self.clone() }
     }
 
     /// Whether downloads are ruled out.
@@ -130,7 +138,9 @@ impl Fetcher {
         let mut missing: Vec<Wanted> = Vec::new();
         let mut known = BTreeSet::new();
         for mut file in wanted {
-            if !self.has(&file) && known.insert(file.digest) {
+            // A server has a file twice where it names it twice.
+            let urls = if self.afresh { file.urls.clone() } else { Vec::new() };
+            if (self.afresh || !self.has(&file)) && known.insert((file.digest, urls)) {
                 file.urls.retain(|url| !self.offline || is_file(url));
                 missing.push(file);
             }
@@ -210,8 +220,7 @@ impl Fetcher {
         if let Some(path) = file::path(url) {
             use std::io::Read as _;
             let mut bytes = Vec::new();
-            let read = std::fs::File::open(path?)
-                .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes));
+            let read = file::open(&path?)?.take(limit.saturating_add(1)).read_to_end(&mut bytes);
             read.map_err(|error| file::failed(&error))?;
             return if bytes.len() as u64 > limit { Err(Reason::TooLarge { limit }) } else { Ok(bytes) };
         }
@@ -241,7 +250,9 @@ impl Fetcher {
         let (store, digest) = (self.store.clone(), wanted.digest);
         let opened = blocking(move || Partial::open(&store, &digest)).await.map_err(local)?;
         let mut partial = opened;
-        if self.has(&wanted) {
+        if self.afresh {
+            partial.restart().map_err(local)?;
+        } else if self.has(&wanted) {
             // Another process had it under way.
             partial.remove();
             events.tell(Event::Complete(wanted.label));

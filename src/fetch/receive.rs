@@ -75,7 +75,7 @@ async fn copy(path: &Path, limit: u64, partial: &mut Partial, events: &News) -> 
     use std::io::Read as _;
     restart(partial, events)?;
     let failed = |error| file::failed(&error);
-    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let mut file = file::open(path)?;
     let mut buffer = vec![0; 1 << 18];
     loop {
         match file.read(&mut buffer).map_err(failed)? {

@@ -44,6 +44,9 @@ pub enum PublishError {
     /// The place has no name of its own. Retrying cannot help.
     #[error("'{}' has no name that a release could have", .0.display())]
     NoName(PathBuf),
+    /// The release would go into the compose. Retrying cannot help.
+    #[error("'{}' lies in the compose", .0.display())]
+    Inside(PathBuf),
     /// The compose lies where the release goes. Retrying cannot help.
     #[error("the compose '{}' lies among what is published", .0.display())]
     SamePlace(PathBuf),

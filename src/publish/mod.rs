@@ -106,6 +106,11 @@ pub fn publish(compose: &Path, dest: &Path, options: &Options) -> Result<Publish
     if inside(&place.folder) || inside(&place.dest) {
         return Err(PublishError::SamePlace(compose.into()));
     }
+    // Folders above the place may not be there yet.
+    let above = place.dest.ancestors().skip(1).find_map(|folder| fs::canonicalize(folder).ok());
+    if above.zip(fs::canonicalize(compose).ok()).is_some_and(|(above, compose)| above.starts_with(compose)) {
+        return Err(PublishError::Inside(place.dest));
+    }
     let _turn = if options.dry_run { None } else { Some(place.turn()?) };
     let found = verify::compose(compose, options.now)?;
     let source = Source { folder: compose.into(), id: found.id, of: None, files: found.files };

@@ -7,6 +7,8 @@ use std::io::{self, BufReader, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use serde::de::IgnoredAny;
+
 use super::error::PublishError;
 use super::record::{Class, FileRecord, is_id};
 use crate::base::{Hasher, RelPath, SourceDate};
@@ -15,6 +17,7 @@ use crate::format::repodata::{Checksum, Content, Entry, Packages, Repomd};
 use crate::openpgp::{Certificate, dearmor, verify_cleartext, verify_detached};
 
 const COMPOSE_ID: &str = "COMPOSE_ID";
+const METADATA: &str = "compose/metadata/";
 const KEY: &str = "RPM-GPG-KEY-";
 /// More than any repomd.xml, signature, key or CHECKSUM has.
 const LARGEST: u64 = 64 << 20;
@@ -43,6 +46,7 @@ pub(super) fn compose(folder: &Path, now: SourceDate) -> Result<Compose, Publish
     check.keys()?;
     check.repositories()?;
     check.checksums()?;
+    check.documents()?;
     match check.problems.is_empty() {
         true => Ok(Compose { id, files: check.files.into_values().collect() }),
         false => Err(PublishError::Unfinished { path: folder.into(), problems: check.problems }),
@@ -98,6 +102,21 @@ impl Check<'_> {
             match Certificate::parse_all(&self.read(&path)?) {
                 Ok(keys) => self.keys.extend(keys),
                 Err(error) => self.problems.push(format!("{path} is no key: {error}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing has the digests of the compose's metadata; what is cut off is no JSON.
+    fn documents(&mut self) -> Result<(), PublishError> {
+        let wanted = |path: &RelPath| path.as_str().starts_with(METADATA) && path.as_str().ends_with(".json");
+        for path in self.named(wanted) {
+            let place = path.below(self.folder);
+            let file = BufReader::new(File::open(&place).map_err(PublishError::read(&place))?);
+            match serde_json::from_reader::<_, IgnoredAny>(file) {
+                Ok(_) => {}
+                Err(error) if error.is_io() => return Err(PublishError::read(&place)(error.into())),
+                Err(error) => self.problems.push(format!("{path} is no JSON: {error}")),
             }
         }
         Ok(())

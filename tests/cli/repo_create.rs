@@ -97,6 +97,27 @@ fn the_usual_options_do_the_usual() {
     let bytes = fs::read(group.location.below(&r)).unwrap();
     assert_eq!(zstd::decode_all(&bytes[..]).unwrap(), fs::read(r.join("c.xml")).unwrap());
 
+    // What createrepo_c is called with and has no effect here.
+    let before = fs::read(r.join("repodata/repomd.xml")).unwrap();
+    let idle = [
+        "-p",
+        "-c",
+        "cache",
+        "--skip-stat",
+        "--update-md-path",
+        "old",
+        "--local-sqlite",
+        "--checksum",
+        "sha256",
+    ];
+    create(&bench, &[&tags[..], &["--revision", "7", "-g", "c.xml"], &idle].concat()).exits(0);
+    assert_eq!(fs::read(r.join("repodata/repomd.xml")).unwrap(), before);
+    // The lists stay as they are: --xz is for all else.
+    create(&bench, &["--xz", "-g", "c.xml"]).exits(0);
+    let found = repomd(&r);
+    let ends = |kind: &str, end: &str| found.find(kind).unwrap().location.as_str().ends_with(end);
+    assert!(ends("group", "-c.xml.xz") && ends("primary", "-primary.xml.zst"));
+
     for date in [
         &["--source-date", "2027-01-02T03:04:05Z"][..],
         &["--revision", "1798859045", "--set-timestamp-to-revision"],
@@ -189,6 +210,11 @@ fn what_cannot_be_done_is_said() {
     create(&bench, &["--database", "--no-database"]).exits(2);
     create(&bench, &["--checksum", "sha512"]).exits(2);
     create(&bench, &["--general-compress-type", "bz2"]).exits(2);
+    create(&bench, &["--split"])
+        .exits(2)
+        .says("--split of createrepo_c is not done here")
+        .says("hint: name the folder");
+    create(&bench, &["--compatibility"]).exits(2).says("--database --general-compress-type gz");
     create(&bench, &["--extra", "modules"]).exits(2).says("modules=modules.yaml");
     bench.run(["repo", "create", "none"]).exits(3).says("none");
     bench.run(["repo", "create", "r/c.xml"]).exits(3).says("is no folder");
@@ -202,6 +228,11 @@ fn what_cannot_be_done_is_said() {
     run(bench.gander().args(["repo", "create", "r"]).env_remove("HOME"))
         .exits(0)
         .says("nothing can be remembered");
+    // What is there is no file: neither waited for nor taken for metadata.
+    fs::remove_file(bench.path("r/repodata/repomd.xml")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", bench.path("r/repodata/repomd.xml")).unwrap();
+    create(&bench, &["--update"]).exits(3).says("it is not a file");
+    fs::remove_dir_all(bench.path("r/repodata")).unwrap();
     // Two at a time.
     let lock = fs::File::open(bench.path("r")).unwrap();
     lock.lock().unwrap();

@@ -35,14 +35,16 @@ fn what_is_no_package_is_named_as_such() {
     bench.write("page.rpm", "<html>".repeat(40));
     let error = bench.run(["rpm", "show", "page.rpm"]).exits(3).stderr;
     assert!(
-        error.contains("the file is no RPM package: it does not start with RPM's magic number"),
+        error.contains("no package can be read from 'page.rpm'")
+            && error.contains("the file is no RPM package: it does not start with RPM's magic number"),
         "{error}"
     );
     let error = bench.run(["rpm", "show", "missing.rpm"]).exits(3).stderr;
-    assert!(error.contains("missing.rpm cannot be read"), "{error}");
+    assert!(error.contains("nothing can be read from 'missing.rpm'"), "{error}");
     // Good headers, and a payload that is none.
     bench.write("goose.rpm", sample::package());
     bench.run(["rpm", "show", "goose.rpm"]).exits(0);
     let error = bench.run(["rpm", "show", "--payload", "goose.rpm"]).exits(3).stderr;
+    assert!(error.contains("the payload cannot be read of 'goose.rpm'"), "{error}");
     assert!(error.contains("the payload cannot be decompressed"), "{error}");
 }

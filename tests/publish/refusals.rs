@@ -55,6 +55,9 @@ fn half_and_damaged_composes() {
     refused(&bench, "Goose-11.iso is missing", |folder| {
         remove(&tree(folder).with_file_name("iso").join("Goose-11.iso"));
     });
+    refused(&bench, "compose/metadata/rpms.json is no JSON: EOF", |folder| {
+        write(&folder.join("compose/metadata/rpms.json"), "{\"header\": [");
+    });
     refused(&bench, "neither a file nor a folder", |folder| {
         std::os::unix::fs::symlink("/etc/passwd", folder.join("passwd")).unwrap();
     });
@@ -89,6 +92,9 @@ fn places_that_are_not_ours() {
     bench.write("www/mine/file", "");
     bench.run(["publish", "10", "www/mine"]).exits(2).says("was not made by gander publish");
     bench.run(["publish", "10", "www/.."]).exits(2).says("has no name");
+    for inside in ["10/goose", "10/compose/none/goose", "./10/../10/goose"] {
+        bench.run(["publish", "10", inside]).exits(2).says("lies in the compose");
+    }
     std::os::unix::fs::symlink("mine", bench.path("www/link")).unwrap();
     bench.run(["publish", "10", "www/link"]).exits(2).says("was not made by gander publish");
     bench.run(["publish", "--list", "www/none"]).exits(2).says("nothing is published");

@@ -77,6 +77,27 @@ fn places_outside_of_the_repository() {
 }
 
 #[test]
+fn pipes_are_not_waited_for() {
+    for name in ["repomd.xml", "primary"] {
+        refused(name, "it is not a file", |root| {
+            let place = match name {
+                "primary" => list_file(root),
+                name => root.join("repodata").join(name),
+            };
+            fs::remove_file(&place).unwrap();
+            assert!(std::process::Command::new("mkfifo").arg(place).status().unwrap().success());
+        });
+    }
+}
+
+/// The file of primary.
+fn list_file(root: &Path) -> std::path::PathBuf {
+    let files = fs::read_dir(root.join("repodata")).unwrap().map(|entry| entry.unwrap().path());
+    let mut files = files.filter(|path| path.to_string_lossy().contains("-primary.xml"));
+    files.next().unwrap()
+}
+
+#[test]
 fn bombs() {
     // 200 MiB of spaces, with and without a size.
     let bomb = |size: Option<u64>| {

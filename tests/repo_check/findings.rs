@@ -515,7 +515,7 @@ fn pairs_of_arches_go_beside_each_other_or_not() {
     }
 }
 
-fn signer(phrase: &str) -> LocalSigner {
+pub fn signer(phrase: &str) -> LocalSigner {
     demonstration(phrase, date(), "Goose Linux").unwrap()
 }
 

@@ -4,8 +4,10 @@ use std::fs;
 use std::net::TcpListener;
 
 use gander::format::repodata::Checksum;
+use gander::sign::Signer as _;
 
 use crate::bench::Bench;
+use crate::findings::signer;
 use crate::repository::{check, repomd, sound, write};
 use crate::server::Server;
 
@@ -40,6 +42,12 @@ fn sizes_are_asked_for_and_files_on_demand() {
     );
     assert_eq!(document["repositories"][0]["package-files"], "content");
     bench.run(["repo", "diff", &url, "r"]).exits(0);
+    // That signatures are asked for does not mean that packages are downloaded for them; it is said.
+    let keys = bench.write("key.asc", signer("goose").certificate().armored());
+    let keys = ["--unsigned-repomd", "--keys", keys.to_str().unwrap()];
+    let (code, found, _) = check(&bench, &[&[&*url], &keys[..]].concat());
+    assert_eq!(code, 0);
+    assert!(found.contains(&"information signatures-not-checked packages".into()), "{found:?}");
 
     // What is larger is seen; what is only changed is seen when it is downloaded.
     let path = bench.path("r/Packages/goose-1-1.noarch.rpm");
@@ -47,17 +55,19 @@ fn sizes_are_asked_for_and_files_on_demand() {
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&path, &bytes).unwrap();
     assert_eq!(check(&bench, &[&url]).0, 0);
-    fs::remove_dir_all(bench.path("home")).unwrap();
     let (code, found, _) = check(&bench, &[&url, "--download"]);
     assert_eq!(
         (code, without_information(found)),
-        (1, vec!["error package-unreadable goose-0:1-1.noarch".into()])
+        (1, vec!["error package-checksum goose-0:1-1.noarch".into()]),
+        "the store has it from before, but the server has not"
     );
     bytes.push(0);
     fs::write(&path, &bytes).unwrap();
     let (code, found, _) = check(&bench, &[&url]);
     assert_eq!((code, without_information(found)), (1, vec!["error package-size goose-0:1-1.noarch".into()]));
     fs::remove_file(&path).unwrap();
+    let text = bench.run(["repo", "check", &url]).exits(1).stdout;
+    assert!(text.ends_with("\n\n      1 package-missing\n1 errors, 0 warnings, 1 remarks\n"), "{text}");
     for arguments in [&[&*url][..], &[&url, "--download"]] {
         let (code, found, _) = check(&bench, arguments);
         assert_eq!(
@@ -80,7 +90,18 @@ fn damaged_metadata_and_servers_that_do_not_answer() {
     assert_eq!((code, without_information(found)), (3, vec![format!("error metadata-missing {name}")]));
     fs::write(&other, &bytes[..bytes.len() - 1]).unwrap();
     let (code, found, _) = check(&bench, &[&url]);
-    assert_eq!((code, without_information(found)), (3, vec![format!("error metadata-unreadable {name}")]));
+    assert_eq!((code, without_information(found)), (3, vec![format!("error metadata-size {name}")]));
+    fs::write(&other, &bytes).unwrap();
+    assert_eq!(check(&bench, &[&url]).0, 0);
+    // That the store has a list does not make up for a server that lost it or has another one.
+    let mut changed = bytes.clone();
+    changed[9] ^= 1;
+    fs::write(&other, changed).unwrap();
+    let (code, found, _) = check(&bench, &[&url]);
+    assert_eq!((code, without_information(found)), (3, vec![format!("error metadata-checksum {name}")]));
+    fs::remove_file(&other).unwrap();
+    let (code, found, _) = check(&bench, &[&url]);
+    assert_eq!((code, without_information(found)), (3, vec![format!("error metadata-missing {name}")]));
     fs::write(&other, bytes).unwrap();
     let long = Checksum::parse("sha512", &"0".repeat(128)).unwrap();
     repomd(&bench.path("r"), |repomd| repomd.data[2].checksum = long);

@@ -165,6 +165,11 @@ fn a_metalink_leads_to_the_mirrors_that_are_good() {
     assert_eq!(mirrors_of(&header), urls[1..]);
     assert!(fs::read_to_string(bench.path("r.lock/packages")).unwrap().contains("goose-0:2-1.noarch"));
     assert!(servers[0].packages().is_empty());
+    // Only an older state, which the metalink knows: taken, and told.
+    write(&list, metalink(&new, &[(7, &old)], &urls[..1]));
+    lock(&bench)
+        .exits(0)
+        .says("warning: no mirror of birds has the state that its metalink calls the current one");
     // All stale: nothing wrong with any connection.
     write(&list, metalink(&new, &[], &urls[..1]));
     lock(&bench).exits(3).says("neither the metalink's nor one of its alternates");

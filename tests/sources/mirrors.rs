@@ -95,12 +95,13 @@ fn the_metalink_tells_stale_mirrors_from_current_ones() {
 
     // An alternate is taken only where no mirror has the current one; the newest of them.
     let opened = world.by_metalink(&metalink(&new, &[(7, &old)], &both)).unwrap();
-    assert_eq!((version(&opened), opened.mirrors.len()), ("2".into(), 2));
+    assert_eq!((version(&opened), opened.mirrors.len(), opened.older), ("2".into(), 2, false));
     let older = world.repository("older", "0");
     let oldest = Server::honest(&older);
     let opened =
         world.by_metalink(&metalink(&new, &[(7, &old), (6, &older)], &[&oldest.url, &stale.url])).unwrap();
     assert_eq!((version(&opened), opened.mirrors[0].as_str()), ("1".into(), stale.url.as_str()));
+    assert!(opened.older);
 
     let error = world.by_metalink(&metalink(&new, &[], &[&stale.url, &oldest.url])).unwrap_err();
     assert!(!error.is_surroundings());
@@ -159,7 +160,12 @@ fn lists_of_mirrors_are_read() {
     for (path, text, expected) in [
         ("empty", "# none\n", "names none by http or https"),
         ("wild", "\u{fffd}\n", "names none"),
-        ("none", "", "names none"),
+        ("none", "", "names none by http or https"),
+        (
+            "wrong",
+            "# repo = x error: invalid repo\n# known: a, b\n",
+            "it says '# repo = x error: invalid repo\\n",
+        ),
     ] {
         write(&world.path("www").join(path), text);
         let url = format!("{}/{path}", lists.url).parse().unwrap();

@@ -154,5 +154,11 @@ fn text(report: &Report, verbose: bool) {
     }
     let [errors, warnings, information] =
         [Severity::Error, Severity::Warning, Severity::Information].map(|severity| report.count(severity));
-    println!("\n{errors} errors, {warnings} warnings, {information} remarks");
+    println!("");
+    for ((severity, code), findings) in report.by_code() {
+        if severity != Severity::Information {
+            println!("{:>7} {code}", findings.len());
+        }
+    }
+    println!("{errors} errors, {warnings} warnings, {information} remarks");
 }

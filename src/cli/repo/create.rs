@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind as IoKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -60,6 +61,8 @@ pub struct Args {
     update: bool,
     #[command(flatten)]
     accepted: Accepted,
+    #[command(flatten)]
+    refused: Refused,
 }
 
 /// Which packages, and where they are.
@@ -100,8 +103,8 @@ struct Files {
     /// What groups and further metadata are compressed with.
     #[arg(long, value_name = "TYPE", value_enum)]
     compress_type: Option<CompressType>,
-    /// As --general-compress-type xz.
-    #[arg(long, conflicts_with_all = ["general_compress_type", "compress_type"])]
+    /// As --compress-type xz.
+    #[arg(long, conflicts_with = "compress_type")]
     xz: bool,
     /// Write the lists as SQLite databases, too: yum of EL 5 to 7 reads those.
     #[arg(short, long)]
@@ -130,7 +133,7 @@ struct Accepted {
     #[arg(long, value_parser = ["sha256"], hide = true)]
     repomd_checksum: Option<String>,
     /// XML is always written with one element a line.
-    #[arg(long, hide = true)]
+    #[arg(short, long, hide = true)]
     pretty: bool,
     /// With --update: keep what is no list; this is the default.
     #[arg(long, conflicts_with = "discard_additional_metadata", hide = true)]
@@ -139,14 +142,81 @@ struct Accepted {
     #[arg(long)]
     discard_additional_metadata: bool,
     /// Other metadata to take records from; the store has them.
-    #[arg(long, value_name = "DIR", requires = "update", hide = true)]
+    #[arg(long, value_name = "DIR", hide = true)]
     update_md_path: Vec<PathBuf>,
+    /// Where checksums of packages are kept; the store has them.
+    #[arg(short, long, value_name = "DIR", hide = true)]
+    cachedir: Option<PathBuf>,
     /// Packages that are there are looked at in any case.
-    #[arg(long, requires = "update", hide = true)]
+    #[arg(long, hide = true)]
     skip_stat: bool,
+    /// Where databases are made; no byte depends on it.
+    #[arg(long, hide = true)]
+    local_sqlite: bool,
+    /// What to do with packages of one name, version and arch; all are kept.
+    #[arg(long, value_parser = ["keep"], hide = true)]
+    duplicated_nevra: Option<String>,
     /// Any error is one; this is the default.
     #[arg(long, hide = true)]
     error_exit_val: bool,
+}
+
+/// What createrepo_c takes and gander does not do: known here so that it can be said what to do instead.
+#[derive(Debug, clap::Args)]
+struct Refused {
+    #[arg(long, value_name = "DIR", hide = true)]
+    basedir: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    compatibility: bool,
+    #[arg(long, hide = true)]
+    filelists_ext: bool,
+    #[arg(long, hide = true)]
+    no_pretty: bool,
+    #[arg(long, value_name = "FILE", hide = true)]
+    read_pkgs_list: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    recycle_pkglist: bool,
+    #[arg(long, value_name = "AGE", hide = true)]
+    retain_old_md_by_age: Option<String>,
+    #[arg(long, hide = true)]
+    split: bool,
+    #[arg(long, hide = true)]
+    zck: bool,
+}
+
+impl Refused {
+    fn check(&self) -> Result<(), Failure> {
+        let all = [
+            (self.basedir.is_some(), "basedir", "name the folder from where you are"),
+            (
+                self.compatibility,
+                "compatibility",
+                "give --database --general-compress-type gz for clients of EL 5 to 7",
+            ),
+            (self.filelists_ext, "filelists-ext", "leave it out: the digests of files are in the packages"),
+            (self.no_pretty, "no-pretty", "leave it out: what it saves is compressed away"),
+            (
+                self.read_pkgs_list.is_some(),
+                "read-pkgs-list",
+                "leave it out: how many were read is told on stderr",
+            ),
+            (self.recycle_pkglist, "recycle-pkglist", "name the packages with --pkglist"),
+            (
+                self.retain_old_md_by_age.is_some(),
+                "retain-old-md-by-age",
+                "give --retain-old-md 1, and remove what is too old elsewhere",
+            ),
+            (self.split, "split", "name the folder that holds all volumes"),
+            (self.zck, "zck", "leave it out: clients take the lists as they are"),
+        ];
+        match all.into_iter().find(|(is_given, ..)| *is_given) {
+            None => Ok(()),
+            Some((_, name, instead)) => {
+                let what = format!("--{name} of createrepo_c is not done here");
+                Err(Failure::new(Kind::Usage, what).hint(instead))
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -182,6 +252,7 @@ fn extra(text: &str) -> Result<(String, PathBuf), String> {
 pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     let dir = args.dir.clone();
     let output = args.outputdir.clone().unwrap_or_else(|| dir.clone());
+    args.refused.check()?;
     let options = options(args)?;
     // Without a store nothing is remembered, and all is done anew; that is no reason to fail.
     let memory = match global.open_store().and_then(|store| {
@@ -208,8 +279,8 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
 fn options(args: Args) -> Result<Options, Failure> {
     let Args { packages, files, accepted, .. } = args;
     let only = only(packages.pkglist.as_deref(), packages.includepkg)?;
-    let compression = files.general_compress_type.map(Compression::from);
-    let compression = compression.unwrap_or(if files.xz { Compression::Xz } else { Compression::Zstd });
+    let compression = files.general_compress_type.map_or(Compression::Zstd, Compression::from);
+    let further = if files.xz { Some(CompressType::Xz) } else { files.compress_type };
     let source_date = match (args.set_timestamp_to_revision, &args.revision, args.source_date) {
         (true, Some(revision), _) => Some(from_seconds("--revision", revision)?),
         (_, _, Some(date)) => Some(date),
@@ -225,7 +296,7 @@ fn options(args: Args) -> Result<Options, Failure> {
             changelogs: packages.changelog_limit,
         },
         compression,
-        further_compression: files.compress_type.map_or(compression, Compression::from),
+        further_compression: further.map_or(compression, Compression::from),
         comps: args.groupfile,
         extras: args.extra,
         databases: files.database,
@@ -297,7 +368,14 @@ impl From<CreateError> for Failure {
             | E::Old { .. }
             | E::OldFile(_)
             | E::Unread { .. } => Kind::Input,
-            E::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::Input,
+            E::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    IoKind::NotFound | IoKind::InvalidInput | IoKind::FileTooLarge
+                ) =>
+            {
+                Kind::Input
+            }
             E::Io { .. } | E::Busy(_) | E::Database { .. } => Kind::Surroundings,
             E::Memory => Kind::Bug,
         };

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::super::output::Format;
 use super::super::{Failure, Kind};
+use super::about;
 use crate::rpm::dependency::{self, Dependency};
-use crate::rpm::payload::{Member, Payload};
+use crate::rpm::payload::{Member, Payload, PayloadError};
 use crate::rpm::scriptlets::{Script, Trigger};
 use crate::rpm::stated::algorithm_name;
 use crate::rpm::{Headers, Package, PackageError};
@@ -35,14 +36,19 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let shown = args.file.display();
-    let file = File::open(&args.file)
-        .map_err(|error| Failure::new(Kind::Input, format!("{shown} cannot be read: {error}")))?;
+    let unread = "nothing can be read from";
+    let file = File::open(&args.file).map_err(|error| about(Kind::Input, unread, &args.file, error))?;
     let mut reader = BufReader::with_capacity(1 << 16, file);
-    let broken = |error: PackageError| Failure::from_error(Kind::Input, &error);
+    let broken = |error: PackageError| about(Kind::Input, "no package can be read from", &args.file, error);
     let headers = Headers::read(&mut reader).map_err(broken)?;
     let package = headers.package().map_err(broken)?;
-    let members = args.payload.then(|| members(&headers, &package, reader)).transpose()?;
+    let members = match args.payload {
+        true => Some(
+            members(&headers, &package, reader)
+                .map_err(|error| about(Kind::Input, "the payload cannot be read of", &args.file, error))?,
+        ),
+        false => None,
+    };
     match args.format {
         Format::Text => print!("{}", text(&headers, &package, members.as_deref()).map_err(broken)?),
         Format::Json => println!("{:#}", document(&headers, &package, members.as_deref()).map_err(broken)?),
@@ -51,10 +57,13 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// What the payload holds, in its order.
-fn members(headers: &Headers, package: &Package<'_>, reader: impl BufRead) -> Result<Vec<Member>, Failure> {
-    let broken = |error| Failure::from_error(Kind::Input, &error);
-    let mut payload = Payload::open(&headers.main, &package.files, reader).map_err(broken)?;
-    std::iter::from_fn(|| payload.next_member().transpose()).collect::<Result<_, _>>().map_err(broken)
+fn members(
+    headers: &Headers,
+    package: &Package<'_>,
+    reader: impl BufRead,
+) -> Result<Vec<Member>, PayloadError> {
+    let mut payload = Payload::open(&headers.main, &package.files, reader)?;
+    std::iter::from_fn(|| payload.next_member().transpose()).collect()
 }
 
 fn relation(dependency: &Dependency<'_>) -> String {

@@ -54,7 +54,8 @@ impl Options {
     }
 }
 
-/// Checks repositories, together.
+/// Checks repositories, together. What they have is asked of their servers, whatever the store has; lookaside
+/// repositories are read through the store.
 pub async fn check(
     names: &[String],
     options: &Options,
@@ -62,12 +63,13 @@ pub async fn check(
     store: &Store,
 ) -> Result<Report, LoadError> {
     let (mut findings, mut checked, mut repositories) = (Vec::new(), Vec::new(), Vec::new());
+    let asking = &fetcher.afresh();
     for name in names {
-        let mut repository = load::load(name, Lists::All, fetcher, store).await?;
-        metadata::check(&mut repository, options, fetcher, &mut findings).await?;
+        let mut repository = load::load(name, Lists::All, asking, store).await?;
+        metadata::check(&mut repository, options, asking, &mut findings).await?;
         let looked = match options.metadata_only {
             true => Looked::Nothing,
-            false => packages::check(&repository, options, fetcher, &mut findings).await?,
+            false => packages::check(&repository, options, asking, &mut findings).await?,
         };
         if looked == Looked::Content {
             multilib::check(&repository, &mut findings)?;

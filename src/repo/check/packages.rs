@@ -47,21 +47,26 @@ pub(super) async fn check(
     if let Place::Remote(_) = &repository.place {
         let gone = match options.download {
             true => download(repository, &inside, fetcher, findings).await?,
-            false => return sizes(repository, &inside, fetcher, findings).await,
+            false => {
+                if options.keys.is_some() && !inside.is_empty() {
+                    let message = "signatures of packages were not looked at; --download looks at them";
+                    findings.push(unsigned(repository, message));
+                }
+                return sizes(repository, &inside, fetcher, findings).await;
+            }
         };
         inside.retain(|package| !gone.iter().any(|href| href == package.href()));
     }
     if options.keys.is_none() && !inside.is_empty() {
-        let message = "signatures were not looked at: no keys were named";
-        findings.push(Finding::new(
-            (Information, "signatures-not-checked"),
-            &repository.name,
-            "packages",
-            message,
-        ));
+        findings.push(unsigned(repository, "signatures were not looked at: no keys were named"));
     }
     findings.extend(contents(repository, packages, &inside, options)?);
     Ok(Looked::Content)
+}
+
+/// That signatures of packages were left out.
+fn unsigned(repository: &Repository, message: &str) -> Finding {
+    Finding::new((Information, "signatures-not-checked"), &repository.name, "packages", message)
 }
 
 fn subject(package: Entry<'_>) -> String {

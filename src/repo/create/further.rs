@@ -2,10 +2,11 @@
 //!
 //! As modifyrepo_c (1.2): each is compressed; what is compressed already stays byte for byte.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::super::load::{self, open_regular, read_bounded};
 use super::Options;
 use super::compress::Packer;
 use super::error::{CreateError, failed};
@@ -113,7 +114,7 @@ pub(super) fn location(options: &Options, checksum: Digest, name: &str) -> Resul
 /// The metadata that are there, if there are any.
 pub(super) fn old(repodata: &Path, options: &Options) -> Result<Option<Repomd>, CreateError> {
     let path = repodata.join("repomd.xml");
-    let bytes = match fs::read(&path) {
+    let bytes = match open_regular(&path).and_then(|file| read_bounded(file, load::LARGEST)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(failed("reading", &path))?,
     };
@@ -133,7 +134,7 @@ pub(super) fn kept(output: &Path, old: &Repomd, new: &[Data]) -> Result<Vec<Data
     let mut all = Vec::new();
     for data in old.data.iter().filter(|data| !is_list(&data.kind) && !replaced(&data.kind)) {
         let path: PathBuf = data.location.below(output);
-        let mut file = File::open(&path).map_err(failed("opening", &path))?;
+        let mut file = open_regular(&path).map_err(failed("opening", &path))?;
         let mut verifier = data.checksum.verifier().ok_or_else(|| CreateError::OldFile(path.clone()))?;
         let mut buffer = vec![0; 1 << 16];
         loop {

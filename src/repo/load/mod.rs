@@ -110,7 +110,7 @@ pub fn folder(name: &str, lists: Lists) -> Result<Repository, LoadError> {
     };
     let mut repository = Repository::new(name, Place::Folder(path.clone()));
     let repomd = path.join(REPOMD);
-    match File::open(&repomd).and_then(|file| read_bounded(file, LARGEST)) {
+    match open_regular(&repomd).and_then(|file| read_bounded(file, LARGEST)) {
         Ok(bytes) => {
             repository.take_repomd(bytes);
             repository.read_lists(lists)?;
@@ -120,7 +120,8 @@ pub fn folder(name: &str, lists: Lists) -> Result<Repository, LoadError> {
     Ok(repository)
 }
 
-fn read_bounded(reader: impl Read, limit: u64) -> io::Result<Vec<u8>> {
+/// Reads all there is, which may be no more than this.
+pub fn read_bounded(reader: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
@@ -285,8 +286,12 @@ fn primary_files(packages: &Packages) -> Vec<Vec<String>> {
 
 /// Opens a regular file of a repository. What is no file (a pipe would be waited for) cannot be one of its.
 pub fn open_file(root: &Path, path: &RelPath) -> io::Result<File> {
-    let path = path.below(root);
-    if !std::fs::metadata(&path)?.is_file() {
+    open_regular(&path.below(root))
+}
+
+/// The same for a path.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
     }
     File::open(path)

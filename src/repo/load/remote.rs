@@ -6,10 +6,10 @@
 use std::fs::File;
 
 use super::super::open::url;
-use super::{Fault, LARGEST, Lists, LoadError, Place, REPOMD, Repository, What, read_bounded};
+use super::{Fault, LARGEST, Lists, LoadError, Place, REPOMD, Repository, What, open_regular, read_bounded};
 use crate::base::{Digest, RelPath};
 use crate::fetch::{FetchError, Fetcher, Reason, Wanted};
-use crate::format::repodata::{Data, LARGEST_CONTENT, List};
+use crate::format::repodata::{Checksum, Data, LARGEST_CONTENT, List};
 use crate::store::{Store, StoreError};
 
 /// How many files are downloaded at a time.
@@ -118,6 +118,8 @@ fn of_fetch(error: FetchError) -> Result<What, LoadError> {
     };
     match reason {
         Some(Reason::Gone(_)) => Ok(What::Missing),
+        Some(Reason::Size { found, wanted }) => Ok(What::Size { stated: *wanted, found: *found }),
+        Some(Reason::Digest { expected, .. }) => Ok(What::Checksum(Checksum::Sha256(*expected))),
         Some(reason) if cut(reason) || !(reason.is_surroundings() || matches!(reason, Reason::Offline)) => {
             Ok(What::Unreadable(reason.to_string()))
         }
@@ -138,7 +140,7 @@ impl Repository {
     pub async fn small(&self, path: &str, fetcher: &Fetcher) -> Result<Option<Vec<u8>>, LoadError> {
         match &self.place {
             Place::Folder(root) => {
-                let read = File::open(root.join(path)).and_then(|file| read_bounded(file, LARGEST));
+                let read = open_regular(&root.join(path)).and_then(|file| read_bounded(file, LARGEST));
                 match read.map_err(|error| Fault::of_io(path, error)) {
                     Ok(bytes) => Ok(Some(bytes)),
                     Err(fault) => fault.map(|_| None),

@@ -31,8 +31,13 @@ pub enum OpenError {
         source: MetalinkError,
     },
     /// Its list of mirrors names none that can be asked. Retrying cannot help.
-    #[error("the list of mirrors of the repository '{0}' names none by http or https")]
-    NoMirrors(String),
+    #[error("the list of mirrors of the repository '{id}' names none by http or https{}", said(says))]
+    NoMirrors {
+        /// The repository.
+        id: String,
+        /// How a plain list begins: services put there what is wrong with the request.
+        says: String,
+    },
     /// Each of its mirrors was refused. Retrying can help where one of them could not be reached.
     #[error("the repository '{id}' cannot be opened:{}", lines(refused))]
     Refused {
@@ -48,7 +53,7 @@ impl OpenError {
     pub fn is_surroundings(&self) -> bool {
         match self {
             Self::NoList { source, .. } => source.is_surroundings(),
-            Self::BadList { .. } | Self::NoMirrors(_) => false,
+            Self::BadList { .. } | Self::NoMirrors { .. } => false,
             Self::Refused { refused, .. } => refused.iter().any(|refused| refused.why.is_surroundings()),
         }
     }
@@ -126,4 +131,8 @@ impl Refusal {
 
 fn lines(refused: &[Refused]) -> String {
     refused.iter().map(|refused| format!("\n  {refused}")).collect()
+}
+
+fn said(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": it says '{}'", text.escape_debug()) }
 }

@@ -15,6 +15,9 @@ pub(super) struct Mirrors {
     pub versions: Vec<Version>,
 }
 
+/// Characters of a list of nothing that are told.
+const SAYS: usize = 120;
+
 /// Finds the mirrors of a repository.
 pub(super) async fn find(location: &Location, fetcher: &Fetcher) -> Result<Mirrors, OpenError> {
     let id = || location.id.clone();
@@ -40,7 +43,12 @@ pub(super) async fn find(location: &Location, fetcher: &Fetcher) -> Result<Mirro
     let mut seen = std::collections::BTreeSet::new();
     mirrors.folders.retain(|folder| seen.insert(folder.clone()));
     mirrors.folders.truncate(MOST_MIRRORS);
-    if mirrors.folders.is_empty() { Err(OpenError::NoMirrors(id())) } else { Ok(mirrors) }
+    if mirrors.folders.is_empty() {
+        let text = if is_metalink { "".into() } else { String::from_utf8_lossy(&bytes) };
+        let says = text.trim().chars().take(SAYS).collect();
+        return Err(OpenError::NoMirrors { id: id(), says });
+    }
+    Ok(mirrors)
 }
 
 /// The URL of a file in a folder. What URLs cannot hold is escaped; `%` stands as it is, since metadata hold locations

@@ -72,6 +72,8 @@ pub struct Opened {
     pub packages: Packages,
     /// How many packages filelists has nothing on: their files are known only as far as primary names them.
     pub unlisted: usize,
+    /// Whether it is an alternate of the metalink: an older state, since no mirror has the current one.
+    pub older: bool,
     /// The mirrors that were refused on the way.
     pub refused: Vec<Refused>,
 }
@@ -120,7 +122,7 @@ impl Opening<'_> {
             for mirror in asked {
                 match self.look(&mirror).await {
                     Ok(Found::Current(repomd, bytes)) => match self.lists(&mirror, &repomd).await {
-                        Ok(lists) => return Ok(self.opened(&mirror, bytes, lists)),
+                        Ok(lists) => return Ok(self.opened(&mirror, bytes, lists, false)),
                         Err(why) => self.refuse(mirror, why),
                     },
                     Ok(Found::Older(version, repomd, bytes)) => older.push((version, mirror, repomd, bytes)),
@@ -131,7 +133,7 @@ impl Opening<'_> {
             older.sort_by_key(|(version, ..)| *version);
             for (_, mirror, repomd, bytes) in older {
                 match self.lists(&mirror, &repomd).await {
-                    Ok(lists) => return Ok(self.opened(&mirror, bytes, lists)),
+                    Ok(lists) => return Ok(self.opened(&mirror, bytes, lists, true)),
                     Err(why) => self.refuse(mirror, why),
                 }
             }
@@ -163,8 +165,8 @@ impl Opening<'_> {
         std::iter::once(first.to_owned()).chain(others).collect()
     }
 
-    fn opened(self, mirror: &str, repomd: Vec<u8>, (packages, unlisted): Lists) -> Opened {
-        Opened { mirrors: self.usable(mirror), repomd, packages, unlisted, refused: self.refused }
+    fn opened(self, mirror: &str, repomd: Vec<u8>, (packages, unlisted): Lists, older: bool) -> Opened {
+        Opened { mirrors: self.usable(mirror), repomd, packages, unlisted, older, refused: self.refused }
     }
 
     /// Reads and checks a mirror's `repomd.xml`.
