@@ -8,7 +8,6 @@ use crate::base::Digest;
 use crate::base::{Nevra, RelPath, SourceDate};
 use crate::build::{self, Parts};
 use crate::debian;
-use crate::format::repodata;
 use crate::lock::{Header, Lock, Origin, Package, SignatureKind, Signatures, TreeRef};
 use crate::plan::{Input, Plan, StepId};
 use crate::{oci, repo, sign};
@@ -189,7 +188,7 @@ impl Lowered {
         comps: Option<Digest>,
     ) -> Result<Repository, ComposeError> {
         let date = lock.header.source_date;
-        let step = repo::step(label, packages, comps.map(Input::Object), repodata::Form::default(), date)?;
+        let step = repo::step(label, packages, comps.map(Input::Object), lock.header.repodata, date)?;
         let mut repository = Repository { repodata: self.plan.add(step)?, signature: None };
         if let Some(key) = &lock.header.metadata_key {
             let table = self.text(sign::attach::table(&lock.signatures, SignatureKind::Detached, key));
