@@ -188,7 +188,7 @@ impl Lowered {
         comps: Option<Digest>,
     ) -> Result<Repository, ComposeError> {
         let date = lock.header.source_date;
-        let step = repo::step(label, packages, comps.map(Input::Object), date)?;
+        let step = repo::step(label, packages, comps.map(Input::Object), lock.header.repodata, date)?;
         let mut repository = Repository { repodata: self.plan.add(step)?, signature: None };
         if let Some(key) = &lock.header.metadata_key {
             let table = self.text(sign::attach::table(&lock.signatures, SignatureKind::Detached, key));

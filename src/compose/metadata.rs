@@ -271,6 +271,7 @@ pub(super) mod tests {
                 version: "1".into(),
             },
             keys: Vec::new(),
+            repodata: crate::format::repodata::Form::default(),
             repositories: Vec::new(),
             trees: vec![
                 tree("Base", "aarch64"),

@@ -288,6 +288,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
             short: recipe.release.short.clone(),
             version: recipe.release.version.clone(),
         },
+        repodata: recipe.repodata,
         keys: Vec::new(),
         repositories: Vec::new(),
         trees,

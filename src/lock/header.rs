@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LockError, MediumRef, SCHEMA};
 use crate::base::{Digest, RelPath, SourceDate};
+use crate::format::repodata::Form;
 use crate::recipe::MediumKind;
 
 /// The header of a lock.
@@ -44,6 +45,9 @@ pub struct Header {
     pub media_packages: Option<Digest>,
     /// The release as file and compose names need it.
     pub release: Release,
+    /// The form that the trees' metadata have.
+    #[serde(default, skip_serializing_if = "Form::is_default")]
+    pub repodata: Form,
     /// The keys that sign, by fingerprint.
     #[serde(default, rename = "key", skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,

@@ -12,15 +12,17 @@ use super::schema::*;
 use super::table::{Findings, Table, Text, either, suggest};
 use crate::base::RelPath;
 use crate::base::arch::TreeArch;
+use crate::format::repodata::{Compression, Form};
 
 /// A recipe is written by a person; more than this is a file of another kind.
 const LIMIT: usize = 1 << 20;
 
-const TOP: &[&str] = &["release", "builder", "source", "variant", "media", "sign"];
+const TOP: &[&str] = &["release", "builder", "source", "repodata", "variant", "media", "sign"];
 const RELEASE: &[&str] = &["name", "short", "version", "label", "source-date", "dist"];
 const BUILDER: &[&str] = &["image"];
 const SOURCE: &[&str] = &["build", "dir", "repo", "keys", "on-unsigned"];
 const BUILD: &[&str] = &["specs", "sources", "debian", "targets"];
+const REPODATA: &[&str] = &["compression", "database"];
 const VARIANT: &[&str] =
     &["arches", "comps", "groups", "environments", "packages", "exclude", "multilib", "sources"];
 const MULTILIB: &[&str] = &["profile", "methods", "whitelist", "blacklist"];
@@ -34,6 +36,7 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("[[source]]", SOURCE),
     ("build", BUILD),
     ("repo", super::repo::REPO),
+    ("[repodata]", REPODATA),
     ("[variant.ID]", VARIANT),
     ("multilib", MULTILIB),
     ("[[media]]", super::media::MEDIA),
@@ -75,6 +78,7 @@ impl Recipe {
                 release: parts.release,
                 builder: parts.builder,
                 sources: parts.sources,
+                repodata: parts.repodata,
                 variants: parts.variants,
                 media: parts.media,
                 sign: parts.sign,
@@ -119,6 +123,7 @@ struct Parts {
     release: Release,
     builder: Option<Builder>,
     sources: Vec<Source>,
+    repodata: Form,
     variants: BTreeMap<String, Variant>,
     media: Vec<Medium>,
     sign: Option<Sign>,
@@ -144,6 +149,7 @@ impl Reader {
             Some(value) => self.sources(value, &top),
             None => self.lack(start.clone(), "a recipe needs at least one [[source]] of packages"),
         };
+        let repodata = top.get("repodata").and_then(|value| self.repodata(value)).unwrap_or_default();
         let variants = match top.get("variant") {
             Some(value) => self.variants(value),
             None => self.lack(start, "a recipe needs at least one [variant.ID]"),
@@ -161,6 +167,7 @@ impl Reader {
             release: release?,
             builder,
             sources: sources?,
+            repodata,
             variants: variants?,
             media: media?,
             sign,
@@ -359,6 +366,15 @@ impl Reader {
         }
         let targets = targets.into_iter().map(|target| target.text.into()).collect();
         Some(Origin::Build(BuildSource { specs: specs?, sources, debian, targets }))
+    }
+
+    fn repodata<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Form> {
+        let table = Table::of("[repodata]", value, REPODATA, &mut self.findings)?;
+        let names = Compression::ALL.map(|compression| (compression.name(), compression));
+        let compression = table.text("compression", &mut self.findings);
+        let compression = compression.and_then(|text| text.choose(&names, &mut self.findings));
+        let database = table.flag("database", false, &mut self.findings);
+        Some(Form { compression: compression.unwrap_or_default(), database })
     }
 
     fn variants<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<BTreeMap<String, Variant>> {

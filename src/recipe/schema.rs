@@ -10,6 +10,7 @@ use super::repo::RepoSource;
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::format::kickstart::Dialect;
+use crate::format::repodata::Form;
 
 /// A recipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Recipe {
     pub builder: Option<Builder>,
     /// Where packages come from, in order of preference; at least one.
     pub sources: Vec<Source>,
+    /// The form of the repositories' metadata.
+    pub repodata: Form,
     /// What is composed of them, by id; at least one.
     pub variants: BTreeMap<String, Variant>,
     /// The media made of them, in the order of the recipe.

@@ -3,6 +3,7 @@
 use super::read::SCHEMA;
 use super::*;
 use crate::base::RelPath;
+use crate::format::repodata::{Compression, Form};
 
 const GOOD: &str = r#"
 [release]
@@ -31,6 +32,10 @@ multilib = { profile = "pungi", methods = ["devel"], blacklist = ["dmraid-devel"
 
 [sign]
 key-file = "~/keys/gosling.asc"
+
+[repodata]
+compression = "gz"
+database = true
 "#;
 
 fn problems(text: &str) -> Vec<String> {
@@ -54,6 +59,7 @@ fn reads_every_part() {
     assert_eq!(recipe.sources[0].on_unsigned, OnUnsigned::Sign);
     assert_eq!(recipe.sources[1].on_unsigned, OnUnsigned::Error);
     assert_eq!(recipe.sources[1].keys[0].as_str(), "0123456789ABCDEF0123456789ABCDEF01234567");
+    assert_eq!(recipe.repodata, Form { compression: Compression::Gzip, database: true });
     let variant = &recipe.variants["BaseOS"];
     assert_eq!(variant.arches[0].name, "x86_64");
     assert!(variant.sources);
@@ -199,6 +205,14 @@ fn finds_what_is_wrong_and_where() {
             "arches = [\"aarch64\"]",
             vec!["24:12 'multilib' has no effect: no arch of [variant.BaseOS] has a secondary arch"],
         ),
+        ("\"gz\"", "\"zst\"", vec!["30:15 'zst' is not known here: expected 'zstd', 'gz' or 'xz'"]),
+        ("\"gz\"", "\"bz2\"", vec!["30:15 'bz2' is not known here: expected 'zstd', 'gz' or 'xz'"]),
+        (
+            "database = true",
+            "database = \"yes\"",
+            vec!["31:12 'database' of [repodata] must be true or false, not a string"],
+        ),
+        ("database = true", "databases = true", vec!["31:1 [repodata] has no key 'databases'"]),
         (
             "~/keys/gosling.asc",
             "keys/gosling.asc",
@@ -411,6 +425,8 @@ fn mutated_recipes_end_in_a_recipe_or_in_problems_within_the_text() {
         for _ in 0..=random(4) {
             let at = random(bytes.len());
             match random(4) {
+                // One byte always stays, so that there is a place for the next change.
+                1 if bytes.len() == 1 => {}
                 0 => bytes[at] = b"[]{}\"'=.,#\n\0\xc3\xa9"[random(14)],
                 1 => drop(bytes.remove(at)),
                 2 => bytes.truncate(at.max(1)),

@@ -7,8 +7,8 @@ pub mod diff;
 mod known;
 pub mod load;
 pub mod open;
-mod write;
+mod step;
 
 pub use compare::Change;
 pub use known::known_packages;
-pub use write::{KIND, REVISION, RepoError, execute, package_path, step};
+pub use step::{KIND, REVISION, RepoError, execute, package_path, step};

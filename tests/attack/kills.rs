@@ -154,7 +154,7 @@ fn during_the_repository() {
         base,
         true,
         |_| {},
-        |bench, running| running.wait_until(|| scratch_has(bench, "repodata", "out/repodata")),
+        |bench, running| running.wait_until(|| scratch_has(bench, "repodata", "out/.repodata-gander")),
     );
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use gander::format::repodata::Repomd;
+use gander::format::repodata::{Compression, Repomd};
 use gander::repo::create;
 
 use super::repodata::{options, there};
@@ -42,7 +42,7 @@ fn librepo_takes_created_repositories() {
     }
     fs::write(at.join("comps.xml"), "<comps><group><id>core</id></group></comps>").unwrap();
     fs::write(at.join("modules.yaml"), "---\ndocument: modulemd\n").unwrap();
-    for compression in [create::Compression::Zstd, create::Compression::Gzip, create::Compression::Xz] {
+    for compression in Compression::ALL {
         let options = create::Options {
             compression,
             further_compression: compression,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use gander::base::Digest;
-use gander::format::repodata::{Content, Packages, Repomd};
-use gander::repo::create::{Compression, CreateError, Options, Reason, create};
+use gander::format::repodata::{Compression, Content, Packages, Repomd};
+use gander::repo::create::{CreateError, Options, Reason, create};
 
 use super::sample;
 

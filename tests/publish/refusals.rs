@@ -30,7 +30,7 @@ fn half_and_damaged_composes() {
     let list = |folder: &Path, kind: &str| {
         let entries = fs::read_dir(tree(folder).join("repodata")).unwrap();
         let mut paths = entries.map(|entry| entry.unwrap().path());
-        paths.find(|path| path.to_str().unwrap().ends_with(&format!("-{kind}.xml.gz"))).unwrap()
+        paths.find(|path| path.to_str().unwrap().ends_with(&format!("-{kind}.xml.zst"))).unwrap()
     };
     let remove = |path: &Path| fs::remove_file(path).unwrap();
     refused(&bench, "it has no COMPOSE_ID", |folder| remove(&folder.join("COMPOSE_ID")));
@@ -40,8 +40,8 @@ fn half_and_damaged_composes() {
         *bytes.last_mut().unwrap() ^= 1;
         write(&goose(folder), bytes);
     });
-    refused(&bench, "filelists.xml.gz is missing", |folder| remove(&list(folder, "filelists")));
-    refused(&bench, "other.xml.gz is not the file", |folder| write(&list(folder, "other"), "x"));
+    refused(&bench, "filelists.xml.zst is missing", |folder| remove(&list(folder, "filelists")));
+    refused(&bench, "other.xml.zst is not the file", |folder| write(&list(folder, "other"), "x"));
     refused(&bench, "repomd.xml.asc is missing", |folder| {
         remove(&tree(folder).join("repodata/repomd.xml.asc"));
     });

@@ -122,6 +122,10 @@ fn from_a_repository_to_a_compose_and_back() {
 
 /// dnf installs from the composed tree, with all signatures checked.
 fn dnf_installs(bench: &Bench, out: &str) {
+    dnf(bench, out, &["install", "goose"]);
+}
+
+fn dnf(bench: &Bench, out: &str, arguments: &[&str]) {
     if !has_peers(&["dnf"]) {
         return;
     }
@@ -129,8 +133,8 @@ fn dnf_installs(bench: &Bench, out: &str) {
     let metadata = demonstration("goose", date, "Gosling Linux").unwrap();
     let keys = [metadata.certificate().armored(), signer().certificate().armored()].concat();
     let key = bench.write("keys.asc", keys);
-    let home = bench.path("dnf");
-    bench.write("dnf/.rpmmacros", "%_dbpath /var/lib/rpm\n");
+    let home = bench.path(&format!("dnf-{out}"));
+    bench.write(&format!("dnf-{out}/.rpmmacros"), "%_dbpath /var/lib/rpm\n");
     let tree = bench.path(out).join("compose/Base/x86_64/os");
     let mut command = Command::new("dnf");
     // Debian's plug-in `local` fails below an installroot.
@@ -145,7 +149,7 @@ fn dnf_installs(bench: &Bench, out: &str) {
     }
     command.arg(format!("--installroot={}", home.join("root").display()));
     command.env("HOME", &home).env("LC_ALL", "C.UTF-8");
-    run(command.args(["install", "goose"])).exits(0);
+    run(command.args(arguments)).exits(0);
     assert_eq!(fs::read_to_string(home.join("root/usr/share/goose")).unwrap(), "goose 1\n");
 }
 
@@ -414,4 +418,100 @@ fn repositories_compete_with_folders_and_patterns_choose() {
     recipe(&bench, &format!("{key}\ndir = \"rpms\"\n\n[[source]]\n{}", second("")));
     lock(&bench).exits(0);
     assert_eq!(selected(), ["goose-0:2-1.noarch repo:new", "pond-0:2-1.noarch dir:rpms/pond-2-1.noarch.rpm"]);
+}
+
+/// A source package of nothing.
+fn source(name: &str) -> Vec<u8> {
+    use sample::Value;
+    let payload = sample::compress(Some("gzip"), &sample::archive(&[]));
+    let sum = hex(&sample::digest(Hashing::SHA256, &[&payload]));
+    let full = format!("{name}-1-1");
+    let tags = [
+        (1000, Value::Text(name)),
+        (1001, Value::Text("1")),
+        (1002, Value::Text("1")),
+        (1006, Value::Int32(&[1_793_491_200])),
+        (1022, Value::Text("noarch")),
+        (1106, Value::Int32(&[1])),
+        (1124, Value::Text("cpio")),
+        (1125, Value::Text("gzip")),
+        (5092, Value::Texts(&[&sum])),
+        (5093, Value::Int32(&[8])),
+    ];
+    sample::whole(&full, &tags, &payload, &[0; 4128])
+}
+
+/// A release for yum: all its repositories, and nothing of them is otherwise where the default is written.
+#[test]
+fn metadata_have_the_form_that_the_recipe_says() {
+    let bench = Bench::new();
+    for name in ["goose", "pond"] {
+        bench.write(&format!("rpms/{name}.noarch.rpm"), sample::installable(name, "1"));
+        bench.write(&format!("rpms/{name}.src.rpm"), source(name));
+    }
+    bench.write(
+        "comps.xml",
+        "<comps><group><id>birds</id><name>Birds</name><uservisible>true</uservisible><packagelist>\
+         <packagereq type=\"mandatory\">goose</packagereq></packagelist></group></comps>\n",
+    );
+    let trees = ["compose/Base/x86_64/os", "compose/Base/source/tree"];
+    let compose = |form: &str, out: &str| {
+        recipe(&bench, "dir = \"rpms\"\non-unsigned = \"sign\"");
+        let text = fs::read_to_string(bench.path("r.toml")).unwrap();
+        let text = text.replace("sources = false\n", "comps = \"comps.xml\"\ngroups = [\"birds\"]\n");
+        bench.write("r.toml", format!("{text}\n{form}"));
+        lock(&bench).exits(0);
+        gander(&bench, "store", &["compose", "r.toml", "--output", out]).exits(0);
+        let header = fs::read_to_string(bench.path("r.lock/lock.toml")).unwrap();
+        assert_eq!(header.contains("[repodata]"), form.contains('='), "{header}");
+        for tree in trees {
+            let tree = format!("{out}/{tree}");
+            let said = bench.run(["repo", "check", &tree]).exits(0);
+            assert!(said.stdout.contains("0 errors, 0 warnings"), "{}", said.stdout);
+        }
+        trees.map(|tree| {
+            let repodata = bench.path(out).join(tree).join("repodata");
+            let names = files(&repodata).into_keys();
+            names
+                .map(|name| name.split_once('-').map_or(name.clone(), |(_, rest)| rest.into()))
+                .collect::<Vec<String>>()
+        })
+    };
+    let of = |mut files: Vec<&str>| {
+        files.extend(["repomd.xml", "repomd.xml.asc"]);
+        let mut files: Vec<String> = files.into_iter().map(String::from).collect();
+        files.sort();
+        files
+    };
+    let sorted = |mut names: [Vec<String>; 2]| {
+        names.iter_mut().for_each(|names| names.sort());
+        names
+    };
+    let [binary, source] = sorted(compose("", "plain"));
+    assert_eq!(binary, of(vec!["primary.xml.zst", "filelists.xml.zst", "other.xml.zst", "comps.xml.zst"]));
+    assert_eq!(source, of(vec!["primary.xml.zst", "filelists.xml.zst", "other.xml.zst"]));
+    let old = "[repodata]\ncompression = \"gz\"\ndatabase = true\n";
+    let [binary, source] = sorted(compose(old, "old"));
+    let databases = ["primary.sqlite.bz2", "filelists.sqlite.bz2", "other.sqlite.bz2"];
+    let lists = ["primary.xml.gz", "filelists.xml.gz", "other.xml.gz"];
+    assert_eq!(binary, of([&lists[..], &databases, &["comps.xml.gz"]].concat()));
+    assert_eq!(source, of([&lists[..], &databases].concat()));
+
+    // The lock says it, and another store makes the same of it.
+    gander(&bench, "other", &["compose", "--locked", "r.toml", "--output", "again"]).exits(0);
+    assert_eq!(files(&bench.path("again")), files(&bench.path("old")));
+    let header = fs::read_to_string(bench.path("r.lock/lock.toml")).unwrap();
+    bench.write("r.lock/lock.toml", header.replace("\"gz\"", "\"bz2\""));
+    gander(&bench, "other", &["compose", "--locked", "r.toml", "--output", "never"]).exits(3).says("bz2");
+    bench.write("r.lock/lock.toml", header);
+    // The default, written down, is the default.
+    compose("[repodata]\n", "default");
+    for tree in trees {
+        let repodata = |out: &str| files(&bench.path(out).join(tree).join("repodata"));
+        assert_eq!(repodata("default"), repodata("plain"));
+    }
+
+    for out in ["plain", "old"] {
+        dnf(&bench, out, &["group", "install", "birds"]);
+    }
 }

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use super::super::output::quoted;
 use crate::base::SourceDate;
 use crate::cli::{Failure, Global, Kind};
-use crate::format::repodata::{CHANGELOGS, Tags};
-use crate::repo::create::{self, Compression, CreateError, Filter, Options, Reason, Rendering};
+use crate::format::repodata::{CHANGELOGS, Compression, Tags};
+use crate::repo::create::{self, CreateError, Filter, Options, Reason, Rendering};
 
 /// Write the metadata of a folder of packages, as createrepo_c does.
 ///

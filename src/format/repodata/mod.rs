@@ -19,6 +19,7 @@
 
 mod checksum;
 mod content;
+mod form;
 mod package;
 mod read;
 mod repomd;
@@ -26,6 +27,7 @@ mod text;
 
 pub use checksum::{Checksum, ChecksumError, Verifier};
 pub use content::{Content, ContentError, LARGEST_CONTENT};
+pub use form::{Compression, Form};
 pub use package::{CHANGELOGS, Record, flag_name, is_primary, versions};
 pub use read::{
     ChangelogEntry, Entry, FileKind, Numbers, PackageFile, Packages, Position, ReadError, Text, Unfit,

@@ -1,4 +1,4 @@
-//! What the files of the metadata are compressed with.
+//! Compresses the files of the metadata.
 //!
 //! gzip (RFC 1952, 2.2) and Zstandard (RFC 8878, 3) define what follows a member, or a frame, as the rest of the same
 //! content. So a list is compressed in pieces, by several threads, and a piece that did not change is taken over as it
@@ -8,17 +8,7 @@ use std::io::{self, Read, Write};
 
 use flate2::{Compression as GzipLevel, GzBuilder};
 
-/// A compression.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Compression {
-    /// Zstandard: small and fast; clients since EL 8 read it.
-    #[default]
-    Zstd,
-    /// gzip: every client reads it.
-    Gzip,
-    /// xz: the smallest and the slowest.
-    Xz,
-}
+use crate::format::repodata::Compression;
 
 /// Fixed, so that they are part of the format. The levels are createrepo_c's (1.2).
 const ZSTD: i32 = 10;
@@ -29,15 +19,6 @@ const GZIP: u32 = 6;
 const XZ: u32 = 5;
 
 impl Compression {
-    /// The ending of a file's name.
-    pub const fn ending(self) -> &'static str {
-        match self {
-            Self::Zstd => "zst",
-            Self::Gzip => "gz",
-            Self::Xz => "xz",
-        }
-    }
-
     /// Bytes of records, in all three lists together, of the smallest and of the largest chunk. gzip looks back no
     /// further than 32 KiB, so longer ones would cost memory and hardly save anything.
     pub(super) const fn chunk(self) -> (u64, u64) {

@@ -23,12 +23,12 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::compress::{Compression, unpack};
+use super::compress::unpack;
 use super::lists::{Chunk, Written};
 use super::read::{Facts, Rendering};
 use super::scan::Stat;
 use crate::base::{Digest, Hasher, RelPath};
-use crate::format::repodata::List;
+use crate::format::repodata::{Compression, List};
 
 const MAGIC: &[u8] = b"gander-repodata 1\n";
 /// How much older than a run a file must be. FAT counts time in two seconds.

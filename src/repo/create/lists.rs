@@ -18,14 +18,14 @@ use std::thread;
 
 use liblzma::write::XzEncoder;
 
-use super::compress::{Compression, Packer, stream};
+use super::compress::{Packer, stream};
 use super::error::{CreateError, Problem, Reason, failed};
 use super::index::Earlier;
 use super::read::{Buffer, Facts, Rendering, read};
 use super::scan::{Root, Stat};
 use crate::base::digest::HashingWriter;
 use crate::base::{Digest, Hasher, RelPath};
-use crate::format::repodata::List;
+use crate::format::repodata::{Compression, List};
 
 /// Between the smallest and the largest chunk, one path of so many ends it.
 const ONE_OF: u64 = 32;

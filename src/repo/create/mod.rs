@@ -25,13 +25,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use compress::Compression;
 pub use error::{CreateError, Problem, Reason};
 pub use read::Rendering;
 pub use scan::Filter;
 
 use crate::base::SourceDate;
-use crate::format::repodata::{Data, List, Open, Repomd, Tags};
+use crate::format::repodata::{Compression, Data, List, Open, Repomd, Tags};
 use error::failed;
 use index::{Earlier, Index, Known, Memory};
 use lists::{Lists, Source, Written};

@@ -107,12 +107,12 @@ pub(super) fn read(
     rendering: &Rendering,
     buffer: &mut Buffer,
 ) -> Result<(Facts, [String; 3]), Reason> {
-    let now = |file: &File| match rustix::fs::fstat(file) {
-        Ok(stat) => Stat::of(&stat).ok_or(Reason::NoFile),
+    let is_unwritten = |file: &File| match rustix::fs::fstat(file) {
+        Ok(now) => Ok(Stat::of(&now).ok_or(Reason::NoFile)?.is_unwritten(stat)),
         Err(error) => Err(Reason::Io(error.into())),
     };
     let file = root.file(path)?;
-    if now(&file)? != *stat {
+    if !is_unwritten(&file)? {
         return Err(Reason::Changed);
     }
     let buffer = &mut buffer.0[..];
@@ -120,12 +120,12 @@ pub(super) fn read(
     // What is no package may be a file that is being written, which is then the better reason.
     let headers = match Headers::read(&mut reader) {
         Ok(headers) => headers,
-        Err(_) if now(&reader.file)? != *stat => return Err(Reason::Changed),
+        Err(_) if !is_unwritten(&reader.file)? => return Err(Reason::Changed),
         Err(error) => return Err(error.into()),
     };
     while reader.fill()? > 0 {}
     let size = reader.hasher.length();
-    if size != stat.size || now(&reader.file)? != *stat {
+    if size != stat.size || !is_unwritten(&reader.file)? {
         return Err(Reason::Changed);
     }
     let package = headers.package()?;
@@ -156,7 +156,29 @@ pub(super) fn read(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::io::Write as _;
+
     use super::*;
+
+    #[test]
+    fn what_is_written_meanwhile_is_noticed_and_a_further_name_is_no_matter() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let root = Root::open(folder.path()).unwrap();
+        fs::write(path("a.rpm"), "no package").unwrap();
+        let name = RelPath::new("a.rpm").unwrap();
+        let before = root.stats(std::slice::from_ref(&name), 1, &mut Vec::new())[0].unwrap();
+        let attempt = || read(&root, &name, &before, &Rendering::default(), &mut Buffer::new()).map(drop);
+        // Steps that run at the same time have further names of the same packages.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::hard_link(path("a.rpm"), path("b.rpm")).unwrap();
+        let now = Stat::of(&rustix::fs::stat(path("a.rpm")).unwrap()).unwrap();
+        assert_ne!(now, before);
+        assert!(matches!(attempt(), Err(Reason::Package(_))));
+        fs::File::options().append(true).open(path("b.rpm")).unwrap().write_all(b"!").unwrap();
+        assert!(matches!(attempt(), Err(Reason::Changed)));
+    }
 
     #[test]
     fn places() {

@@ -41,6 +41,12 @@ impl Stat {
             changed: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
         })
     }
+
+    /// Whether nothing was written since. A further name of the file, as hard links make it, is no matter: it changes
+    /// the time of change alone.
+    pub(super) fn is_unwritten(&self, before: &Self) -> bool {
+        *self == Self { changed: self.changed, ..*before }
+    }
 }
 
 /// Which packages are wanted.
