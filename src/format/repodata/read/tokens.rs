@@ -121,10 +121,11 @@ impl<R: Read> Tokens<R> {
 
     /// The next token.
     pub(super) fn next(&mut self) -> Result<Token<'_>, Fault> {
-        if std::mem::take(&mut self.fresh) {
-            if self.at(0)?.is_some() && self.buffer.starts_with(BYTE_ORDER_MARK) {
-                self.start += BYTE_ORDER_MARK.len_utf8();
-            }
+        if std::mem::take(&mut self.fresh)
+            && self.at(0)?.is_some()
+            && self.buffer.starts_with(BYTE_ORDER_MARK)
+        {
+            self.start += BYTE_ORDER_MARK.len_utf8();
         }
         match self.at(0)? {
             None => Ok(Token::Nothing),
