@@ -66,6 +66,7 @@ pub fn make(folder: &Path, version: u32) -> PathBuf {
 pub fn make_of(folder: &Path, version: u32, packages: &BTreeMap<String, Vec<u8>>) -> PathBuf {
     let tree = folder.join(TREE);
     sample::repository::make(&tree, packages, None, date());
+    packages.keys().for_each(|path| stamp(&tree.join(path)));
     for entry in fs::read_dir(tree.join("repodata")).unwrap() {
         stamp(&entry.unwrap().path());
     }
