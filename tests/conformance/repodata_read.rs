@@ -19,7 +19,7 @@ use super::{Tally, folder, skip};
 const READ: &str = r#"
 import json, sys
 import createrepo_c as cr
-Kind::LISTED = ("provides", "requires", "conflicts", "obsoletes", "recommends", "suggests", "supplements", "enhances")
+KINDS = ("provides", "requires", "conflicts", "obsoletes", "recommends", "suggests", "supplements", "enhances")
 def evr(e, v, r):
     return ((e + ":" if e else "") + v + ("-" + r if r else "")) if v else ""
 def files(p):
@@ -30,7 +30,7 @@ def primary(p):
             p.rpm_buildhost, p.rpm_sourcerpm)],
         "numbers": [p.size_package, p.size_installed, p.size_archive, p.time_file, p.time_build, p.rpm_header_start, p.rpm_header_end],
         "location": [p.location_href, p.location_base], "files": files(p)}
-    for kind in Kind::LISTED:
+    for kind in KINDS:
         d[kind] = [[n, f or "", evr(e, v, r), bool(pre)] for n, f, e, v, r, pre in getattr(p, kind)]
     return d
 def filelists(p):

@@ -45,7 +45,12 @@ fn by_gander(path: &Path) -> Value {
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{}: {errors}", path.display());
     let errors: Vec<_> = errors.lines().map(|line| line.trim().trim_start_matches("error: ")).collect();
-    serde_json::json!({ "refused": errors.join("; ") })
+    let errors = errors.join("; ");
+    // The list of differences has the causes; the file is named before them.
+    let named = format!("no package can be read from '{}'; caused by: ", path.display());
+    assert!(errors.starts_with(&named), "{errors}");
+    let reason = errors.trim_start_matches(&named);
+    serde_json::json!({ "refused": reason })
 }
 
 /// Each value of a document by its place.

@@ -23,6 +23,11 @@ impl Packages {
                 continue;
             }
             let (place, packages) = (stream.place(), self.find(&stream, &by_checksum)?);
+            // Where a file lies in several places, each list says the same of it as often.
+            if packages.first().and_then(|first| self.rows.get(*first)).is_some_and(|row| row.all_files) {
+                stream.skip()?;
+                continue;
+            }
             let start = self.files.len();
             while stream.enter()? {
                 match stream.name() {
@@ -57,6 +62,14 @@ impl Packages {
                 continue;
             }
             let packages = self.find(&stream, &by_checksum)?;
+            if packages
+                .first()
+                .and_then(|first| self.rows.get(*first))
+                .is_some_and(|row| row.changelogs.is_some())
+            {
+                stream.skip()?;
+                continue;
+            }
             let start = index(self.changelogs.len());
             while stream.enter()? {
                 match stream.name() {
@@ -105,7 +118,7 @@ impl Packages {
         let of = |package: &usize| self.rows.get(*package).map(|row| row.checksum);
         let start = by_checksum.partition_point(|package| of(package) < Some(wanted));
         let from = by_checksum.get(start..).unwrap_or_default();
-        let same = from.iter().take_while(|package| of(package) == Some(wanted)).count();
+        let same = from.partition_point(|package| of(package) == Some(wanted));
         match from.get(..same) {
             Some([]) | None => Err(ReadError::Unlisted { place }),
             Some(found) => Ok(found),

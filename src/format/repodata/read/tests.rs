@@ -308,6 +308,10 @@ fn lists_add_to_packages() {
     }
     assert!(!packages.get(0).unwrap().has_all_files());
     assert_eq!(packages.get(0).unwrap().files().len(), 3);
+    // A list names a package as often as primary does; once is enough, and nothing grows.
+    let (again, before) = (filelists("q", "<file>/c</file>").repeat(1000), packages.to_bytes().len());
+    assert_eq!(packages.add_filelists(all("filelists", &again).as_bytes()).unwrap(), 1);
+    assert_eq!((files(&packages, 1), packages.to_bytes().len()), (files(&packages, 2), before));
 
     let log = "<changelog author=\"A &lt;a@b&gt; - 1\" date=\"-5\">- x\n- y</changelog>";
     let other = all("otherdata", &(filelists("q", log) + &filelists("p", "")));
@@ -327,5 +331,5 @@ fn lists_add_to_packages() {
         assert!(error.contains(message), "{list}: {error}");
     }
     let broken = all("otherdata", &filelists("p", "<changelog date='x'/>"));
-    assert!(packages.add_other(broken.as_bytes()).is_err());
+    assert!(read(&primary(&package("p"))).unwrap().add_other(broken.as_bytes()).is_err());
 }
