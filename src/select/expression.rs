@@ -13,6 +13,7 @@
 
 use super::relation::{Relation, Sense};
 use crate::rpm::{Rich, RichError};
+
 /// A requirement, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expression {
