@@ -21,6 +21,8 @@ pub mod runner;
 
 pub mod root;
 pub mod build;
+pub mod koji;
+pub mod hub;
 pub mod sign;
 pub mod repo;
 pub mod media;

@@ -1,5 +1,5 @@
 //! Codecs, bytes to types and back: comps, kickstart, repodata, XML, a compose's metadata, `.treeinfo`,
-//! `.discinfo`, `CHECKSUM`, metalinks; the beginning of an ISO image.
+//! `.discinfo`, `CHECKSUM`, metalinks, XML-RPC; the beginning of an ISO image.
 
 pub mod checksum;
 pub mod comps;
@@ -12,3 +12,4 @@ pub mod repodata;
 pub mod treeinfo;
 pub mod volume_id;
 pub mod xml;
+pub mod xmlrpc;
