@@ -188,7 +188,7 @@ impl RecipeFiles {
     pub(super) fn source_of(&self, path: &RelPath) -> usize {
         let inside = |source: &crate::recipe::Source| match &source.origin {
             crate::recipe::Origin::Dir(folder) => path.as_str().starts_with(&format!("{folder}/")),
-            crate::recipe::Origin::Build(_) | crate::recipe::Origin::Repo(_) => false,
+            _ => false,
         };
         self.recipe.sources.iter().position(inside).unwrap_or(0)
     }

@@ -291,6 +291,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         repodata: recipe.repodata,
         keys: Vec::new(),
         repositories: Vec::new(),
+        koji: Vec::new(),
         trees,
         builds,
     })
@@ -414,7 +415,7 @@ fn packages(
         let Offered::Read(identity) = &found.offered else { continue };
         let known = accepted.get(&found.source).map(Vec::as_slice).unwrap_or_default();
         let (already, by) = match found.origin {
-            Origin::Dir(_) | Origin::Repo { .. } => {
+            Origin::Dir(_) | Origin::Repo { .. } | Origin::Koji { .. } | Origin::KojiSigned { .. } => {
                 let headers = harvest::headers(session.store, &identity.file, &nevra.to_string())?;
                 (signatures::signed_by(&headers, known), signatures::signers(&headers))
             }
@@ -457,7 +458,7 @@ impl crate::recipe::Recipe {
     pub(super) fn debian_list(&self, source: usize) -> Option<RelPath> {
         match &self.sources.get(source)?.origin {
             crate::recipe::Origin::Build(build) => build.debian.clone(),
-            crate::recipe::Origin::Dir(_) | crate::recipe::Origin::Repo(_) => None,
+            _ => None,
         }
     }
 }
