@@ -1,5 +1,5 @@
 //! Codecs, bytes to types and back: comps, kickstart, repodata, XML, a compose's metadata, `.treeinfo`,
-//! `.discinfo`, `CHECKSUM`, metalinks, XML-RPC; the beginning of an ISO image.
+//! `.discinfo`, `CHECKSUM`, metalinks, modules, XML-RPC; the beginning of an ISO image.
 
 pub mod checksum;
 pub mod comps;
@@ -7,6 +7,7 @@ pub mod discinfo;
 pub mod iso9660;
 pub mod kickstart;
 pub mod metalink;
+pub mod modulemd;
 pub mod productmd;
 pub mod repodata;
 pub mod treeinfo;

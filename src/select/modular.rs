@@ -1,0 +1,263 @@
+//! Which packages modules let be seen, as libdnf (0.69) decides it.
+//!
+//! - Of each module at most one stream is active: the one that is asked for, otherwise the default one unless the module is
+//!   left out. Of the stream, its latest build whose needs the other active streams meet. A default stream whose needs
+//!   are not met is not active; one that is asked for is a problem then, since nothing is made active that nobody named.
+//! - The packages of active builds are seen, those of all others are not.
+//! - Packages outside of modules are not seen where an active build has a package of their name, or one whose name they
+//!   provide. Source packages are only hidden by source packages.
+//!
+//! What a module needs of `platform` is not looked at: repositories are of one platform. Modules are told apart by arch, so
+//! that the repositories of several can be sources of one recipe; what is active for one arch hides names for all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::Nevra;
+use crate::format::modulemd::{Content, Document, Modules, Stream};
+use crate::recipe::ModuleChoice;
+
+/// What everything runs on; a module that no repository has.
+const PLATFORM: &str = "platform";
+
+/// Which packages are seen.
+#[derive(Clone, Debug, Default)]
+pub struct Visible<'m> {
+    /// The active streams as `MODULE:STREAM`, by arch.
+    pub active: BTreeMap<&'m str, Vec<String>>,
+    /// Default streams that are not active, since something that they need is not.
+    pub unmet: BTreeSet<String>,
+    shown: BTreeSet<&'m Nevra>,
+    hidden: BTreeSet<&'m Nevra>,
+    names: BTreeSet<&'m str>,
+    sources: BTreeSet<&'m str>,
+}
+
+/// Why modules cannot be as they are asked for. Retrying cannot help.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum ModularProblem {
+    /// No repository has the module.
+    #[error("no repository has the module '{0}'")]
+    Module(String),
+    /// It has no such stream.
+    #[error("the module '{module}' has no stream '{stream}', only {}", .known.join(", "))]
+    Stream {
+        /// The module.
+        module: String,
+        /// The stream that was asked for.
+        stream: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// Two streams of one module are asked for.
+    #[error("two streams of the module '{module}' are asked for, {first} and {second}: only one can be active")]
+    Two {
+        /// The module.
+        module: String,
+        /// One of them.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A stream needs others that are not active.
+    #[error("{stream} ({arch}) needs {}: name them in 'modules', too", .needs.join(", or "))]
+    Needs {
+        /// The stream that was asked for.
+        stream: String,
+        /// The arch that it is for.
+        arch: String,
+        /// What its builds need, each as a whole.
+        needs: Vec<String>,
+    },
+}
+
+type Active<'m> = BTreeMap<(&'m str, &'m str), (&'m str, bool)>;
+
+/// Decides which packages are seen of repositories that have these modules.
+pub fn visible<'m>(
+    modules: &[&'m Modules],
+    choices: &'m [ModuleChoice],
+) -> Result<Visible<'m>, BTreeSet<ModularProblem>> {
+    let mut builds: BTreeMap<(&str, &str), Vec<&Stream>> = BTreeMap::new();
+    for (module, stream) in modules.iter().flat_map(|modules| modules.streams()) {
+        builds.entry((&stream.arch, module)).or_default().push(stream);
+    }
+    let chosen = chosen(choices, &builds)?;
+    let defaults = modules.iter().flat_map(|modules| &modules.documents).filter_map(default);
+    let mut active: Active<'_> = BTreeMap::new();
+    for (module, stream) in defaults.filter(|(module, _)| !chosen.contains_key(module)) {
+        let has = |streams: &[&Stream]| streams.iter().any(|known| known.name == stream);
+        for (key, _) in builds.iter().filter(|(key, streams)| key.1 == module && has(streams)) {
+            active.insert(*key, (stream, false));
+        }
+    }
+    for (module, stream) in chosen.iter().filter_map(|(module, stream)| Some((*module, (*stream)?))) {
+        for key in builds.keys().filter(|key| key.1 == module) {
+            active.insert(*key, (stream, true));
+        }
+    }
+
+    let mut seen = Visible::default();
+    // Without one default stream another one's needs may not be met either.
+    let picked = loop {
+        let picks = active.iter().map(|(key, (stream, _))| (*key, pick(&builds, &active, *key, stream)));
+        let picks: BTreeMap<_, _> = picks.collect();
+        let before = active.len();
+        active.retain(|key, (stream, asked)| {
+            let met = picks.get(key).is_some_and(Option::is_some);
+            if !met && !*asked {
+                seen.unmet.insert(format!("{}:{stream}", key.1));
+            }
+            met || *asked
+        });
+        if active.len() == before {
+            break picks;
+        }
+    };
+    let mut problems = BTreeSet::new();
+    for (key, build) in picked {
+        let (arch, module) = key;
+        let Some((stream, _)) = active.get(&key) else { continue };
+        match build {
+            Some(build) => {
+                seen.active.entry(arch).or_default().push(format!("{module}:{stream}"));
+                for artifact in &build.artifacts {
+                    seen.shown.insert(artifact);
+                    let names = if artifact.is_source() { &mut seen.sources } else { &mut seen.names };
+                    names.insert(&artifact.name);
+                }
+            }
+            // Another arch may have the stream.
+            None if !has_stream(&builds, key, stream) => {}
+            None => {
+                let needs = needs_of(&builds, key, stream);
+                let (stream, arch) = (format!("{module}:{stream}"), arch.to_owned());
+                problems.insert(ModularProblem::Needs { stream, arch, needs });
+            }
+        }
+    }
+    for (_, stream) in modules.iter().flat_map(|modules| modules.streams()) {
+        seen.hidden.extend(stream.artifacts.iter().filter(|artifact| !seen.shown.contains(artifact)));
+    }
+    if problems.is_empty() { Ok(seen) } else { Err(problems) }
+}
+
+impl Visible<'_> {
+    /// Whether a package is seen, by its name and the names that it provides.
+    pub fn shows<'p>(&self, nevra: &Nevra, provides: impl IntoIterator<Item = &'p str>) -> bool {
+        if self.shown.contains(nevra) {
+            return true;
+        }
+        if self.hidden.contains(nevra) {
+            return false;
+        }
+        match nevra.is_source() {
+            true => !self.sources.contains(nevra.name.as_str()),
+            false => {
+                !self.names.contains(nevra.name.as_str())
+                    && (self.names.is_empty() || !provides.into_iter().any(|name| self.names.contains(name)))
+            }
+        }
+    }
+
+    /// Whether a package belongs to an active stream.
+    pub fn is_modular(&self, nevra: &Nevra) -> bool {
+        self.shown.contains(nevra)
+    }
+}
+
+/// The module and its default stream, if that is what the document says.
+fn default(document: &Document) -> Option<(&str, &str)> {
+    match &document.content {
+        Content::Defaults(Some(stream)) => Some((&document.module, stream)),
+        _ => None,
+    }
+}
+
+type Builds<'m> = BTreeMap<(&'m str, &'m str), Vec<&'m Stream>>;
+
+/// The modules that are spoken of, each with the stream that is asked for; none where the module is left out.
+fn chosen<'m>(
+    choices: &'m [ModuleChoice],
+    builds: &Builds<'m>,
+) -> Result<BTreeMap<&'m str, Option<&'m str>>, BTreeSet<ModularProblem>> {
+    let mut chosen: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+    let mut problems = BTreeSet::new();
+    for choice in choices {
+        let module = choice.module.as_str();
+        let stream = choice.stream.as_deref();
+        let all = builds.iter().filter(|((_, name), _)| *name == module).flat_map(|(_, streams)| streams);
+        let known: BTreeSet<String> = all.map(|stream| stream.name.clone()).collect();
+        let two = chosen.insert(module, stream).flatten().zip(stream).filter(|(first, second)| first != second);
+        if let Some((first, second)) = two {
+            let (module, first, second) = (module.into(), first.into(), second.into());
+            problems.insert(ModularProblem::Two { module, first, second });
+        } else if known.is_empty() {
+            problems.insert(ModularProblem::Module(module.into()));
+        } else if let Some(stream) = stream.filter(|stream| !known.contains(*stream)) {
+            let (module, stream, known) = (module.into(), stream.into(), known.into_iter().collect());
+            problems.insert(ModularProblem::Stream { module, stream, known });
+        }
+    }
+    if problems.is_empty() { Ok(chosen) } else { Err(problems) }
+}
+
+fn of_stream<'b, 'm>(
+    builds: &'b Builds<'m>,
+    key: (&str, &str),
+    stream: &'b str,
+) -> impl Iterator<Item = &'m Stream> + use<'b, 'm> {
+    builds.get(&key).into_iter().flatten().copied().filter(move |build| build.name == stream)
+}
+
+fn has_stream(builds: &Builds<'_>, key: (&str, &str), stream: &str) -> bool {
+    of_stream(builds, key, stream).next().is_some()
+}
+
+/// The latest build of a stream whose needs are met; of several, the one whose context sorts first.
+fn pick<'m>(
+    builds: &Builds<'m>,
+    active: &Active<'m>,
+    key: (&'m str, &'m str),
+    stream: &str,
+) -> Option<&'m Stream> {
+    let met = of_stream(builds, key, stream).filter(|build| is_met(build, active, key.0));
+    met.max_by(|left, right| left.version.cmp(&right.version).then_with(|| right.context.cmp(&left.context)))
+}
+
+fn is_met(build: &Stream, active: &Active<'_>, arch: &str) -> bool {
+    let met = |(module, streams): (&String, &Vec<String>)| {
+        let active = active.get(&(arch, module)).map(|(stream, _)| *stream);
+        module == PLATFORM || active.is_some_and(|active| accepts(streams, active))
+    };
+    build.needs.is_empty() || build.needs.iter().any(|alternative| alternative.iter().all(met))
+}
+
+/// Whether a stream is one of those that are named, or none of those that are named with a `-`.
+fn accepts(streams: &[String], active: &str) -> bool {
+    let negated = |stream: &String| stream.strip_prefix('-').is_some_and(|stream| stream == active);
+    let positive = streams.iter().any(|stream| !stream.starts_with('-'));
+    match positive {
+        true => streams.iter().any(|stream| stream == active),
+        false => !streams.iter().any(negated),
+    }
+}
+
+/// What the builds of a stream need, for people.
+fn needs_of(builds: &Builds<'_>, key: (&str, &str), stream: &str) -> Vec<String> {
+    let alternatives = of_stream(builds, key, stream).flat_map(|build| &build.needs);
+    let texts: BTreeSet<String> = alternatives
+        .map(|alternative| {
+            let modules = alternative.iter().filter(|(module, _)| *module != PLATFORM);
+            let modules = modules.map(|(module, streams)| match streams.as_slice() {
+                [] => module.clone(),
+                streams => format!("{module}:{}", streams.join("/")),
+            });
+            modules.collect::<Vec<_>>().join(" and ")
+        })
+        .collect();
+    texts.into_iter().collect()
+}
+
+#[cfg(test)]
+#[path = "modular_tests.rs"]
+mod tests;
