@@ -14,6 +14,7 @@ macro_rules! println {
 
 mod boot;
 mod build;
+mod bundle;
 mod completions;
 mod compose;
 mod failure;
@@ -23,6 +24,7 @@ mod jail;
 mod key;
 mod lock;
 mod man;
+mod network;
 mod output;
 mod plan;
 mod publish;
@@ -55,6 +57,7 @@ enum Command {
     Compose(compose::Args),
     Publish(publish::Args),
     Lock(lock::Args),
+    Bundle(bundle::Args),
     Plan(plan::Args),
     Build(build::Args),
     Run(run::Args),
@@ -90,6 +93,7 @@ fn command_line() -> ExitCode {
         Command::Compose(args) => compose::run(global, args),
         Command::Publish(args) => publish::run(global, args),
         Command::Lock(args) => lock::run(global, args),
+        Command::Bundle(args) => bundle::run(global, args),
         Command::Plan(args) => plan::run(global, args),
         Command::Build(args) => build::run(global, args),
         Command::Run(args) => run::run(global, args),

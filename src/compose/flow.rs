@@ -1,6 +1,7 @@
 //! The two flows that people start: make or update a lock, and compose from one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::assemble;
@@ -10,6 +11,7 @@ use super::execute::{Executed, Session, execute};
 use super::folder::{self, lock_folder};
 use super::images;
 use super::inputs::RecipeFiles;
+use super::koji::{self, Hub};
 use super::lower::{Demand, Lowered, debian_list, lower};
 use super::metadata;
 use super::repositories;
@@ -17,9 +19,11 @@ use super::resolve::{Resolved, fetch_lists, resolve};
 use super::signatures;
 use crate::base::{Digest, Nevra, RelPath};
 use crate::debian;
-use crate::fetch::Wanted;
+use crate::fetch::{FetchError, Wanted};
+use crate::koji::{CopyError, Head, HeadOf};
 use crate::lock::{Lock, MediaPackages, Origin, Signed};
 use crate::plan::{Input, Plan};
+use crate::recipe::HubPlace;
 use crate::repo::open::{HeaderError, HeaderOf, Location, Opened};
 use crate::rpm::Headers;
 use crate::sign::LocalSigner;
@@ -32,10 +36,23 @@ pub trait Downloads {
     fn image(&self, reference: &str, digest: &Digest) -> Result<(), ComposeError>;
     /// Gets these files into the store.
     fn files(&self, wanted: Vec<Wanted>) -> Result<(), ComposeError>;
+    /// Gets objects that are nowhere but in stores and bundles, where a bundle has them.
+    fn kept(&self, digests: Vec<Digest>) -> Result<(), ComposeError>;
     /// Opens a repository, as of now.
     fn repository(&self, location: Location) -> Result<Opened, ComposeError>;
     /// Reads the headers of packages, in the order of what is asked for.
     fn headers(&self, wanted: Vec<HeaderOf>) -> Vec<Result<Headers, HeaderError>>;
+    /// A hub; the folder is the recipe's, for one that lies beside it.
+    fn hub<'d>(&'d self, place: &HubPlace, folder: &Path) -> Result<Box<dyn Hub + 'd>, ComposeError>;
+    /// Reads the headers of copies of RPMs below a hub's files, and hands over each as it comes.
+    fn heads(
+        &self,
+        wanted: Vec<HeadOf>,
+        take: &mut dyn FnMut(usize, Result<Head, CopyError>) -> ControlFlow<()>,
+    );
+    /// Gets files whose digests nobody states into the store, each of at most so many bytes; digests and sizes, in the
+    /// order of what is asked for.
+    fn unpinned(&self, places: Vec<(String, u64)>) -> Vec<Result<(Digest, u64), FetchError>>;
 }
 
 /// What a person asks of a compose.
@@ -224,7 +241,7 @@ pub fn compose(
         }
     };
     metadata::check(&lock)?;
-    session.timed("fetch", || stock(session, downloads, &files, &lock))?;
+    session.timed("fetch", || stock(session, downloads, &files.folder, &lock))?;
 
     let date = lock.header.source_date;
     let signer = |demands: &[Demand]| {
@@ -306,11 +323,11 @@ fn plan(session: &Session<'_>, lock: &Lock) -> Result<Lowered, ComposeError> {
     Ok(lowered)
 }
 
-/// Sees to it that the store has every input of the lock.
-fn stock(
+/// Sees to it that the store has every input of the lock. The folder is the recipe's.
+pub(super) fn stock(
     session: &Session<'_>,
     downloads: &dyn Downloads,
-    files: &RecipeFiles,
+    folder: &Path,
     lock: &Lock,
 ) -> Result<(), ComposeError> {
     for (digest, bytes) in &lock.objects {
@@ -325,11 +342,14 @@ fn stock(
     }
     fetch_lists(downloads, &lock.header, lists.iter().collect(), builder.as_ref())?;
     downloads.files(repositories::wanted(lock))?;
+    koji::stock(session, downloads, folder, lock)?;
+    let stored = lock.header.koji.iter().filter_map(|koji| koji.snapshot_stored);
+    downloads.kept(stored.chain(lock.header.universe_stored).collect())?;
     let mut different = Vec::new();
     for package in lock.packages.0.values() {
         let Some(Origin::Dir(path)) = package.origins.first() else { continue };
         if !session.store.has(&package.unsigned) {
-            let (found, size) = session.store.put_file(&path.below(&files.folder))?;
+            let (found, size) = session.store.put_file(&path.below(folder))?;
             if found != package.unsigned {
                 let (wanted, length) = (package.unsigned, package.size);
                 different
@@ -383,6 +403,7 @@ fn keep(
     let mut kept: Vec<Digest> = done.records().values().map(|record| record.tree).collect();
     kept.extend(lock.objects.keys().copied());
     kept.extend(lock.header.universe_stored);
+    kept.extend(lock.header.koji.iter().filter_map(|koji| koji.snapshot_stored));
     kept.extend(lock.header.builds.iter().flat_map(|build| &build.sources).map(|source| source.digest));
     kept.extend(lowered.texts.keys().copied());
     kept.extend(lock.signatures.packets().map(|(_, packet)| Digest::of(packet)));

@@ -105,6 +105,7 @@ fn add<'r>(
         let harvested = Harvested {
             offered: Offered::Listed(Listed { file, size, header, outside }),
             origin: Origin::Repo { repository: repo.id.clone(), path: RelPath::new(entry.href())? },
+            more: Vec::new(),
             source,
             build_time: numbers.build_time,
         };

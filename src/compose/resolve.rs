@@ -10,6 +10,7 @@ use super::execute::{Executed, Session, execute};
 use super::flow::Downloads;
 use super::harvest::{self, Harvest, Offered};
 use super::inputs::{BuildFiles, RecipeFiles};
+use super::koji;
 use super::lower::{self, Builds};
 use super::repositories;
 use super::signatures;
@@ -88,6 +89,7 @@ pub(super) fn resolve(
     harvest.builds(session.store, files, &header, &builds, &done)?;
     harvest.folders(session.store, files)?;
     repositories::offer(session, downloads, files, &mut header, &mut objects, &mut harvest)?;
+    let tags = koji::offer(session, downloads, files, &mut harvest)?;
     if files.recipe.release.source_date.is_none() {
         let latest = harvest.packages.values().map(|package| package.build_time).max().unwrap_or_default();
         header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::NoDate)?;
@@ -113,6 +115,7 @@ pub(super) fn resolve(
 
     let names = selected.keys().cloned().collect();
     repositories::obtain(session, downloads, files, &header, &names, &mut harvest)?;
+    koji::obtain(session, downloads, files, tags, &names, (&mut header, &mut objects), &mut harvest)?;
 
     let signer = signatures::open(&files.recipe, header.source_date, home)?;
     let mut keys: BTreeMap<String, Certificate> = BTreeMap::new();
@@ -445,7 +448,7 @@ fn packages(
             unsigned: identity.file,
             size: identity.size,
             keys: wanted,
-            origins: vec![found.origin.clone()],
+            origins: std::iter::once(&found.origin).chain(&found.more).cloned().collect(),
             trees,
         };
         packages.insert(nevra, package);

@@ -1,8 +1,7 @@
 //! The client of Koji hubs: what is tagged at an event, where its files are, who signed them.
 
-mod snapshot;
+mod copies;
+pub mod snapshot;
 
-pub use snapshot::{
-    Build, Checksum, External, Head, Link, Module, Package, Rpm, Signature, Snapshot, SnapshotError, Tag,
-    Tagging,
-};
+pub use copies::{CopyError, Head, HeadOf, Place, SignedCopy, check, heads, sighash};
+pub use snapshot::{Snapshot, SnapshotError};

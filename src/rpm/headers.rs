@@ -95,6 +95,36 @@ pub(super) const fn padding(length: usize) -> usize {
     (8 - length % 8) % 8
 }
 
+/// How many bytes the headers of a package file take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All in front of the payload.
+    Whole(u64),
+    /// So many bytes of the file have to be seen to know.
+    Unknown(u64),
+}
+
+/// Says from the first bytes of a package file how many its headers take; nothing else of them is looked at.
+pub fn extent(start: &[u8]) -> Result<Extent, PackageError> {
+    read_lead(start.get(..LEAD.min(start.len())).unwrap_or_default())?;
+    let intro = |at: usize| {
+        let bytes: &[u8; 16] = start.get(at..)?.first_chunk()?;
+        let number = |at: usize| bytes.get(at..)?.first_chunk().map(|number| u32::from_be_bytes(*number));
+        let known = bytes.starts_with(&[0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0]);
+        Some(known.then_some(16 + 16 * u64::from(number(8)?) + u64::from(number(12)?)))
+    };
+    let signature = LEAD;
+    let Some(length) = intro(signature) else { return Ok(Extent::Unknown((signature + 16) as u64)) };
+    let broken = PackageError::Lead("what follows is no header");
+    let Some(length) = length else { return Err(broken) };
+    let main = signature as u64 + length.next_multiple_of(8);
+    match usize::try_from(main).ok().and_then(intro) {
+        None => Ok(Extent::Unknown(main + 16)),
+        Some(None) => Err(broken),
+        Some(Some(length)) => Ok(Extent::Whole(main + length)),
+    }
+}
+
 impl Headers {
     /// Reads lead, signature header and main header; leaves the stream at the payload.
     pub fn read(mut reader: impl Read) -> Result<Self, PackageError> {

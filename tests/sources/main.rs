@@ -10,6 +10,7 @@
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/bench.rs"]
 mod bench;
+mod bundle;
 mod flow;
 mod genuine;
 mod hostile;

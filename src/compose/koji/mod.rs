@@ -1,0 +1,94 @@
+//! Packages that Koji has tagged: offered by their headers, downloaded once they are selected.
+//!
+//! 1. [`offer`]: the hub is asked what the tag has at one event; of the packages that count the headers are read, of those
+//!    that are not known yet; selection decides among them.
+//! 2. [`obtain`]: of those that were selected the digests of their files are asked for, and the files downloaded and
+//!    checked. What the hub said goes into the lock.
+//! 3. [`stock`]: later, what a lock takes from hubs is brought into the store. Nothing is asked any more.
+
+mod known;
+mod obtain;
+mod offer;
+mod stock;
+
+use std::path::Path;
+
+pub(super) use obtain::obtain;
+pub(super) use offer::offer;
+pub(super) use stock::stock;
+
+use super::error::ComposeError;
+use crate::koji::Snapshot;
+use crate::koji::snapshot::{Build, Checksum, Rpm, Signature};
+
+/// A hub that can be asked. The command line has one made of sockets.
+pub trait Hub {
+    /// What a lock calls it: the URL that calls go to, or `embedded:FOLDER`.
+    fn name(&self) -> String;
+    /// The URL of its files, where its configuration says that.
+    fn files(&self) -> Option<String>;
+    /// What a tag has: a snapshot without signatures and checksums.
+    fn tagged(&self, question: &Question<'_>) -> Result<Tagged, ComposeError>;
+    /// Which signatures there are of these RPMs.
+    fn signatures(&self, rpms: &[i64]) -> Result<Vec<Signature>, ComposeError>;
+    /// The digests of all copies of these RPMs; none where the hub is too old to have them.
+    fn checksums(&self, rpms: &[i64]) -> Result<Vec<Checksum>, ComposeError>;
+}
+
+/// What is asked about a tag.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The tag.
+    pub tag: &'a str,
+    /// The event; the last one where there is none.
+    pub event: Option<i64>,
+    /// Whether builds of inherited tags count.
+    pub inherit: bool,
+    /// Whether only the latest build of each package counts.
+    pub latest: bool,
+    /// Builds (name-version-release) that must be tagged, latest or not.
+    pub held: &'a [String],
+    /// Builds (name-version-release) that need not be tagged.
+    pub forced: &'a [String],
+}
+
+/// What a hub says of a tag.
+#[derive(Clone, Debug, Default)]
+pub struct Tagged {
+    /// What it has.
+    pub snapshot: Snapshot,
+    /// How many builds are drafts, which were left out.
+    pub drafts: usize,
+}
+
+/// Where files are that a lock's or a recipe's words for them mean.
+fn files_url(files: &str, folder: &Path) -> Result<String, ComposeError> {
+    let Some(hub) = files.strip_prefix("embedded:") else {
+        return Ok(files.trim_end_matches('/').to_owned());
+    };
+    let topdir = folder.join(hub).join("topdir");
+    let topdir = std::path::absolute(&topdir).map_err(|error| ComposeError::read(&topdir, error))?;
+    let text = topdir.to_str().ok_or_else(|| ComposeError::NotText(topdir.clone()))?;
+    Ok(crate::repo::open::url("file://", text.trim_start_matches('/')))
+}
+
+/// The copies of an RPM: paths below a hub's files (Koji 1.35: `koji.PathInfo`).
+fn folder_of(build: &Build) -> String {
+    let volume = match build.volume_name.as_str() {
+        "" | "DEFAULT" => String::new(),
+        volume => format!("vol/{volume}/"),
+    };
+    format!("{volume}packages/{}/{}/{}", build.name, build.version, build.release)
+}
+
+fn primary_path(build: &Build, rpm: &Rpm) -> String {
+    format!("{}/{}/{}", folder_of(build), rpm.arch, rpm.file_name())
+}
+
+fn signed_path(build: &Build, rpm: &Rpm, sigkey: &str) -> String {
+    format!("{}/data/signed/{sigkey}/{}/{}", folder_of(build), rpm.arch, rpm.file_name())
+}
+
+fn header_path(build: &Build, rpm: &Rpm, sigkey: &str) -> String {
+    format!("{}/data/sigcache/{sigkey}/{}/{}.sig", folder_of(build), rpm.arch, rpm.file_name())
+}
