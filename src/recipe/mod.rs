@@ -11,6 +11,7 @@
 mod error;
 mod koji;
 mod media;
+mod modules;
 mod read;
 mod repo;
 mod schema;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use error::{Problem, RecipeError};
 pub use koji::{HubPlace, KojiSource, Noarch, PinnedBuild};
+pub use modules::{ModuleChoice, ModuleChoiceError};
 pub use repo::{Addresses, RepoSource, Url, UrlError};
 pub use schema::{
     BuildSource, Builder, BuilderImage, Fingerprint, InputKind, InputPath, Medium, MediumKind, Multilib,

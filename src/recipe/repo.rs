@@ -6,12 +6,23 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::modules::ModuleChoice;
 use super::read::{Reader, made_of};
 use super::schema::Origin;
 use super::table::{Table, Text, either};
 
-pub(super) const REPO: &[&str] =
-    &["id", "baseurl", "mirrorlist", "metalink", "gpgcheck", "repo_gpgcheck", "includepkgs", "excludepkgs"];
+pub(super) const REPO: &[&str] = &[
+    "id",
+    "baseurl",
+    "mirrorlist",
+    "metalink",
+    "gpgcheck",
+    "repo_gpgcheck",
+    "includepkgs",
+    "excludepkgs",
+    "modules",
+    "module_hotfixes",
+];
 
 /// A repository that packages come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +39,10 @@ pub struct RepoSource {
     pub includepkgs: Vec<String>,
     /// Patterns of packages that do not count.
     pub excludepkgs: Vec<String>,
+    /// Streams that are to be active, and modules that are not to be.
+    pub modules: Vec<ModuleChoice>,
+    /// Whether its packages are seen whatever modules say.
+    pub module_hotfixes: bool,
 }
 
 /// Where a repository is.
@@ -123,6 +138,9 @@ impl Reader {
         }
         let includepkgs = self.specs(&table, "includepkgs");
         let excludepkgs = self.specs(&table, "excludepkgs");
+        let modules = table.texts("modules", &mut self.findings);
+        let modules = modules.iter().filter_map(|text| text.parse(&mut self.findings)).collect();
+        let module_hotfixes = table.flag("module_hotfixes", false, &mut self.findings);
         Some(Origin::Repo(RepoSource {
             id: id?.text.into(),
             addresses: addresses?,
@@ -130,6 +148,8 @@ impl Reader {
             repo_gpgcheck,
             includepkgs,
             excludepkgs,
+            modules,
+            module_hotfixes,
         }))
     }
 

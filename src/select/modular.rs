@@ -49,7 +49,9 @@ pub enum ModularProblem {
         known: Vec<String>,
     },
     /// Two streams of one module are asked for.
-    #[error("two streams of the module '{module}' are asked for, {first} and {second}: only one can be active")]
+    #[error(
+        "two streams of the module '{module}' are asked for, {first} and {second}: only one can be active"
+    )]
     Two {
         /// The module.
         module: String,
@@ -187,7 +189,8 @@ fn chosen<'m>(
         let stream = choice.stream.as_deref();
         let all = builds.iter().filter(|((_, name), _)| *name == module).flat_map(|(_, streams)| streams);
         let known: BTreeSet<String> = all.map(|stream| stream.name.clone()).collect();
-        let two = chosen.insert(module, stream).flatten().zip(stream).filter(|(first, second)| first != second);
+        let two =
+            chosen.insert(module, stream).flatten().zip(stream).filter(|(first, second)| first != second);
         if let Some((first, second)) = two {
             let (module, first, second) = (module.into(), first.into(), second.into());
             problems.insert(ModularProblem::Two { module, first, second });
@@ -201,16 +204,13 @@ fn chosen<'m>(
     if problems.is_empty() { Ok(chosen) } else { Err(problems) }
 }
 
-fn of_stream<'b, 'm>(
-    builds: &'b Builds<'m>,
-    key: (&str, &str),
-    stream: &'b str,
-) -> impl Iterator<Item = &'m Stream> + use<'b, 'm> {
-    builds.get(&key).into_iter().flatten().copied().filter(move |build| build.name == stream)
+fn of_stream<'m>(builds: &Builds<'m>, key: (&str, &str), stream: &str) -> Vec<&'m Stream> {
+    let builds = builds.get(&key).into_iter().flatten().copied();
+    builds.filter(|build| build.name == stream).collect()
 }
 
 fn has_stream(builds: &Builds<'_>, key: (&str, &str), stream: &str) -> bool {
-    of_stream(builds, key, stream).next().is_some()
+    !of_stream(builds, key, stream).is_empty()
 }
 
 /// The latest build of a stream whose needs are met; of several, the one whose context sorts first.
@@ -220,7 +220,7 @@ fn pick<'m>(
     key: (&'m str, &'m str),
     stream: &str,
 ) -> Option<&'m Stream> {
-    let met = of_stream(builds, key, stream).filter(|build| is_met(build, active, key.0));
+    let met = of_stream(builds, key, stream).into_iter().filter(|build| is_met(build, active, key.0));
     met.max_by(|left, right| left.version.cmp(&right.version).then_with(|| right.context.cmp(&left.context)))
 }
 
@@ -244,7 +244,8 @@ fn accepts(streams: &[String], active: &str) -> bool {
 
 /// What the builds of a stream need, for people.
 fn needs_of(builds: &Builds<'_>, key: (&str, &str), stream: &str) -> Vec<String> {
-    let alternatives = of_stream(builds, key, stream).flat_map(|build| &build.needs);
+    let streams = of_stream(builds, key, stream);
+    let alternatives = streams.iter().flat_map(|build| &build.needs);
     let texts: BTreeSet<String> = alternatives
         .map(|alternative| {
             let modules = alternative.iter().filter(|(module, _)| *module != PLATFORM);

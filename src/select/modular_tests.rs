@@ -53,7 +53,8 @@ fn only_packages_of_the_active_stream_are_seen_and_they_hide_others() {
         "wing-0:9-1.src",
         "pond-0:1-1.noarch",
     ];
-    let none = ["goose-0:3-1.x86_64", "goose-0:3-1.src", "wing-0:9-1.x86_64", "wing-0:9-1.src", "pond-0:1-1.noarch"];
+    let none =
+        ["goose-0:3-1.x86_64", "goose-0:3-1.src", "wing-0:9-1.x86_64", "wing-0:9-1.src", "pond-0:1-1.noarch"];
     assert_eq!(seen(&file, &[], &packages), (vec![], none.map(String::from).into()));
     let one = ["goose-0:1-2.x86_64", "wing-0:9-1.src", "pond-0:1-1.noarch"];
     assert_eq!(seen(&file, &["goose:1"], &packages), (vec!["goose:1".into()], one.map(String::from).into()));
