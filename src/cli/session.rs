@@ -146,6 +146,7 @@ impl From<ComposeError> for Failure {
             | E::NoDate
             | E::NoBuilder
             | E::Select { .. }
+            | E::Modules(_)
             | E::Occupied(_)
             | E::SamePlace { .. }
             | E::NoName(_)

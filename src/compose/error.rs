@@ -294,6 +294,9 @@ pub enum ComposeError {
     /// Package files are damaged or hostile. Retrying cannot help; fetching them anew may.
     #[error("{} packages cannot be used:{}", .0.len(), lines(.0))]
     BrokenPackages(Vec<String>),
+    /// Modules cannot be as the recipe asks for. Retrying cannot help.
+    #[error("modules cannot be as the recipe asks for:{}", lines(.0))]
+    Modules(Vec<String>),
     /// A source offers different packages under one name. Retrying cannot help.
     #[error("these packages have one name and different contents:{}", lines(.0))]
     Conflicts(Vec<String>),

@@ -8,7 +8,7 @@ use crate::base::Digest;
 use crate::base::{Nevra, RelPath, SourceDate};
 use crate::build::{self, Parts};
 use crate::debian;
-use crate::lock::{Header, Lock, Origin, Package, SignatureKind, Signatures, TreeRef};
+use crate::lock::{Header, Lock, Origin, Package, SignatureKind, Signatures, Tree, TreeRef};
 use crate::plan::{Input, Plan, StepId};
 use crate::{oci, repo, sign};
 
@@ -168,7 +168,7 @@ pub(super) fn lower(lock: &Lock) -> Result<Lowered, ComposeError> {
         for tree in &lock.header.trees {
             let name = TreeRef { variant: tree.variant.clone(), arch: tree.arch.clone() };
             let packages = lowered.trees.entry(name.clone()).or_default().packages.clone();
-            let repository = lowered.repository(lock, &name.to_string(), packages, tree.comps)?;
+            let repository = lowered.repository(lock, &name.to_string(), packages, Some(tree))?;
             lowered.trees.entry(name).or_default().repository = Some(repository);
         }
         if let Some(builder) = builder {
@@ -179,16 +179,20 @@ pub(super) fn lower(lock: &Lock) -> Result<Lowered, ComposeError> {
 }
 
 impl Lowered {
-    /// Plans the metadata of a repository with its signature.
+    /// Plans the metadata of a repository with its signature; it carries what the tree has besides packages.
     pub(super) fn repository(
         &mut self,
         lock: &Lock,
         label: &str,
         packages: BTreeMap<RelPath, Input>,
-        comps: Option<Digest>,
+        tree: Option<&Tree>,
     ) -> Result<Repository, ComposeError> {
         let date = lock.header.source_date;
-        let step = repo::step(label, packages, comps.map(Input::Object), lock.header.repodata, date)?;
+        let further = repo::Further {
+            comps: tree.and_then(|tree| tree.comps).map(Input::Object),
+            modules: tree.and_then(|tree| tree.modules).map(Input::Object),
+        };
+        let step = repo::step(label, packages, further, lock.header.repodata, date)?;
         let mut repository = Repository { repodata: self.plan.add(step)?, signature: None };
         if let Some(key) = &lock.header.metadata_key {
             let table = self.text(sign::attach::table(&lock.signatures, SignatureKind::Detached, key));

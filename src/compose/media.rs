@@ -241,11 +241,10 @@ impl<'a> Planner<'a> {
             Some(repository) if whole => repository,
             _ => {
                 let trees = &self.lock.header.trees;
-                let comps = trees
+                let tree = trees
                     .iter()
-                    .find(|tree| tree.variant == self.tree.variant && tree.arch == self.tree.arch)
-                    .and_then(|tree| tree.comps);
-                self.lowered.repository(self.lock, &self.name.to_string(), packages.clone(), comps)?
+                    .find(|tree| tree.variant == self.tree.variant && tree.arch == self.tree.arch);
+                self.lowered.repository(self.lock, &self.name.to_string(), packages.clone(), tree)?
             }
         };
         let disc = Disc { number: 1, total: 1 };

@@ -248,6 +248,7 @@ pub(super) mod tests {
             variant: variant.into(),
             arch: arch.into(),
             comps: None,
+            modules: None,
         };
         let header = Header {
             schema: lock::SCHEMA,

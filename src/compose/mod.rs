@@ -24,6 +24,7 @@ mod koji;
 mod lower;
 mod media;
 mod metadata;
+mod modules;
 mod native;
 mod repositories;
 mod resolve;

@@ -8,6 +8,7 @@ use super::execute::Session;
 use super::flow::Downloads;
 use super::harvest::{Harvest, Harvested, Offered, read};
 use super::inputs::RecipeFiles;
+use super::modules::{self, Modular};
 use super::signatures::{self, Accepted};
 use crate::base::{Digest, Nevra, RelPath, chain};
 use crate::fetch::Wanted;
@@ -15,7 +16,8 @@ use crate::format::repodata;
 use crate::lock::{Header, Lock, Origin, Repository};
 use crate::recipe::{OnUnsigned, Origin as Place, RepoSource};
 use crate::repo::open::{Filter, HeaderOf, Location, Opened, is_same, url};
-use crate::select::Candidate;
+use crate::rpm::dependency::Kind;
+use crate::select::{Candidate, Visible, visible};
 
 /// A package that only a repository's metadata tell of.
 #[derive(Clone, Debug)]
@@ -38,7 +40,8 @@ pub(super) fn offer(
     header: &mut Header,
     objects: &mut BTreeMap<Digest, Vec<u8>>,
     harvest: &mut Harvest,
-) -> Result<(), ComposeError> {
+) -> Result<Modular, ComposeError> {
+    let mut all = Vec::new();
     for (source, repo) in repositories(files) {
         let keys = match repo.repo_gpgcheck {
             true => {
@@ -64,14 +67,23 @@ pub(super) fn offer(
                 "warning: filelists of {id} has nothing on {count} of its packages: only the files that primary names are known"
             ));
         }
-        for pattern in add(repo, source, &opened, harvest)? {
+        let repomd = session.store.put_bytes(&opened.repomd)?;
+        objects.insert(repomd, opened.repomd.clone());
+        let (id, mirrors) = (repo.id.clone(), opened.mirrors.clone());
+        header.repositories.push(Repository { id, mirrors, repomd });
+        all.push((source, repo, opened));
+    }
+    let (choices, modules) = modules::asked(&all);
+    let visible = visible(&modules, &choices)
+        .map_err(|problems| ComposeError::Modules(problems.iter().map(ToString::to_string).collect()))?;
+    modules::tell(session, &visible);
+    for (source, repo, opened) in &all {
+        for pattern in add(repo, *source, opened, &visible, harvest)? {
             session.note(format!("warning: '{pattern}' means no package of {}", repo.id));
         }
-        let repomd = session.store.put_bytes(&opened.repomd)?;
-        objects.insert(repomd, opened.repomd);
-        header.repositories.push(Repository { id: repo.id.clone(), mirrors: opened.mirrors, repomd });
     }
-    harvest.check_conflicts()
+    harvest.check_conflicts()?;
+    Ok(Modular::of(&visible))
 }
 
 /// The repositories of a recipe with their places among its sources.
@@ -87,6 +99,7 @@ fn add<'r>(
     repo: &'r RepoSource,
     source: usize,
     opened: &Opened,
+    visible: &Visible<'_>,
     harvest: &mut Harvest,
 ) -> Result<Vec<&'r str>, ComposeError> {
     let filter = Filter { include: &repo.includepkgs, exclude: &repo.excludepkgs };
@@ -94,6 +107,10 @@ fn add<'r>(
     let (counts, idle) = filter.apply(nevras.into_iter());
     for (entry, _) in opened.packages.iter().zip(counts).filter(|(_, counts)| *counts) {
         let nevra = entry.nevra();
+        let provides = entry.dependencies(Kind::Provides).map(|provided| provided.name);
+        if !repo.module_hotfixes && !visible.shows(nevra, provides) {
+            continue;
+        }
         let file = entry.checksum().sha256().ok_or_else(|| ComposeError::WeakChecksum {
             repository: repo.id.clone(),
             package: nevra.to_string(),
@@ -122,6 +139,7 @@ pub(super) fn obtain(
     files: &RecipeFiles,
     header: &Header,
     selected: &BTreeSet<Nevra>,
+    modules: &Modular,
     harvest: &mut Harvest,
 ) -> Result<(), ComposeError> {
     let mut listed: Vec<(&Nevra, &Harvested, &Listed, Vec<String>)> = Vec::new();
@@ -159,6 +177,10 @@ pub(super) fn obtain(
                             harvested.origin
                         ));
                     }
+                    Ok(found) if !modules.explains(&headers, &found) => broken.push(format!(
+                        "{}: it belongs to a module, but no active stream has it",
+                        harvested.origin
+                    )),
                     Ok(found) if is_same(&found, nevra) => {
                         read_ones.push((nevra.clone(), identity));
                     }

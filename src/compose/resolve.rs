@@ -12,6 +12,7 @@ use super::harvest::{self, Harvest, Offered};
 use super::inputs::{BuildFiles, RecipeFiles};
 use super::koji;
 use super::lower::{self, Builds};
+use super::modules;
 use super::repositories;
 use super::signatures;
 use crate::base::{Digest, RelPath, SourceDate};
@@ -88,7 +89,7 @@ pub(super) fn resolve(
     let mut harvest = Harvest::default();
     harvest.builds(session.store, files, &header, &builds, &done)?;
     harvest.folders(session.store, files)?;
-    repositories::offer(session, downloads, files, &mut header, &mut objects, &mut harvest)?;
+    let modules = repositories::offer(session, downloads, files, &mut header, &mut objects, &mut harvest)?;
     let tags = koji::offer(session, downloads, files, &mut harvest)?;
     if files.recipe.release.source_date.is_none() {
         let latest = harvest.packages.values().map(|package| package.build_time).max().unwrap_or_default();
@@ -113,8 +114,9 @@ pub(super) fn resolve(
 
     let media = contents::choose(files, &universe, &selected)?;
 
+    modules::carry(&modules, &selected, &mut header, &mut objects);
     let names = selected.keys().cloned().collect();
-    repositories::obtain(session, downloads, files, &header, &names, &mut harvest)?;
+    repositories::obtain(session, downloads, files, &header, &names, &modules, &mut harvest)?;
     koji::obtain(session, downloads, files, tags, &names, (&mut header, &mut objects), &mut harvest)?;
 
     let signer = signatures::open(&files.recipe, header.source_date, home)?;
@@ -210,10 +212,10 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
             None => None,
         };
         for arch in &variant.arches {
-            trees.push(Tree { variant: id.clone(), arch: arch.name.into(), comps });
+            trees.push(Tree { variant: id.clone(), arch: arch.name.into(), comps, modules: None });
         }
         if variant.sources {
-            trees.push(Tree { variant: id.clone(), arch: SOURCE.into(), comps: None });
+            trees.push(Tree { variant: id.clone(), arch: SOURCE.into(), comps: None, modules: None });
         }
     }
     trees.sort();

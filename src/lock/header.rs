@@ -132,6 +132,9 @@ pub struct Tree {
     /// The comps file that its repository carries, an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comps: Option<Digest>,
+    /// What its repository says of modules, an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modules: Option<Digest>,
 }
 
 /// A medium to make.
@@ -245,7 +248,7 @@ impl Header {
             .chain(self.keys.iter().map(|key| key.certificate))
             .chain(self.repositories.iter().map(|repository| repository.repomd))
             .chain(self.koji.iter().filter_map(|koji| koji.snapshot_object))
-            .chain(self.trees.iter().filter_map(|tree| tree.comps))
+            .chain(self.trees.iter().flat_map(|tree| [tree.comps, tree.modules]).flatten())
             .chain(self.kickstarts.iter().map(|file| file.digest))
             .chain(self.builds.iter().map(|build| build.digest))
             .chain(small)

@@ -2,13 +2,13 @@
 //! writes it.
 //!
 //! Inputs: the packages as `/in/packages/<path>`, where `<path>` is their place in the repository
-//! (`Packages/b/bash-….rpm`), and perhaps `/in/comps.xml`. Output: `repodata/` with primary, filelists and other, each
-//! named by its checksum, the comps file, databases where they are wanted, and `repomd.xml`.
+//! (`Packages/b/bash-….rpm`), and perhaps `/in/comps.xml` and `/in/modules.yaml`. Output: `repodata/` with primary, filelists and other, each
+//! named by its checksum, the comps file, the modules, databases where they are wanted, and `repomd.xml`.
 //!
 //! - Parameters: `compression` (`gz` or `xz`; without it zstd) and `database` (`true`; without it none).
 //! - Revision and timestamps are the source date.
 //! - One thread, since a step has one CPU; and nothing is remembered but the step's result.
-//! - The content of the comps file is carried byte for byte. Groups that the tree lacks packages for are not filtered.
+//! - The content of the comps file and of the modules is carried byte for byte. Groups that the tree lacks packages for are not filtered.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +23,7 @@ pub const KIND: &str = "repodata";
 pub const REVISION: u32 = 2;
 
 const COMPS: &str = "comps.xml";
+const MODULES: &str = "modules.yaml";
 const PACKAGES: &str = "packages";
 const COMPRESSION: &str = "compression";
 const DATABASE: &str = "database";
@@ -53,11 +54,20 @@ pub fn package_path(nevra: &Nevra) -> Option<RelPath> {
     RelPath::new(format!("Packages/{letter}/{file}")).ok()
 }
 
+/// What the repository carries besides its packages.
+#[derive(Clone, Debug, Default)]
+pub struct Further {
+    /// Its comps file.
+    pub comps: Option<Input>,
+    /// Its `modules.yaml`.
+    pub modules: Option<Input>,
+}
+
 /// The step that writes the metadata of these packages, given by their places in the repository, in this form.
 pub fn step(
     label: &str,
     packages: impl IntoIterator<Item = (RelPath, Input)>,
-    comps: Option<Input>,
+    further: Further,
     form: Form,
     source_date: SourceDate,
 ) -> Result<Step, RepoError> {
@@ -70,8 +80,10 @@ pub fn step(
         }
         inputs.insert(place(format!("{PACKAGES}/{path}"))?, input);
     }
-    if let Some(comps) = comps {
-        inputs.insert(place(COMPS.into())?, comps);
+    for (name, input) in [(COMPS, further.comps), (MODULES, further.modules)] {
+        if let Some(input) = input {
+            inputs.insert(place(name.into())?, input);
+        }
     }
     Ok(Step {
         kind: KIND.into(),
@@ -91,6 +103,8 @@ pub fn step(
 pub fn execute(io: &StepIo) -> Result<(), RepoError> {
     let form = form(&io.params)?;
     let (packages, comps) = (io.inputs.join(PACKAGES), io.inputs.join(COMPS));
+    let modules = io.inputs.join(MODULES);
+    let extras = modules.is_file().then(|| ("modules".to_owned(), modules));
     // Of a repository without packages there is no folder; the scratch folder is an empty one.
     let packages = if packages.is_dir() { packages } else { io.scratch.clone() };
     let options = Options {
@@ -98,6 +112,7 @@ pub fn execute(io: &StepIo) -> Result<(), RepoError> {
         compression: form.compression,
         further_compression: form.compression,
         comps: comps.is_file().then_some(comps),
+        extras: extras.into_iter().collect(),
         databases: form.database,
         source_date: Some(io.source_date),
         ..Options::default()

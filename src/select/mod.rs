@@ -20,7 +20,7 @@ pub use closure::{Closure, Gap, Gravity, Near};
 pub use decide::decide;
 pub use decision::{Chosen, ChosenSource, Decision, Flag, Multilib, Reason, Request};
 pub use expression::{Expression, Outcome};
-pub use modular::{ModularProblem, Visible, visible};
+pub use modular::{ModularProblem, Visible, carried, visible};
 pub use problem::{Problem, SelectError};
 pub use relation::{Relation, Sense};
 pub use universe::{Universe, UniverseError};

@@ -1,7 +1,8 @@
 //! Which packages modules let be seen, as libdnf (0.69) decides it.
 //!
 //! - Of each module at most one stream is active: the one that is asked for, otherwise the default one unless the module is
-//!   left out. Of the stream, its latest build whose needs the other active streams meet. A default stream whose needs
+//!   left out. Of the stream, its latest build whose needs the other active streams meet, and all others of that one's
+//!   context: earlier ones, too. A default stream whose needs
 //!   are not met is not active; one that is asked for is a problem then, since nothing is made active that nobody named.
 //! - The packages of active builds are seen, those of all others are not.
 //! - Packages outside of modules are not seen where an active build has a package of their name, or one whose name they
@@ -24,6 +25,8 @@ const PLATFORM: &str = "platform";
 pub struct Visible<'m> {
     /// The active streams as `MODULE:STREAM`, by arch.
     pub active: BTreeMap<&'m str, Vec<String>>,
+    /// The documents of the builds that are active, and all else that is said of their modules.
+    pub documents: Vec<&'m Document>,
     /// Default streams that are not active, since something that they need is not.
     pub unmet: BTreeSet<String>,
     shown: BTreeSet<&'m Nevra>,
@@ -116,17 +119,16 @@ pub fn visible<'m>(
         }
     };
     let mut problems = BTreeSet::new();
+    let mut taken = Vec::new();
     for (key, build) in picked {
         let (arch, module) = key;
         let Some((stream, _)) = active.get(&key) else { continue };
         match build {
             Some(build) => {
                 seen.active.entry(arch).or_default().push(format!("{module}:{stream}"));
-                for artifact in &build.artifacts {
-                    seen.shown.insert(artifact);
-                    let names = if artifact.is_source() { &mut seen.sources } else { &mut seen.names };
-                    names.insert(&artifact.name);
-                }
+                let all = of_stream(&builds, key, stream);
+                let context = all.into_iter().filter(|other| other.context == build.context);
+                taken.extend(context);
             }
             // Another arch may have the stream.
             None if !has_stream(&builds, key, stream) => {}
@@ -137,6 +139,20 @@ pub fn visible<'m>(
             }
         }
     }
+    for artifact in taken.iter().flat_map(|build| &build.artifacts) {
+        seen.shown.insert(artifact);
+        let names = if artifact.is_source() { &mut seen.sources } else { &mut seen.names };
+        names.insert(&artifact.name);
+    }
+    let spoken: BTreeSet<&str> = active.keys().map(|(_, module)| *module).collect();
+    seen.documents = modules
+        .iter()
+        .flat_map(|modules| &modules.documents)
+        .filter(|document| match &document.content {
+            Content::Stream(stream) => taken.iter().any(|taken| std::ptr::eq(*taken, stream)),
+            _ => spoken.contains(document.module.as_str()),
+        })
+        .collect();
     for (_, stream) in modules.iter().flat_map(|modules| modules.streams()) {
         seen.hidden.extend(stream.artifacts.iter().filter(|artifact| !seen.shown.contains(artifact)));
     }
@@ -145,7 +161,7 @@ pub fn visible<'m>(
 
 impl Visible<'_> {
     /// Whether a package is seen, by its name and the names that it provides.
-    pub fn shows<'p>(&self, nevra: &Nevra, provides: impl IntoIterator<Item = &'p str>) -> bool {
+    pub fn shows(&self, nevra: &Nevra, provides: impl IntoIterator<Item = impl AsRef<str>>) -> bool {
         if self.shown.contains(nevra) {
             return true;
         }
@@ -156,7 +172,8 @@ impl Visible<'_> {
             true => !self.sources.contains(nevra.name.as_str()),
             false => {
                 !self.names.contains(nevra.name.as_str())
-                    && (self.names.is_empty() || !provides.into_iter().any(|name| self.names.contains(name)))
+                    && (self.names.is_empty()
+                        || !provides.into_iter().any(|name| self.names.contains(name.as_ref())))
             }
         }
     }
@@ -257,6 +274,31 @@ fn needs_of(builds: &Builds<'_>, key: (&str, &str), stream: &str) -> Vec<String>
         })
         .collect();
     texts.into_iter().collect()
+}
+
+/// What a repository says of the modules whose packages it has, from these documents of active streams; nothing where it
+/// has none.
+pub fn carried(documents: &[Document], has: impl Fn(&Nevra) -> bool) -> Option<String> {
+    let here = |document: &&Document| match &document.content {
+        Content::Stream(stream) => stream.artifacts.iter().any(&has),
+        _ => false,
+    };
+    let modules: BTreeSet<&str> = documents.iter().filter(here).map(|document| &*document.module).collect();
+    let said = |document: &&Document| {
+        here(document)
+            || (!matches!(document.content, Content::Stream(_)) && modules.contains(&*document.module))
+    };
+    // Sorted, so that the order of sources does not matter; repositories of two arches may say the same.
+    let mut texts: Vec<(&str, &str)> =
+        documents.iter().filter(said).map(|document| (&*document.module, &*document.text)).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    let whole = |text: &str| {
+        let begin = if text.starts_with("---") { "" } else { "---\n" };
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        format!("{begin}{text}{end}")
+    };
+    (!texts.is_empty()).then(|| texts.iter().map(|(_, text)| whole(text)).collect())
 }
 
 #[cfg(test)]

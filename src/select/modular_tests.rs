@@ -23,7 +23,7 @@ fn seen(file: &str, asked: &[&str], packages: &[&str]) -> (Vec<String>, Vec<Stri
     let modules = Modules::parse(file.as_bytes()).unwrap();
     let choices = choices(asked);
     let visible = visible(&[&modules], &choices).unwrap();
-    let shown = packages.iter().filter(|package| visible.shows(&package.parse().unwrap(), []));
+    let shown = packages.iter().filter(|package| visible.shows(&package.parse().unwrap(), [""; 0]));
     let active = visible.active.values().flatten().cloned().collect();
     (active, shown.map(|package| package.to_string()).collect())
 }
@@ -56,7 +56,7 @@ fn only_packages_of_the_active_stream_are_seen_and_they_hide_others() {
     let none =
         ["goose-0:3-1.x86_64", "goose-0:3-1.src", "wing-0:9-1.x86_64", "wing-0:9-1.src", "pond-0:1-1.noarch"];
     assert_eq!(seen(&file, &[], &packages), (vec![], none.map(String::from).into()));
-    let one = ["goose-0:1-2.x86_64", "wing-0:9-1.src", "pond-0:1-1.noarch"];
+    let one = ["goose-0:1-1.x86_64", "goose-0:1-2.x86_64", "wing-0:9-1.src", "pond-0:1-1.noarch"];
     assert_eq!(seen(&file, &["goose:1"], &packages), (vec!["goose:1".into()], one.map(String::from).into()));
     let modules = Modules::parse(file.as_bytes()).unwrap();
     let asked = choices(&["goose:1"]);
@@ -82,7 +82,7 @@ fn default_streams_are_active_unless_something_else_is_said() {
 }
 
 #[test]
-fn the_latest_build_whose_needs_are_met_is_taken() {
+fn builds_are_taken_of_the_context_whose_needs_are_met() {
     let file = [
         stream("pond:1", 1, "a", "", &[]),
         stream("pond:2", 1, "a", "", &[]),
@@ -92,7 +92,7 @@ fn the_latest_build_whose_needs_are_met_is_taken() {
     ]
     .concat();
     let packages = ["goose-0:1-7.x86_64", "goose-0:1-8.x86_64", "goose-0:1-9.x86_64"];
-    assert_eq!(seen(&file, &["goose:1", "pond:1"], &packages).1, ["goose-0:1-8.x86_64"]);
+    assert_eq!(seen(&file, &["goose:1", "pond:1"], &packages).1, packages[..2]);
     assert_eq!(seen(&file, &["goose:1", "pond:2"], &packages).1, ["goose-0:1-9.x86_64"]);
     assert_eq!(
         problems(&file, &["goose:1"]),
@@ -115,6 +115,21 @@ fn a_default_stream_whose_needs_are_not_met_is_not_active() {
     assert!(visible.active.is_empty(), "{:?}", visible.active);
     assert_eq!(Vec::from_iter(&visible.unmet), ["goose:1", "wing:1"]);
     assert_eq!(seen(&file, &["pond:1"], &[]).0, ["goose:1", "pond:1", "wing:1"]);
+}
+
+#[test]
+fn repositories_carry_what_is_said_of_the_modules_that_they_have() {
+    let (goose, wing) = (
+        stream("goose:1", 1, "a", "", &["goose-0:1-1.x86_64"]),
+        stream("wing:1", 1, "a", "", &["wing-0:1-1.x86_64"]),
+    );
+    let (said, other) = (default("goose", "1"), default("wing", "1"));
+    let older = stream("goose:1", 0, "a", "", &["goose-0:1-0.x86_64"]);
+    let modules = Modules::parse([&*wing, &other, &goose, &older, &said].concat().as_bytes()).unwrap();
+    let visible = visible(&[&modules, &modules], &[]).unwrap();
+    let documents: Vec<_> = visible.documents.iter().copied().cloned().collect();
+    assert_eq!(carried(&documents, |nevra| nevra.name == "goose"), Some([&*older, &goose, &said].concat()));
+    assert_eq!(carried(&documents, |nevra| nevra.name == "swan"), None);
 }
 
 #[test]

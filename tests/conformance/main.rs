@@ -13,6 +13,7 @@ mod file_conflicts;
 mod kickstart;
 mod librepo;
 mod librpm;
+mod modules;
 mod multilib;
 mod records;
 mod repodata;

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::base::{Digest, chain};
 use crate::fetch::FetchError;
 use crate::format::metalink::MetalinkError;
+use crate::format::modulemd::ModulemdError;
 use crate::format::repodata::{ReadError, RepomdError};
 use crate::openpgp::VerifyError;
 use crate::store::StoreError;
@@ -116,6 +117,9 @@ pub enum Refusal {
         #[source]
         source: Box<ReadError>,
     },
+    /// Its modules cannot be read.
+    #[error("the list 'modules' cannot be read")]
+    Modules(#[source] ModulemdError),
 }
 
 impl Refusal {

@@ -4,7 +4,7 @@
 //! 2. `repomd.xml` of one of them. With a metalink it must be the current one; only where no mirror has that, the newest
 //!    alternate that one has. Where its signature is demanded, `repomd.xml.asc` beside it must be one by an accepted
 //!    key that is valid now: an expired one is how a publisher says that this state is too old.
-//! 3. `primary` and `filelists` by the checksums in it, from that mirror or any other. Where none has them (the mirror is
+//! 3. `primary`, `filelists` and, where there are some, `modules` by the checksums in it, from that mirror or any other. Where none has them (the mirror is
 //!    torn: between two states), the next mirror's `repomd.xml` is tried.
 //!
 //! Mirrors that cannot be reached are asked once; only where none did are they asked again after pauses. A mirror that
@@ -19,7 +19,7 @@ mod header;
 mod mirrors;
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read as _};
 use std::time::Duration;
 
 pub use error::{OpenError, Refusal, Refused};
@@ -30,6 +30,7 @@ pub use mirrors::url;
 use super::known::known_packages;
 use crate::base::Digest;
 use crate::fetch::{Fetcher, Progress, Wanted};
+use crate::format::modulemd::{self, Modules};
 use crate::format::repodata::{Content, Data, Packages, Repomd};
 use crate::openpgp::{Certificate, verify_detached};
 use crate::recipe::Addresses;
@@ -38,6 +39,8 @@ use mirrors::Mirrors;
 
 /// Bytes of the largest `repomd.xml`. Real ones have 3 to 20 kB.
 const LARGEST_REPOMD: u64 = 4 << 20;
+/// The kind of metadata that modules are.
+const MODULES: &str = "modules";
 /// Bytes of the largest signature.
 const LARGEST_SIGNATURE: u64 = 256 << 10;
 /// Bytes of the largest list, compressed. Fedora's filelists have some 60 MB.
@@ -70,6 +73,8 @@ pub struct Opened {
     pub repomd: Vec<u8>,
     /// Its packages with their files.
     pub packages: Packages,
+    /// Its modules.
+    pub modules: Modules,
     /// How many packages filelists has nothing on: their files are known only as far as primary names them.
     pub unlisted: usize,
     /// Whether it is an alternate of the metalink: an older state, since no mirror has the current one.
@@ -78,8 +83,13 @@ pub struct Opened {
     pub refused: Vec<Refused>,
 }
 
-/// The packages of a repository, and how many filelists has nothing on.
-type Lists = (Packages, usize);
+/// What the lists of a repository say.
+struct Lists {
+    packages: Packages,
+    /// How many of them filelists has nothing on.
+    unlisted: usize,
+    modules: Modules,
+}
 
 /// What a mirror has.
 enum Found {
@@ -165,8 +175,17 @@ impl Opening<'_> {
         std::iter::once(first.to_owned()).chain(others).collect()
     }
 
-    fn opened(self, mirror: &str, repomd: Vec<u8>, (packages, unlisted): Lists, older: bool) -> Opened {
-        Opened { mirrors: self.usable(mirror), repomd, packages, unlisted, older, refused: self.refused }
+    fn opened(self, mirror: &str, repomd: Vec<u8>, lists: Lists, older: bool) -> Opened {
+        let Lists { packages, unlisted, modules } = lists;
+        Opened {
+            mirrors: self.usable(mirror),
+            repomd,
+            packages,
+            modules,
+            unlisted,
+            older,
+            refused: self.refused,
+        }
     }
 
     /// Reads and checks a mirror's `repomd.xml`.
@@ -197,6 +216,7 @@ impl Opening<'_> {
     /// Gets the lists that a `repomd.xml` names, by checksum, and reads them.
     async fn lists(&self, mirror: &str, repomd: &Repomd) -> Result<Lists, Refusal> {
         let (primary, filelists) = (list(repomd, "primary")?, list(repomd, "filelists")?);
+        let modules = repomd.find(MODULES).map(|_| list(repomd, MODULES)).transpose()?;
         let usable = self.usable(mirror);
         let wanted = |(data, digest): (&Data, Digest)| Wanted {
             label: format!("{} of {}", data.kind, self.location.id),
@@ -204,8 +224,8 @@ impl Opening<'_> {
             digest,
             size: data.size,
         };
-        let both = vec![wanted(primary), wanted(filelists)];
-        self.fetcher.all(both, PARALLEL, self.progress).await?;
+        let all = [primary, filelists].into_iter().chain(modules);
+        self.fetcher.all(all.map(wanted).collect(), PARALLEL, self.progress).await?;
         let wrong = |kind, source| Refusal::Read { kind, source: Box::new(source) };
         let packages = known_packages(self.store, &[primary.1, filelists.1], || {
             let mut packages =
@@ -215,7 +235,15 @@ impl Opening<'_> {
             Ok::<_, Refusal>(packages)
         })?;
         let unlisted = packages.iter().filter(|package| !package.has_all_files()).count();
-        Ok((packages, unlisted))
+        let modules = modules.map(|list| self.modules(list)).transpose()?.unwrap_or_default();
+        Ok(Lists { packages, unlisted, modules })
+    }
+
+    fn modules(&self, list: (&Data, Digest)) -> Result<Modules, Refusal> {
+        let mut bytes = Vec::new();
+        let content = self.content(list)?.take(modulemd::LARGEST as u64 + 1).read_to_end(&mut bytes);
+        content.map_err(|source| Refusal::Unreadable(MODULES.into(), source))?;
+        Modules::parse(&bytes).map_err(Refusal::Modules)
     }
 
     /// A list that the store has, decompressed.
