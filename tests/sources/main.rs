@@ -15,6 +15,7 @@ mod flow;
 mod genuine;
 mod hostile;
 mod mirrors;
+mod modules;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "../sample/mod.rs"]
 mod sample;

@@ -1,0 +1,160 @@
+//! Repositories with modules as sources: from a stream that a recipe names to one that dnf enables.
+
+use std::fs;
+use std::io::Read as _;
+
+use gander::format::repodata::{Content, Repomd};
+use gander::repo::create;
+
+use super::bench::{Bench, has_peers, run};
+use super::flow::gander;
+use super::sample;
+
+const MODULES: &str = "---
+document: modulemd-defaults
+version: 1
+data: {module: goose, stream: '1', profiles: {'1': []}}
+...
+---
+document: modulemd
+version: 2
+data:
+  name: goose
+  stream: '1'
+  version: 1
+  context: c0ffee
+  arch: x86_64
+  summary: Geese
+  description: Geese
+  license: {module: [MIT]}
+  artifacts: {rpms: [\"goose-0:1-1.noarch\"]}
+...
+---
+document: modulemd
+version: 2
+data:
+  name: goose
+  stream: '2'
+  version: 1
+  context: c0ffee
+  arch: x86_64
+  summary: Geese
+  description: Geese
+  license: {module: [MIT]}
+  artifacts: {rpms: [\"goose-0:2-1.noarch\"]}
+...
+";
+
+/// A bench with a repository: geese of two streams and one outside of both, and a pond.
+fn bench(modules: Option<&str>) -> Bench {
+    let bench = Bench::new();
+    let repository = bench.path("repository");
+    for (name, version) in [("goose", "1"), ("goose", "2"), ("goose", "3"), ("pond", "1")] {
+        bench.write(&format!("repository/{name}-{version}.rpm"), sample::installable(name, version));
+    }
+    let extras = modules.map(|modules| ("modules".to_owned(), bench.write("modules.yaml", modules)));
+    let options = create::Options { extras: extras.into_iter().collect(), ..create::Options::default() };
+    create::create(&repository, &options, None).unwrap();
+    bench
+}
+
+fn recipe(bench: &Bench, modules: &str) {
+    bench.write(
+        "r.toml",
+        format!(
+            "[release]\nname = \"Gosling Linux\"\nshort = \"Goose\"\nversion = \"1\"\nsource-date = \"2026-11-01T00:00:00Z\"\n\n\
+             [[source]]\nrepo = {{ id = \"birds\", baseurl = \"file://{}\", gpgcheck = false, modules = {modules} }}\n\n\
+             [variant.Base]\narches = [\"x86_64\"]\npackages = [\"goose\", \"pond\"]\nsources = false\n",
+            bench.path("repository").display()
+        ),
+    );
+}
+
+/// The packages of a composed tree, and what its repository says of modules.
+fn composed(bench: &Bench) -> (Vec<String>, Option<String>) {
+    let tree = bench.path("out/compose/Base/x86_64/os");
+    let mut names = Vec::new();
+    for letter in fs::read_dir(tree.join("Packages")).unwrap() {
+        let files = fs::read_dir(letter.unwrap().path()).unwrap();
+        names.extend(files.map(|file| file.unwrap().file_name().into_string().unwrap()));
+    }
+    names.sort();
+    let repomd = Repomd::parse(&fs::read(tree.join("repodata/repomd.xml")).unwrap()).unwrap();
+    let modules = repomd.find("modules").map(|data| {
+        let bytes = fs::read(data.location.below(&tree)).unwrap();
+        let mut text = String::new();
+        Content::open(&*bytes, None).unwrap().read_to_string(&mut text).unwrap();
+        text
+    });
+    (names, modules)
+}
+
+#[test]
+fn the_stream_that_is_named_is_composed_and_its_metadata_go_along() {
+    let bench = bench(Some(MODULES));
+    for (modules, goose, stream) in [
+        ("[]", "goose-1-1.noarch.rpm", Some("1")),
+        ("[\"goose:2\"]", "goose-2-1.noarch.rpm", Some("2")),
+        ("[\"!goose\"]", "goose-3-1.noarch.rpm", None),
+    ] {
+        recipe(&bench, modules);
+        let locked = gander(&bench, "store", &["lock", "--update", "r.toml"]).exits(0);
+        if let Some(stream) = stream {
+            locked.says(&format!("active modules for x86_64: goose:{stream}"));
+        }
+        gander(&bench, "store", &["compose", "r.toml", "--output", "out"]).exits(0);
+        let (packages, said) = composed(&bench);
+        assert_eq!(packages, [goose, "pond-1-1.noarch.rpm"]);
+        let said = said.unwrap_or_default();
+        assert_eq!(said.matches("document: modulemd\n").count(), stream.iter().count(), "{said}");
+        assert!(stream.is_none_or(|stream| said.contains(&format!("  stream: '{stream}'\n"))), "{said}");
+        assert_eq!(said.contains("document: modulemd-defaults\n"), stream.is_some(), "{said}");
+        // The lock has all that a rebuild needs to say the same.
+        gander(&bench, "other", &["compose", "--locked", "r.toml", "--output", "again"]).exits(0);
+        assert_eq!(super::flow::files(&bench.path("again")), super::flow::files(&bench.path("out")));
+        if stream.is_some() && has_peers(&["dnf"]) {
+            let url = format!("file://{}", bench.path("out/compose/Base/x86_64/os").display());
+            let mut dnf = std::process::Command::new("dnf");
+            dnf.args([
+                "-q",
+                "-y",
+                "--noplugins",
+                "--forcearch=x86_64",
+                "--releasever=9",
+                "--setopt=reposdir=/dev/null",
+            ]);
+            dnf.arg("--setopt=module_platform_id=platform:el9");
+            dnf.arg(format!("--installroot={}", bench.path("root").display()));
+            dnf.arg(format!("--setopt=cachedir={}", bench.path("cache").display()));
+            dnf.arg(format!("--repofrompath=r,{url}")).args(["--repo=r", "module", "list", "goose"]);
+            let listed = run(dnf.env("LC_ALL", "C.UTF-8")).exits(0);
+            assert!(
+                listed.stdout.lines().any(|line| line.starts_with("goose") && line.contains(stream.unwrap())),
+                "{}",
+                listed.stdout
+            );
+        }
+    }
+}
+
+#[test]
+fn choices_that_cannot_be_are_refused_all_at_once() {
+    let bench = bench(Some(MODULES));
+    recipe(&bench, "[\"goose:9\", \"swan:1\"]");
+    gander(&bench, "store", &["lock", "r.toml"])
+        .exits(2)
+        .says("the module 'goose' has no stream '9', only 1, 2")
+        .says("no repository has the module 'swan'");
+    assert!(!bench.path("r.lock").exists());
+    recipe(&bench, "[\"goose\"]");
+    gander(&bench, "store", &["lock", "r.toml"])
+        .exits(2)
+        .says("'goose' is neither MODULE:STREAM nor !MODULE");
+}
+
+#[test]
+fn modules_that_cannot_be_read_refuse_the_repository() {
+    let bench = bench(Some("document: modulemd\nversion: 9\ndata: {}\n"));
+    recipe(&bench, "[]");
+    gander(&bench, "store", &["lock", "r.toml"]).exits(3).says("a 'modulemd' of version 9 is not known");
+}
