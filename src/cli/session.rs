@@ -154,6 +154,9 @@ impl From<ComposeError> for Failure {
             | E::TooLarge(_)
             | E::Stale(_)
             | E::NoFiles(_)
+            | E::NoBuilds(_)
+            | E::NotMovable(_)
+            | E::AllMove(_)
             | E::NoCertificate { .. } => Kind::Usage,
             E::Headers { unreachable: true, .. } => Kind::Surroundings,
             E::NotReproduced(_) | E::BadSignature { .. } => Kind::Verdict,
@@ -257,6 +260,7 @@ impl From<ComposeError> for Failure {
             E::NotStored(_) => Some(
                 "take them from another bundle with --bundle, or resolve anew with 'gander lock --update'".into(),
             ),
+            E::NotMovable(_) | E::AllMove(_) => Some("run 'gander lock --update' without names of packages".into()),
             E::NoFiles(_) => Some("name the place under 'files' of the source".into()),
             E::GoneFromHub { .. } => Some(
                 "ask for what the hub has now with 'gander lock --update', or compose from a bundle with --bundle".into(),

@@ -188,6 +188,17 @@ pub enum ComposeError {
     /// Packages lie outside of the repository that lists them. Retrying cannot help.
     #[error("the metadata say that these packages lie outside of their repository (xml:base):{}", lines(.0))]
     Outside(Vec<String>),
+    /// Packages that were to be moved alone are in no tag. Retrying cannot help.
+    #[error("no tag of the recipe has builds of these packages:{}", lines(.0))]
+    NoBuilds(Vec<String>),
+    /// There is nothing that packages could move from. Retrying cannot help.
+    #[error(
+        "packages of '{0}' cannot move alone: the lock has no state of that tag, asked in that way, to move them from"
+    )]
+    NotMovable(String),
+    /// Packages of other sources would move as well. Retrying cannot help.
+    #[error("packages cannot move alone: the recipe has the repository '{0}', whose packages all move")]
+    AllMove(String),
     /// It is not known where a hub's files are. Retrying cannot help.
     #[error("the configuration of the hub of '{0}' does not say where its files are (topurl)")]
     NoFiles(String),
