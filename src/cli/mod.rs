@@ -19,6 +19,7 @@ mod completions;
 mod compose;
 mod failure;
 mod global;
+mod hub_at;
 mod image;
 mod jail;
 mod key;

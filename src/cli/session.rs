@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::hub_at;
 use super::network::Network;
 use super::timings::Timings;
 use super::{Failure, Global, Kind, run};
@@ -159,6 +160,7 @@ impl From<ComposeError> for Failure {
             | E::AllMove(_)
             | E::NoCertificate { .. } => Kind::Usage,
             E::Headers { unreachable: true, .. } => Kind::Surroundings,
+            E::Hub { source, .. } => return hub_at::failure(&error, source),
             E::NotReproduced(_) | E::BadSignature { .. } => Kind::Verdict,
             E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } | E::Medium { .. } | E::Checksum(_) => {
                 Kind::Bug
@@ -185,6 +187,7 @@ impl From<ComposeError> for Failure {
             | E::Snapshot(_)
             | E::Splice { .. }
             | E::NoOrigin(_)
+            | E::HubOffline(_)
             | E::NotStored(_)
             | E::NoBundle(_)
             | E::NotPinned(_)
@@ -265,6 +268,7 @@ impl From<ComposeError> for Failure {
             E::GoneFromHub { .. } => Some(
                 "ask for what the hub has now with 'gander lock --update', or compose from a bundle with --bundle".into(),
             ),
+            E::HubOffline(_) => Some("run this once without --offline".into()),
             E::Fetch(FetchError::Offline(_)) => Some("run this once without --offline".into()),
             E::NotReproduced(_) => {
                 Some("a step's log shows what it ran: see 'gander plan' for the steps".into())

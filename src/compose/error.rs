@@ -15,7 +15,7 @@ use crate::format::iso9660::IsoError;
 use crate::format::kickstart::KickstartError;
 use crate::format::productmd::MetadataError;
 use crate::format::volume_id::VolumeIdError;
-use crate::koji::SnapshotError;
+use crate::koji::{SnapshotError, TagError};
 use crate::lock::LockError;
 use crate::media::{MenuError, TextError, TreeInfoStepError};
 use crate::oci::{AssembleError, ImageError, ReferenceError, RegistryError};
@@ -225,6 +225,18 @@ pub enum ComposeError {
         #[source]
         source: FetchError,
     },
+    /// A hub cannot be asked.
+    #[error("the hub of {id} cannot be asked about its tag")]
+    Hub {
+        /// The source, or the tag.
+        id: String,
+        /// Why.
+        #[source]
+        source: TagError,
+    },
+    /// A hub would have to be asked, and the network must not be used. Retrying cannot help.
+    #[error("the hub {0} would have to be asked, and the network is not used")]
+    HubOffline(String),
     /// What a hub said cannot be kept or read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),

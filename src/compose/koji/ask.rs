@@ -14,8 +14,8 @@ use crate::compose::error::ComposeError;
 use crate::compose::execute::Session;
 use crate::compose::flow::Downloads;
 use crate::compose::inputs::RecipeFiles;
-use crate::koji::{Question, Snapshot, Tagged};
 use crate::koji::snapshot::{Build, Rpm};
+use crate::koji::{Question, Snapshot, TagState};
 use crate::lock::{Koji, Lock, Pin, PinKind};
 use crate::recipe::{HubPlace, KojiSource, Noarch, Origin as Where, PinnedBuild};
 use crate::repo::open::Filter;
@@ -89,15 +89,18 @@ impl<'d> Asking<'_, 'd> {
             (None, HubPlace::Embedded(_)) => koji.hub.to_string(),
             (None, _) => hub.files().ok_or_else(|| ComposeError::NoFiles(koji.id.clone()))?,
         };
+        let failed = |source| ComposeError::Hub { id: koji.id.clone(), source };
         let builds = |pins: &[PinnedBuild]| pins.iter().map(|pin| pin.build.clone()).collect::<Vec<_>>();
-        let Tagged { mut snapshot, drafts, deleted } = hub.tagged(&Question {
-            tag: &koji.tag,
-            event: koji.event,
-            inherit: koji.inherit,
-            latest: koji.latest,
-            held: &builds(&koji.hold),
-            forced: &builds(&koji.force),
-        })?;
+        let TagState { mut snapshot, drafts, deleted } = hub
+            .tagged(&Question {
+                tag: &koji.tag,
+                event: koji.event,
+                inherit: koji.inherit,
+                latest: koji.latest,
+                held: &builds(&koji.hold),
+                forced: &builds(&koji.force),
+            })
+            .map_err(failed)?;
         let mut pins = recipe_pins(koji);
         let before = self.before(&hub.name())?;
         let asked: BTreeSet<i64> = match (&before, self.only) {
@@ -117,7 +120,7 @@ impl<'d> Asking<'_, 'd> {
         snapshot
             .signatures
             .retain(|signature| !asked.contains(&signature.rpm) && counted.contains(&signature.rpm));
-        snapshot.signatures.extend(hub.signatures(&ids)?);
+        snapshot.signatures.extend(hub.signatures(&ids).map_err(failed)?);
         snapshot.sort();
         let unchanged = before.as_ref().is_some_and(|(pinned, old)| {
             pinned.pins == pins && pinned.files == files && same(old, &snapshot)
@@ -175,7 +178,11 @@ impl<'d> Asking<'_, 'd> {
             note(format!("note: blocked in {id}: {}", blocked.into_iter().collect::<Vec<_>>().join(", ")));
         }
         if !deleted.is_empty() {
-            note(format!("warning: builds of {id} deleted since event {}: {}", head.event, deleted.join(", ")));
+            note(format!(
+                "warning: builds of {id} deleted since event {}: {}",
+                head.event,
+                deleted.join(", ")
+            ));
         }
     }
 

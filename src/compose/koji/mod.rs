@@ -20,8 +20,8 @@ pub(super) use offer::offer;
 pub(super) use stock::stock;
 
 use super::error::ComposeError;
-use crate::koji::{Question, Tagged};
 use crate::koji::snapshot::{Build, Checksum, Rpm, Signature};
+use crate::koji::{Question, TagError, TagState};
 
 /// A hub that can be asked. The command line has one made of sockets.
 pub trait Hub {
@@ -30,11 +30,11 @@ pub trait Hub {
     /// The URL of its files, where its configuration says that.
     fn files(&self) -> Option<String>;
     /// What a tag has: a snapshot without signatures and checksums.
-    fn tagged(&self, question: &Question<'_>) -> Result<Tagged, ComposeError>;
+    fn tagged(&self, question: &Question<'_>) -> Result<TagState, TagError>;
     /// Which signatures there are of these RPMs.
-    fn signatures(&self, rpms: &[i64]) -> Result<Vec<Signature>, ComposeError>;
+    fn signatures(&self, rpms: &[i64]) -> Result<Vec<Signature>, TagError>;
     /// The digests of all copies of these RPMs; none where the hub is too old to have them.
-    fn checksums(&self, rpms: &[i64]) -> Result<Vec<Checksum>, ComposeError>;
+    fn checksums(&self, rpms: &[i64]) -> Result<Vec<Checksum>, TagError>;
 }
 
 /// Where files are that a lock's or a recipe's words for them mean.

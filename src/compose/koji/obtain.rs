@@ -62,13 +62,14 @@ pub(in crate::compose) fn obtain(
         else {
             continue;
         };
+        let failed = |source| ComposeError::Hub { id: koji.id.clone(), source };
         let ids: BTreeSet<_> = wanted(&tag, selected, harvest).map(|(.., rpm)| rpm).collect();
         let mut checksums = std::mem::take(&mut tag.snapshot.checksums);
         checksums.retain(|checksum| ids.contains(&checksum.rpm));
         let had: BTreeSet<_> = checksums.iter().map(|checksum| checksum.rpm).collect();
         let ids: Vec<_> = ids.difference(&had).copied().collect();
         if !ids.is_empty() {
-            checksums.extend(session.timed("tag", || tag.hub.checksums(&ids))?);
+            checksums.extend(session.timed("tag", || tag.hub.checksums(&ids)).map_err(failed)?);
         }
         tag.snapshot.checksums = checksums;
         tag.snapshot.sort();

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::Hub;
 use super::error::{KojiError, Version};
-use super::rowed::{
+use super::snapshot::{Build, Checksum, Head, Signature, Snapshot, Tag};
+use super::state_rows::{
     BuildRow, Event, ExternalRow, HistoryRow, LinkRow, PackageRow, RpmRow, SignatureRow, TagRow,
 };
-use super::snapshot::{Build, Checksum, Head, Signature, Snapshot, Tag};
 use crate::format::xmlrpc::{Arguments, Fault, Value};
 
 /// From this version on builds may be drafts.
@@ -38,7 +38,7 @@ pub struct Question<'a> {
 
 /// What a hub says of a tag.
 #[derive(Clone, Debug, Default)]
-pub struct Tagged {
+pub struct TagState {
     /// What it has, without signatures and checksums.
     pub snapshot: Snapshot,
     /// Draft builds, which were left out.
@@ -110,7 +110,7 @@ impl TagError {
 }
 
 /// Asks what a tag has. The name is what a lock calls the hub.
-pub async fn tagged(hub: &Hub, name: &str, question: &Question<'_>) -> Result<Tagged, TagError> {
+pub async fn state(hub: &Hub, name: &str, question: &Question<'_>) -> Result<TagState, TagError> {
     let last: Event = hub.call("getLastEvent", Arguments::none()).await?;
     let event = match question.event {
         None => last,
@@ -147,7 +147,9 @@ pub async fn tagged(hub: &Hub, name: &str, question: &Question<'_>) -> Result<Ta
 /// The hub's version as it says it.
 async fn koji_version(hub: &Hub, version: Version) -> String {
     let text = hub.call::<String>("getKojiVersion", Arguments::none()).await;
-    text.ok().filter(|text| text.len() < 64 && !text.contains(char::is_control)).unwrap_or_else(|| version.to_string())
+    text.ok()
+        .filter(|text| text.len() < 64 && !text.contains(char::is_control))
+        .unwrap_or_else(|| version.to_string())
 }
 
 struct Asking<'a> {
@@ -170,8 +172,8 @@ impl Asking<'_> {
     }
 
     /// Builds and RPMs.
-    async fn list(&self) -> Result<Tagged, TagError> {
-        let mut found = Tagged::default();
+    async fn list(&self) -> Result<TagState, TagError> {
+        let mut found = TagState::default();
         let arguments = self.tagged().with("latest", self.question.latest);
         // A row of an RPM without `extra` is shorter, but old hubs do not know the argument.
         let arguments = if self.version >= CHECKSUMS { arguments.with("extra", false) } else { arguments };
@@ -198,7 +200,8 @@ impl Asking<'_> {
         self.forced(&mut found.snapshot).await?;
         let builds: BTreeSet<i64> = found.snapshot.builds.iter().map(|build| build.id).collect();
         if let Some(rpm) = found.snapshot.rpms.iter().find(|rpm| !builds.contains(&rpm.build)) {
-            let text = format!("{} is of build {}, which is not in the list of builds", rpm.file_name(), rpm.build);
+            let text =
+                format!("{} is of build {}, which is not in the list of builds", rpm.file_name(), rpm.build);
             return Err(TagError::Contradiction(text));
         }
         Ok(found)
@@ -206,7 +209,8 @@ impl Asking<'_> {
 
     /// Builds that are taken whether they are tagged or not.
     async fn forced(&self, snapshot: &mut Snapshot) -> Result<(), TagError> {
-        let calls = self.question.forced.iter().map(|nvr| ("getBuild".to_owned(), Arguments::of(nvr.as_str())));
+        let calls =
+            self.question.forced.iter().map(|nvr| ("getBuild".to_owned(), Arguments::of(nvr.as_str())));
         let rows: Vec<Result<Option<BuildRow>, Fault>> = self.hub.batch(calls.collect()).await?;
         let mut missing = Vec::new();
         let mut builds: Vec<Build> = Vec::new();
@@ -232,7 +236,7 @@ impl Asking<'_> {
     }
 
     /// All but builds and RPMs.
-    async fn surroundings(&self, tag: &TagRow, found: &mut Tagged) -> Result<(), TagError> {
+    async fn surroundings(&self, tag: &TagRow, found: &mut TagState) -> Result<(), TagError> {
         let (hub, event) = (self.hub, self.event);
         let snapshot = &mut found.snapshot;
         let links: Vec<LinkRow> = hub.call("getFullInheritance", self.at(tag.id)).await?;
@@ -241,7 +245,9 @@ impl Asking<'_> {
         let rows: Vec<Result<Option<TagRow>, Fault>> = hub.batch(calls.collect()).await?;
         for (id, row) in ids.iter().zip(rows) {
             let row = row.map_err(|fault| TagError::Fault { what: format!("getTag of {id}"), fault })?;
-            let row = row.ok_or_else(|| TagError::Contradiction(format!("there is no tag {id}, which is inherited")))?;
+            let row = row.ok_or_else(|| {
+                TagError::Contradiction(format!("there is no tag {id}, which is inherited"))
+            })?;
             snapshot.tags.push(row.into());
         }
         snapshot.links = links.into_iter().map(LinkRow::link).collect();
@@ -289,10 +295,12 @@ impl Asking<'_> {
             let arguments = Arguments::none().with("tables", tables.clone()).with("tag", *id);
             ("queryHistory".to_owned(), arguments.with("beforeEvent", self.event + 1))
         });
-        let answers: Vec<Result<BTreeMap<String, Vec<HistoryRow>>, Fault>> = self.hub.batch(calls.collect()).await?;
+        let answers: Vec<Result<BTreeMap<String, Vec<HistoryRow>>, Fault>> =
+            self.hub.batch(calls.collect()).await?;
         let mut found = BTreeSet::new();
         for (id, tables) in tags.iter().zip(answers) {
-            let tables = tables.map_err(|fault| TagError::Fault { what: format!("queryHistory of tag {id}"), fault })?;
+            let tables = tables
+                .map_err(|fault| TagError::Fault { what: format!("queryHistory of tag {id}"), fault })?;
             let rows = tables.into_values().flatten();
             found.extend(rows.filter(|row| row.is_deleted(self.event)).map(|row| row.nvr()));
         }
@@ -321,7 +329,8 @@ pub async fn signatures(hub: &Hub, rpms: &[i64]) -> Result<Vec<Signature>, TagEr
     let answers: Vec<Result<Vec<SignatureRow>, Fault>> = hub.batch(calls.collect()).await?;
     let mut found = Vec::new();
     for (id, rows) in rpms.iter().zip(answers) {
-        let rows = rows.map_err(|fault| TagError::Fault { what: format!("queryRPMSigs of RPM {id}"), fault })?;
+        let rows =
+            rows.map_err(|fault| TagError::Fault { what: format!("queryRPMSigs of RPM {id}"), fault })?;
         found.extend(rows.into_iter().map(|row| row.signature(*id)));
     }
     Ok(found)
@@ -341,7 +350,8 @@ pub async fn checksums(hub: &Hub, rpms: &[i64]) -> Result<Vec<Checksum>, TagErro
     let answers: Vec<Result<Copies, Fault>> = hub.batch(calls.collect()).await?;
     let mut found = Vec::new();
     for (id, copies) in rpms.iter().zip(answers) {
-        let copies = copies.map_err(|fault| TagError::Fault { what: format!("getRPMChecksums of RPM {id}"), fault })?;
+        let copies = copies
+            .map_err(|fault| TagError::Fault { what: format!("getRPMChecksums of RPM {id}"), fault })?;
         for (sigkey, mut digests) in copies {
             if let Some(sha256) = digests.remove("sha256") {
                 found.push(Checksum { rpm: *id, sigkey, sha256, md5: digests.remove("md5") });

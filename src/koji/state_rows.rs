@@ -232,7 +232,11 @@ pub(super) struct SignatureRow {
 
 impl SignatureRow {
     pub fn signature(self, rpm: i64) -> Signature {
-        Signature { rpm, sigkey: self.sigkey.to_ascii_lowercase(), sighash: self.sighash.to_ascii_lowercase() }
+        Signature {
+            rpm,
+            sigkey: self.sigkey.to_ascii_lowercase(),
+            sighash: self.sighash.to_ascii_lowercase(),
+        }
     }
 }
 
