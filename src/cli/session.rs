@@ -234,6 +234,12 @@ impl From<ComposeError> for Failure {
                 "run 'gander compose' without --locked where the key is, or add the signatures to the lock"
                     .into(),
             ),
+            E::Unsigned(lines) if lines.iter().any(|line| line.contains(" of build ")) => Some(
+                "have them signed and the signatures imported with 'koji import-sig FILE.rpm', or have Koji write a signed \
+                 copy again with 'koji write-signed-rpm SIGKEY BUILD'; or name the key that signed them under 'keys', or set \
+                 'on-unsigned'"
+                    .into(),
+            ),
             E::Unsigned(_) => Some(
                 "have them signed, name the key that signed them under 'keys', or set 'on-unsigned'".into(),
             ),
