@@ -23,6 +23,7 @@ mod hub_at;
 mod image;
 mod jail;
 mod key;
+mod koji;
 mod lock;
 mod man;
 mod network;
@@ -67,6 +68,7 @@ enum Command {
     Store(store::Args),
     Key(key::Args),
     Repo(repo::Args),
+    Koji(koji::Args),
     Rpm(rpm::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -103,6 +105,7 @@ fn command_line() -> ExitCode {
         Command::Store(args) => store::run(global, args),
         Command::Key(args) => key::run(global, args),
         Command::Repo(args) => repo::run(global, args),
+        Command::Koji(args) => koji::run(global, args),
         Command::Rpm(args) => rpm::run(global, args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -59,7 +59,7 @@ pub(super) fn resolve(
     }
     let mut tags = koji::ask(session, downloads, files, old, only)?;
     if let Some(lock) = old.filter(|old| stands(session, files, &tags, old)) {
-        session.note("nothing changed since the lock was made".to_owned());
+        session.note("nothing changed since the lock was made");
         return Ok(Resolved { lock: lock.clone(), done: Executed::default(), absent: BTreeSet::new() });
     }
     let mut objects = BTreeMap::new();

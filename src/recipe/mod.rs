@@ -19,7 +19,7 @@ mod table;
 mod tests;
 
 pub use error::{Problem, RecipeError};
-pub use koji::{HubPlace, KojiSource, Noarch, PinnedBuild};
+pub use koji::{HubPlace, HubPlaceError, KojiSource, Noarch, PinnedBuild};
 pub use repo::{Addresses, RepoSource, Url, UrlError};
 pub use schema::{
     BuildSource, Builder, BuilderImage, Fingerprint, InputKind, InputPath, Medium, MediumKind, Multilib,

@@ -286,3 +286,47 @@ fn a_hub_that_lies_is_found_out() {
     hub.koji.lock().unwrap().builds[0].volume = "../../etc".into();
     lock(&bench(&hub, "")).exits(3).says("in a way that no file can be named");
 }
+
+#[test]
+fn a_tag_can_be_looked_at() {
+    let hub = birds();
+    hub.koji.lock().unwrap().blocked.push("swan".into());
+    hub.import("pond", "2", &sample::installable("pond", "2"), &[]);
+    let newer = hub.import("goose", "2", &sample::installable("goose", "2"), &[]);
+    let event = hub.tag(newer);
+    let bench = Bench::new();
+    let place = format!("{}/kojihub", hub.url);
+    let (key, other) = (sigkey(signer()), sigkey(stranger()));
+    let keys = if key < other { format!("{key}, {other}") } else { format!("{other}, {key}") };
+    let shown = gander(&bench, "store", &["koji", "tag", "birds", "--hub", &place]).exits(0);
+    assert_eq!(
+        shown.stdout,
+        format!(
+            "tag birds at event {event} of {place} (Koji 1.35.3)\n\
+             build goose-2-1 from birds at {event}: 1 noarch; not signed\n\
+             build pond-1-1 from birds at 14: 1 noarch; signed by {keys}\nblocked swan\n2 builds, 2 RPMs\n"
+        )
+    );
+    let arguments = ["koji", "tag", "birds", "--hub", &place, "--event", "16", "--format", "json"];
+    let shown = gander(&bench, "store", &arguments).exits(0);
+    let shown: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(shown["builds"][0]["nvr"], "goose-1-1");
+    assert_eq!(shown["builds"][0]["tagged"], serde_json::json!([{ "tag": "birds", "event": 12 }]));
+    // Deleted since: the hub no longer counts it, and says so.
+    hub.koji.lock().unwrap().builds[1].state = 2;
+    let shown = gander(&bench, "store", &["koji", "tag", "birds", "--hub", &place, "--event", "16"]).exits(0);
+    assert!(shown.stdout.contains("deleted since: pond-1-1\n"), "{shown}");
+    let snapshot =
+        gander(&bench, "store", &["koji", "tag", "birds", "--hub", &place, "--format", "snapshot"]).exits(0);
+    gander::koji::Snapshot::read(snapshot.stdout.as_bytes()).unwrap();
+    let refused = |arguments: &[&str], code: i32, message: &str| {
+        gander(&bench, "store", &[&["koji", "tag"], arguments].concat()).exits(code).says(message);
+    };
+    refused(&["fish", "--hub", &place], 2, "the hub has no tag 'fish' at event 18");
+    refused(&["birds", "--hub", &place, "--event", "19"], 2, "has not reached event 19: its last one is 18");
+    refused(&["birds", "--hub", "nowhere"], 2, "'nowhere' is no hub");
+    refused(&["birds", "--hub", "profile:none"], 2, "there is no profile 'none'");
+    refused(&["--offline", "birds", "--hub", &place], 3, "the network is not used");
+    hub.koji.lock().unwrap().told.insert("listTaggedRPMS".into(), "what?".into());
+    refused(&["birds", "--hub", &place], 3, "the hub's answer to listTaggedRPMS cannot be read");
+}
