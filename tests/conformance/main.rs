@@ -11,6 +11,7 @@ mod closure;
 mod databases;
 mod file_conflicts;
 mod kickstart;
+mod koji;
 mod librepo;
 mod librpm;
 mod multilib;
