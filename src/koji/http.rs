@@ -156,7 +156,7 @@ async fn beginning(mut response: Response) -> String {
     while bytes.len() < SHOWN {
         match response.chunk().await {
             Ok(Some(piece)) => {
-                bytes.extend_from_slice(piece.get(..SHOWN.min(piece.len())).unwrap_or_default())
+                bytes.extend_from_slice(piece.get(..SHOWN.min(piece.len())).unwrap_or_default());
             }
             Ok(None) | Err(_) => break,
         }

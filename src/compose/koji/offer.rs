@@ -234,3 +234,49 @@ fn take(koji: &KojiSource, opened: &Opened<'_>, harvest: &mut Harvest) -> Result
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noarch_packages_belong_where_their_headers_say() {
+        let known = |exclusive: &[&str], excluded: &[&str]| {
+            let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+            let which =
+                Which { name: String::new(), payloadhash: String::new(), size: 0, sighash: String::new() };
+            let candidate = Candidate::new("a-0:1-1.noarch".parse().unwrap(), Digest::of(""));
+            let (exclusive, excluded) = (words(exclusive), words(excluded));
+            Known {
+                which,
+                candidate,
+                exclusive,
+                excluded,
+                at: At::Primary,
+                signed: None,
+                signers: Vec::new(),
+            }
+        };
+        let belongs = |known: &Known, rule, tree: &str| !not_for(known, rule).iter().any(|name| name == tree);
+        for (exclusive, excluded, rule, tree, expected) in [
+            (&[][..], &[][..], Noarch::Header, "x86_64", true),
+            (&["x86_64"], &[], Noarch::Header, "x86_64", true),
+            (&["x86_64"], &[], Noarch::Header, "aarch64", false),
+            (&[], &["aarch64"], Noarch::Header, "aarch64", false),
+            (&[], &["aarch64"], Noarch::Header, "x86_64", true),
+            // Compatible arches count for mash alone.
+            (&["i686"], &[], Noarch::Header, "x86_64", false),
+            (&["i686"], &[], Noarch::Source, "x86_64", true),
+            (&[], &["i686"], Noarch::Header, "x86_64", true),
+            (&[], &["i686"], Noarch::Source, "x86_64", false),
+            // An exclusive noarch is any arch to Pungi and none to mash; an excluded one is all to both.
+            (&["ppc64le", "noarch"], &[], Noarch::Header, "x86_64", true),
+            (&["ppc64le", "noarch"], &[], Noarch::Source, "x86_64", false),
+            (&[], &["noarch"], Noarch::Header, "x86_64", false),
+            (&[], &["noarch"], Noarch::Source, "x86_64", false),
+        ] {
+            let found = belongs(&known(exclusive, excluded), rule, tree);
+            assert_eq!(found, expected, "{exclusive:?} {excluded:?} {rule:?} {tree}");
+        }
+    }
+}
