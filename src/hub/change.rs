@@ -64,10 +64,19 @@ impl<'h> Write<'h> {
     ///
     /// # Errors
     /// The database cannot be written; nothing is changed.
-    pub fn commit(mut self) -> Result<(), Fault> {
+    pub fn commit(self) -> Result<(), Fault> {
+        self.commit_then(|| {})
+    }
+
+    /// Makes everything permanent, and does something more before others may write.
+    ///
+    /// # Errors
+    /// The database cannot be written; nothing is changed, and nothing more is done.
+    pub fn commit_then(mut self, more: impl FnOnce()) -> Result<(), Fault> {
         self.database.execute("UPDATE sequence SET value = ? WHERE name = 'event'", [self.last.get()])?;
         self.database.execute_batch("COMMIT")?;
         self.done = true;
+        more();
         Ok(())
     }
 

@@ -108,7 +108,7 @@ impl Bound {
         for Parameter { name, default } in named {
             match default {
                 _ if bound.named.contains_key(name) => {}
-                Some(default) => _ = bound.named.insert(name.to_owned(), default),
+                Some(default) => drop(bound.named.insert(name.to_owned(), default)),
                 None => missing.push(name),
             }
         }
@@ -200,7 +200,13 @@ mod tests {
             ("f", "a, b, c", &[], &[], "f() missing 3 required positional arguments: 'a', 'b', and 'c'"),
             ("f", "a", &[1, 2], &[], "f() takes 1 positional argument but 2 were given"),
             ("R.l", "", &[1], &[], "R.l() takes 1 positional argument but 2 were given"),
-            ("R.l", "a, b=None", &[1, 2, 3], &[], "R.l() takes from 2 to 3 positional arguments but 4 were given"),
+            (
+                "R.l",
+                "a, b=None",
+                &[1, 2, 3],
+                &[],
+                "R.l() takes from 2 to 3 positional arguments but 4 were given",
+            ),
         ];
         for (function, declared, params, keywords, text) in cases {
             assert_eq!(bind(function, declared, params, keywords).unwrap_err(), text);

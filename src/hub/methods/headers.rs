@@ -56,7 +56,7 @@ fn field(headers: &Headers, tag: u32, list: bool) -> Result<Value, Fault> {
             header.numbers(tag).map_err(damaged)?.iter().map(integer).collect()
         }
         Type::Binary => vec![Value::Bytes(header.data(entry).to_vec())],
-        Type::Text | Type::TextArray | Type::TranslatedText => {
+        Type::Text | Type::TextArray | Type::Translated => {
             let texts = header.texts(tag).map_err(damaged)?;
             texts.iter().map(|text| Value::Text(printable(&text))).collect()
         }
@@ -92,7 +92,9 @@ pub fn fields(headers: &Headers, wanted: Option<Vec<String>>) -> Result<BTreeMap
             "LONGSIZE" | "LONGFILESIZES" | "LONGARCHIVESIZE" => {
                 either(headers, &upper, upper.trim_start_matches("LONG"))?
             }
-            "SIZE" | "FILESIZES" | "ARCHIVESIZE" | "SIGSIZE" => either(headers, &upper, &format!("LONG{upper}"))?,
+            "SIZE" | "FILESIZES" | "ARCHIVESIZE" | "SIGSIZE" => {
+                either(headers, &upper, &format!("LONG{upper}"))?
+            }
             _ => known(headers, &upper)?,
         };
         found.insert(name, value);
@@ -138,7 +140,9 @@ pub fn dependencies(headers: &Headers, kind: Option<i64>) -> Result<Vec<Dependen
     ];
     let package = headers.package().map_err(|error| internal(chain(&error)))?;
     let mut found = Vec::new();
-    for (list, number, versions) in KINDS.into_iter().filter(|(_, number, _)| kind.is_none_or(|kind| kind == *number)) {
+    for (list, number, versions) in
+        KINDS.into_iter().filter(|(_, number, _)| kind.is_none_or(|kind| kind == *number))
+    {
         let versions = headers.main.texts(versions).map_err(|error| internal(chain(&error)))?;
         let each = package.dependencies(list).iter().zip(versions.iter());
         found.extend(each.map(|(dependency, version)| Dependency {

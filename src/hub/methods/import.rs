@@ -229,4 +229,5 @@ fn open(file: &Path, path: &str, basename: &str) -> Result<File, Fault> {
 }
 
 /// The methods.
-pub const METHODS: &[Method] = &[Method::write("importRPM", "RootExports.importRPM", "path, basename", "admin", import_rpm)];
+pub const METHODS: &[Method] =
+    &[Method::write("importRPM", "RootExports.importRPM", "path, basename", "admin", import_rpm)];

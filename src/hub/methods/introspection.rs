@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use super::KOJI_VERSION;
 use super::binding::described;
 use super::call::{Call, Outcome};
 use super::table::{self, Method};
-use super::KOJI_VERSION;
 use crate::format::xmlrpc::Value;
 
 /// A method, as `_listapi` lists it.

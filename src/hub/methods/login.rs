@@ -31,7 +31,7 @@ fn login(call: &mut Call<'_, '_>) -> Outcome {
     let (Some(Value::Text(name)), Some(Value::Text(password))) = (next("user"), next("password")) else {
         return Err(bad());
     };
-    _ = next("opts");
+    drop(next("opts"));
     let renew = next("renew").is_some_and(|value| python::truth(&value));
     if call.login().is_some() {
         return Err(refused("Already logged in"));
@@ -87,7 +87,14 @@ fn user_permissions(call: &mut Call<'_, '_>) -> Outcome {
 
 /// The methods.
 pub const METHODS: &[Method] = &[
-    Method { name: "login", function: "RootExports.login", parameters: "*args, **opts", needs: Needs::Nothing, writes: false, run: login },
+    Method {
+        name: "login",
+        function: "RootExports.login",
+        parameters: "*args, **opts",
+        needs: Needs::Nothing,
+        writes: false,
+        run: login,
+    },
     Method {
         name: "sslLogin",
         function: "RootExports.sslLogin",
@@ -104,15 +111,23 @@ pub const METHODS: &[Method] = &[
         // Other than Koji's hub, this does not show the key.
         Some(login) => call.answer(&format!("session {}: {}", login.session, login.name)),
     }),
-    Method::read("getUser", "get_user", "userInfo=None, strict=False, krb_princs=True, groups=False", |call| {
-        let strict = call.flag("strict");
-        let user = match call.some_key("userInfo")? {
-            Some(user) => user,
-            None => call.login().map(|login| login.user.into()).ok_or_else(|| generic("No such user: None"))?,
-        };
-        let user = call.view()?.user(&user, strict)?;
-        call.answer(&user)
-    }),
+    Method::read(
+        "getUser",
+        "get_user",
+        "userInfo=None, strict=False, krb_princs=True, groups=False",
+        |call| {
+            let strict = call.flag("strict");
+            let user = match call.some_key("userInfo")? {
+                Some(user) => user,
+                None => call
+                    .login()
+                    .map(|login| login.user.into())
+                    .ok_or_else(|| generic("No such user: None"))?,
+            };
+            let user = call.view()?.user(&user, strict)?;
+            call.answer(&user)
+        },
+    ),
     Method::read("hasPerm", "RootExports.hasPerm", "perm, strict=False", |call| {
         let (permission, strict) = (call.needed_text("perm")?, call.flag("strict"));
         if strict && !call.view()?.all_permissions()?.iter().any(|known| known.name == permission) {
@@ -133,17 +148,28 @@ pub const METHODS: &[Method] = &[
         };
         call.answer(&names)
     }),
-    Method::read("getUserPerms", "RootExports.getUserPerms", "userID=None, with_groups=True", user_permissions),
+    Method::read(
+        "getUserPerms",
+        "RootExports.getUserPerms",
+        "userID=None, with_groups=True",
+        user_permissions,
+    ),
     Method::read("getUserGroups", "RootExports.getUserGroups", "user", |call| call.answer(&[(); 0])),
     Method::read("getAllPerms", "RootExports.getAllPerms", "", |call| {
         let all = call.view()?.all_permissions()?;
         call.answer(&all)
     }),
-    Method::write("createUser", "RootExports.createUser", "username, status=None, krb_principal=None", "admin", |call| {
-        let (name, status) = (call.needed_text("username")?, call.integer("status")?.unwrap_or(0));
-        let id = call.write()?.0.create_user(None, &name, status, 0)?;
-        call.answer(&id)
-    }),
+    Method::write(
+        "createUser",
+        "RootExports.createUser",
+        "username, status=None, krb_principal=None",
+        "admin",
+        |call| {
+            let (name, status) = (call.needed_text("username")?, call.integer("status")?.unwrap_or(0));
+            let id = call.write()?.0.create_user(None, &name, status, 0)?;
+            call.answer(&id)
+        },
+    ),
     Method::write("disableUser", "RootExports.disableUser", "username", "admin", |call| set_status(call, 1)),
     Method::write("enableUser", "RootExports.enableUser", "username", "admin", |call| set_status(call, 0)),
     Method::write(
@@ -158,11 +184,17 @@ pub const METHODS: &[Method] = &[
             call.answer(&())
         },
     ),
-    Method::write("revokePermission", "RootExports.revokePermission", "userinfo, permission", "admin", |call| {
-        let (user, permission, stamp) = (call.key("userinfo")?, call.key("permission")?, call.stamp()?);
-        call.write()?.0.revoke_permission(&stamp, &user, &permission)?;
-        call.answer(&())
-    }),
+    Method::write(
+        "revokePermission",
+        "RootExports.revokePermission",
+        "userinfo, permission",
+        "admin",
+        |call| {
+            let (user, permission, stamp) = (call.key("userinfo")?, call.key("permission")?, call.stamp()?);
+            call.write()?.0.revoke_permission(&stamp, &user, &permission)?;
+            call.answer(&())
+        },
+    ),
 ];
 
 fn set_status(call: &mut Call<'_, '_>, status: i64) -> Outcome {

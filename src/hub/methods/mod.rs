@@ -37,7 +37,7 @@ pub use uploads::Piece;
 use self::call::{Call, Lazy, Outcome, Output};
 use self::passwords::Checker;
 use self::placement::Note;
-use self::sessions::{Admitted, Login, Sessions};
+use self::sessions::{Admitted, Sessions};
 use self::table::{Method, Needs};
 use self::uploads::Uploads;
 use super::error::{generic, unexpected};
@@ -145,11 +145,11 @@ impl Methods {
     }
 
     /// A multiCall.
-    fn several(
-        &self,
+    fn several<'m>(
+        &'m self,
         caller: &Caller,
         login: &Option<Admitted>,
-        lazy: &mut Lazy<'_>,
+        lazy: &mut Lazy<'m>,
         arguments: Arguments,
     ) -> Result<Vec<u8>, Fault> {
         let mut arguments = binding::Bound::new(
@@ -166,7 +166,10 @@ impl Methods {
         }
         let calls: Vec<_> = calls.into_iter().map(single).collect();
         let writes = |call: &Result<xmlrpc::Call, Fault>| {
-            call.as_ref().ok().and_then(|call| table::find(&call.method).ok()).is_some_and(|method| method.writes)
+            call.as_ref()
+                .ok()
+                .and_then(|call| table::find(&call.method).ok())
+                .is_some_and(|method| method.writes)
         };
         if calls.iter().any(writes) {
             lazy.write()?;
@@ -204,7 +207,8 @@ impl Methods {
             Some(Admitted::Login(login)) => self.uploads.receive(login.user, &piece?, body),
             _ => Err(super::error::not_allowed("you must be logged-in to upload a file")),
         });
-        let answer = received.and_then(|received| write_answer(&received).map_err(|error| internal(chain(&error))));
+        let answer =
+            received.and_then(|received| write_answer(&received).map_err(|error| internal(chain(&error))));
         answer.unwrap_or_else(|fault| write_fault(&fault))
     }
 }
@@ -214,7 +218,7 @@ fn run(method: &Method, call: &mut Call<'_, '_>, arguments: Arguments) -> Outcom
     call.bind(method, arguments)?;
     match method.needs {
         Needs::Nothing => {}
-        Needs::Login => _ = call.user()?,
+        Needs::Login => drop(call.user()?),
         Needs::Permission(permission) => call.require(permission)?,
     }
     (method.run)(call)

@@ -77,7 +77,8 @@ impl PackageFile {
         let (headers, identity) = rpm::identify(&mut summing)
             .map_err(|error| generic(format!("the file is no whole package: {}", chain(&error))))?;
         let md5 = hex(&summing.md5.finish().map_err(internal)?);
-        let damaged = |error: rpm::PackageError| generic(format!("the package is damaged: {}", chain(&error)));
+        let damaged =
+            |error: rpm::PackageError| generic(format!("the package is damaged: {}", chain(&error)));
         let package = headers.package().map_err(damaged)?;
         let signature = SignatureHeader::of(&headers)?;
         let sigmd5 = signature.sigmd5.clone();

@@ -89,7 +89,9 @@ mod tests {
         assert_ne!(kept, hash("honk").unwrap(), "each has its own salt");
         let checker = Checker::default();
         assert!(checker.matches(Some(&kept), "honk"));
-        for (kept, password) in [(Some(&*kept), "Honk"), (Some(&kept), ""), (None, "honk"), (Some("honk"), "honk")] {
+        for (kept, password) in
+            [(Some(&*kept), "Honk"), (Some(&kept), ""), (None, "honk"), (Some("honk"), "honk")]
+        {
             assert!(!checker.matches(kept, password), "{kept:?} {password}");
         }
         assert!(hash("").is_err() && hash("a\nb").is_err() && hash(&"x".repeat(LONGEST + 1)).is_err());

@@ -303,7 +303,7 @@ impl<'f> Placement<'f> {
         if let Some(journal) = self.journal.take_if(|_| self.steps.is_empty())
             && !whole
         {
-            _ = journal.keep();
+            drop(journal.keep());
         }
     }
 }
@@ -397,7 +397,8 @@ mod tests {
         let (world, files) = world();
         fs::write(world.path().join("safe"), "x").unwrap();
         fs::create_dir(world.path().join(JOURNALS)).unwrap();
-        fs::write(world.path().join(JOURNALS).join("x"), "{\"rpm\":{\"path\":\"../safe\",\"nvra\":\"a\"}}\n").unwrap();
+        fs::write(world.path().join(JOURNALS).join("x"), "{\"rpm\":{\"path\":\"../safe\",\"nvra\":\"a\"}}\n")
+            .unwrap();
         assert!(files.recover(|_| Ok(false)).is_err());
         assert!(world.path().join("safe").exists());
     }

@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn values_look_as_in_python() {
-        let list = Value::Array(vec![Value::Int(1), Value::Nil, Value::Text("it's".into()), Value::Bool(true)]);
+        let list =
+            Value::Array(vec![Value::Int(1), Value::Nil, Value::Text("it's".into()), Value::Bool(true)]);
         assert_eq!(repr(&list), r#"[1, None, "it's", True]"#);
         assert_eq!(text("a'b\"c\n\u{1}"), r#"'a\'b"c\n\x01'"#);
         assert_eq!(repr(&Value::Struct([("a".into(), Value::Double(1.0))].into())), "{'a': 1.0}");

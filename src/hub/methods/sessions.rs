@@ -110,8 +110,7 @@ impl Sessions {
                 return Err(fault(SEQUENCE_ERROR, text));
             }
             if last == call {
-                let text =
-                    format!("unable to retry call {call} (method {method}) for session {}", ticket.id);
+                let text = format!("unable to retry call {call} (method {method}) for session {}", ticket.id);
                 return Err(fault(RETRY_ERROR, text));
             }
         }
@@ -152,8 +151,15 @@ impl Sessions {
         }
         state.next += 1;
         let id = state.next;
-        let session =
-            Session { user, name: name.to_owned(), key: key.clone(), address, renewed: now, used: now, last: None };
+        let session = Session {
+            user,
+            name: name.to_owned(),
+            key: key.clone(),
+            address,
+            renewed: now,
+            used: now,
+            last: None,
+        };
         state.open.insert(id, session);
         Ok((id, key))
     }

@@ -46,7 +46,11 @@ pub fn keep(
 fn internal_rpm(view: &View, key: &RpmKey) -> Result<(Build, Rpm, RpmPaths), Fault> {
     let rpm = view.rpm(key, true)?.ok_or_else(|| generic("No such rpm"))?;
     if rpm.external_repo_id != 0 {
-        return Err(generic(format!("Not an internal rpm: {} (from {})", nvra(&rpm), rpm.external_repo_name)));
+        return Err(generic(format!(
+            "Not an internal rpm: {} (from {})",
+            nvra(&rpm),
+            rpm.external_repo_name
+        )));
     }
     let (build, rpm) = known(view, rpm.id)?;
     let paths = RpmPaths::new(&build, &rpm);
@@ -142,7 +146,8 @@ fn splice(call: &Call<'_, '_>, paths: &RpmPaths, sigkey: &str, to: impl io::Writ
     }
     let header = fs::read(topdir.join(&header)).map_err(internal)?;
     let file = File::open(topdir.join(&primary)).map_err(|_| missing(&primary))?;
-    edit::splice(BufReader::with_capacity(1 << 17, file), &header, to).map_err(|error| internal(chain(&error)))
+    edit::splice(BufReader::with_capacity(1 << 17, file), &header, to)
+        .map_err(|error| internal(chain(&error)))
 }
 
 fn write_signed(call: &mut Call<'_, '_>) -> Outcome {
@@ -187,8 +192,8 @@ fn delete_signature(call: &mut Call<'_, '_>) -> Outcome {
         kept.push(format!(".{}.save", signature.sighash));
         let signed = (!signature.sigkey.is_empty()).then(|| topdir.join(paths.signed(&signature.sigkey)));
         placement.later(move || {
-            _ = fs::rename(header, kept);
-            _ = signed.map(fs::remove_file);
+            drop(fs::rename(header, kept));
+            drop(signed.map(fs::remove_file));
         });
     }
     call.answer(&())
@@ -210,7 +215,8 @@ fn checksums(call: &mut Call<'_, '_>) -> Outcome {
     };
     let cache_only = call.flag("cacheonly");
     let kept = call.view()?.checksums(id, &kinds)?;
-    let lacking = |of_key: &std::collections::BTreeMap<String, Option<String>>| of_key.values().any(Option::is_none);
+    let lacking =
+        |of_key: &std::collections::BTreeMap<String, Option<String>>| of_key.values().any(Option::is_none);
     let missing: Vec<String> =
         kept.iter().filter(|(_, of_key)| lacking(of_key)).map(|(sigkey, _)| sigkey.clone()).collect();
     if cache_only || missing.is_empty() {
@@ -238,7 +244,13 @@ fn checksums(call: &mut Call<'_, '_>) -> Outcome {
 /// The methods.
 pub const METHODS: &[Method] = &[
     Method::write("addRPMSig", "RootExports.addRPMSig", "an_rpm, data", "sign", add_signature),
-    Method::write("writeSignedRPM", "RootExports.writeSignedRPM", "an_rpm, sigkey, force=False", "sign", write_signed),
+    Method::write(
+        "writeSignedRPM",
+        "RootExports.writeSignedRPM",
+        "an_rpm, sigkey, force=False",
+        "sign",
+        write_signed,
+    ),
     Method::write(
         "deleteRPMSig",
         "RootExports.deleteRPMSig",

@@ -68,8 +68,8 @@ impl Method {
 
 /// All methods.
 pub fn all() -> impl Iterator<Item = &'static Method> {
-    let own = [login::METHODS, writes::METHODS, import::METHODS, signing::METHODS, introspection::METHODS];
-    own.into_iter().chain(reads::METHODS.iter().copied()).flatten()
+    let own = [login::METHODS, import::METHODS, signing::METHODS, introspection::METHODS];
+    own.into_iter().chain(reads::METHODS.iter().copied()).chain(writes::METHODS.iter().copied()).flatten()
 }
 
 /// The method of a name.

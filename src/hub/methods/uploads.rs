@@ -294,14 +294,13 @@ impl Uploads {
     pub fn remove(&self, path: &str, name: &str) {
         let Ok(file) = self.path(path, name) else { return };
         // What stays is removed when the hub starts.
-        _ = std::fs::remove_file(&file);
+        drop(std::fs::remove_file(&file));
         let Some(folder) = file.parent() else { return };
         #[allow(clippy::disallowed_methods, reason = "only counted")]
-        let others = std::fs::read_dir(folder).map_or(true, |entries| {
-            entries.filter_map(Result::ok).any(|entry| entry.file_name() != ".user")
-        });
+        let others = std::fs::read_dir(folder)
+            .map_or(true, |entries| entries.filter_map(Result::ok).any(|entry| entry.file_name() != ".user"));
         if !others {
-            _ = std::fs::remove_dir_all(folder);
+            drop(std::fs::remove_dir_all(folder));
         }
     }
 }
@@ -397,7 +396,9 @@ mod tests {
         for name in ["", ".", "..", ".user", "../a", "a/b", "/etc/passwd", "a\0b", "a\nb", &long] {
             assert!(refused(7, &|piece| piece.name = name.into()).starts_with("Invalid upload filename"));
         }
-        for path in ["", ".", "..", "../x", "/etc", "a/../b", "a//b", "a/.b", "a\0", "1/2/3/4/5/6/7/8/9", "tasks/1/1"] {
+        for path in
+            ["", ".", "..", "../x", "/etc", "a/../b", "a//b", "a/.b", "a\0", "1/2/3/4/5/6/7/8/9", "tasks/1/1"]
+        {
             assert!(refused(7, &|piece| piece.path = path.into()).starts_with("Invalid upload directory"));
         }
         for offset in [2, i64::MAX, -2, i64::MIN] {

@@ -137,9 +137,7 @@ impl Body for FileBody {
             Poll::Ready(Ok(())) if read.filled().is_empty() => {
                 Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())))
             }
-            Poll::Ready(Ok(())) => {
-                Poll::Ready(Some(Ok(Frame::data(Bytes::copy_from_slice(read.filled())))))
-            }
+            Poll::Ready(Ok(())) => Poll::Ready(Some(Ok(Frame::data(Bytes::copy_from_slice(read.filled()))))),
         }
     }
 
@@ -156,7 +154,8 @@ mod tests {
     fn addresses_stay_in_the_folder() {
         assert_eq!(relative("packages/a/1%2C2/a%20b.rpm").unwrap(), Path::new("packages/a/1,2/a b.rpm"));
         assert_eq!(relative("//packages//a").unwrap(), Path::new("packages/a"));
-        for hostile in ["", "/", "..", "a/../b", "a/%2e%2e/b", ".user", "a/.user", "a%00b", "a%", "a%2", "a%zz", "%ff"]
+        for hostile in
+            ["", "/", "..", "a/../b", "a/%2e%2e/b", ".user", "a/.user", "a%00b", "a%", "a%2", "a%zz", "%ff"]
         {
             assert_eq!(relative(hostile), None, "{hostile}");
         }
@@ -176,7 +175,14 @@ mod tests {
         link(world.path().join("secret").to_str().unwrap(), "packages/absolute");
         link(".", "packages/loop");
         assert!(open(&top, Path::new("packages/a.rpm")).is_ok());
-        for path in ["packages/relative", "packages/absolute", "packages", "packages/loop", "packages/none", "../secret"] {
+        for path in [
+            "packages/relative",
+            "packages/absolute",
+            "packages",
+            "packages/loop",
+            "packages/none",
+            "../secret",
+        ] {
             assert!(open(&top, Path::new(path)).is_err(), "{path}");
         }
     }

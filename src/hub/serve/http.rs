@@ -19,7 +19,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::mpsc;
 
 use super::files;
-use crate::hub::methods::{Caller, KOJI_VERSION, Methods, Ticket};
+use crate::hub::methods::{Caller, KOJI_VERSION, Methods, Piece, Ticket};
 
 /// The body of an answer.
 pub type Answer = BoxBody<Bytes, io::Error>;
@@ -96,7 +96,9 @@ enum Broken {
 impl Broken {
     fn reply(self) -> Reply {
         match self {
-            Self::TooLong => closing(StatusCode::BAD_REQUEST, "Invalid request: Request too long\n".to_owned()),
+            Self::TooLong => {
+                closing(StatusCode::BAD_REQUEST, "Invalid request: Request too long\n".to_owned())
+            }
             Self::TooSlow => closing(StatusCode::REQUEST_TIMEOUT, "Invalid request: timeout\n".to_owned()),
             Self::Lost(why) => closing(StatusCode::BAD_REQUEST, format!("Invalid request: {why}\n")),
         }
@@ -160,10 +162,16 @@ impl Service {
             "/kojihub" | "/kojihub/" | "/kojihub/ssllogin" if request.method() == Method::POST => {
                 self.post(request, address).await
             }
-            "/kojihub" | "/kojihub/" | "/kojihub/ssllogin" => {
-                not_allowed("POST", "Method Not Allowed\nThis is an XML-RPC server. Only POST requests are accepted.\n")
+            "/kojihub" | "/kojihub/" | "/kojihub/ssllogin" => not_allowed(
+                "POST",
+                "Method Not Allowed\nThis is an XML-RPC server. Only POST requests are accepted.\n",
+            ),
+            _ => {
+                return plain(
+                    StatusCode::NOT_FOUND,
+                    "there is a hub at /kojihub and its files at /kojifiles/\n",
+                );
             }
-            _ => return plain(StatusCode::NOT_FOUND, "there is a hub at /kojihub and its files at /kojifiles/\n"),
         };
         reply.headers_mut().insert("koji-version", HeaderValue::from_static(KOJI_VERSION));
         reply
@@ -179,7 +187,8 @@ impl Service {
             Ok(ticket) => Caller { address, ticket },
             Err(why) => return closing(StatusCode::BAD_REQUEST, format!("Invalid request: {why}\n")),
         };
-        let upload = head.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream");
+        let upload =
+            head.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream");
         let answered =
             if upload { self.upload(caller, query, body).await } else { self.call(caller, body).await };
         answered.unwrap_or_else(|broken| broken.reply())
@@ -216,7 +225,8 @@ impl Service {
         let (sender, receiver) = mpsc::channel(4);
         let methods = Arc::clone(&self.methods);
         let writing = tokio::task::spawn_blocking(move || {
-            methods.upload(&caller, &query, &mut Pieces { receiver, rest: Bytes::new() })
+            let piece = Piece::read(|name| parameter(&query, name));
+            methods.upload(&caller, piece, &mut Pieces { receiver, rest: Bytes::new() })
         });
         let sent = async {
             while let Some(data) = incoming.next().await? {
@@ -229,9 +239,13 @@ impl Service {
         };
         let sent = sent.await;
         if let Err(broken) = &sent {
-            let why = if matches!(broken, Broken::TooSlow) { io::ErrorKind::TimedOut } else { io::ErrorKind::BrokenPipe };
+            let why = if matches!(broken, Broken::TooSlow) {
+                io::ErrorKind::TimedOut
+            } else {
+                io::ErrorKind::BrokenPipe
+            };
             // Without this, what has arrived would be taken for all of it.
-            _ = sender.send(Err(why.into())).await;
+            drop(sender.send(Err(why.into())).await);
         }
         drop(sender);
         let written = writing.await;
@@ -270,8 +284,10 @@ fn not_allowed(allowed: &'static str, text: &'static str) -> Reply {
 
 /// The session that a request names: in headers since Koji 1.31, in the address before.
 fn ticket(headers: &HeaderMap, query: &str) -> Result<Option<Ticket>, String> {
-    let number = |text: &str| text.parse().map_err(|_| format!("invalid literal for int() with base 10: '{text}'"));
-    let header = |name: &str| headers.get(name).map(|value| value.to_str().map_err(|error| error.to_string()));
+    let number =
+        |text: &str| text.parse().map_err(|_| format!("invalid literal for int() with base 10: '{text}'"));
+    let header =
+        |name: &str| headers.get(name).map(|value| value.to_str().map_err(|error| error.to_string()));
     if let Some(id) = header("koji-session-id") {
         let key = header("koji-session-key").unwrap_or_else(|| Err("no session key".to_owned()))?.to_owned();
         // Hubs before 1.35 read the second one.
@@ -286,7 +302,7 @@ fn ticket(headers: &HeaderMap, query: &str) -> Result<Option<Ticket>, String> {
 }
 
 /// A parameter of a query, decoded.
-pub fn parameter(query: &str, name: &str) -> Option<String> {
+fn parameter(query: &str, name: &str) -> Option<String> {
     let value = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?.1;
     String::from_utf8(files::decode(&value.replace('+', " "))?).ok()
 }
@@ -305,7 +321,10 @@ mod tests {
         headers.insert("koji-session-id", HeaderValue::from_static("7"));
         assert!(ticket(&headers, "").is_err());
         headers.insert("koji-session-key", HeaderValue::from_static("k"));
-        assert_eq!(ticket(&headers, "session-id=5").unwrap(), Some(Ticket { id: 7, key: "k".into(), call: None }));
+        assert_eq!(
+            ticket(&headers, "session-id=5").unwrap(),
+            Some(Ticket { id: 7, key: "k".into(), call: None })
+        );
         headers.insert("koji-session-callnum", HeaderValue::from_static("-1x"));
         assert!(ticket(&headers, "").is_err());
         assert_eq!(parameter("a=1&b=x+y%2F", "b").as_deref(), Some("x y/"));

@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-pub use http::{Limits, parameter};
+pub use http::Limits;
 
 use self::patient::Patient;
 use super::methods::Methods;
@@ -89,7 +89,7 @@ impl Server {
         drop(self.listener);
         drop(tell);
         let drained = async { while connections.join_next().await.is_some() {} };
-        _ = tokio::time::timeout(GRACE, drained).await;
+        drop(tokio::time::timeout(GRACE, drained).await);
     }
 }
 
@@ -100,7 +100,7 @@ async fn connection(
     mut told: watch::Receiver<()>,
 ) {
     // Small answers must not wait for more.
-    _ = stream.set_nodelay(true);
+    drop(stream.set_nodelay(true));
     let patience = service.limits.patience;
     let answer = service_fn(|request| {
         let service = Arc::clone(&service);

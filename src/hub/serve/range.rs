@@ -28,7 +28,9 @@ pub fn part(header: Option<&str>, length: u64) -> Part {
     let number = |text: &str| match text {
         "" => Some(None),
         // Only digits: `parse` would take a sign. What is larger than any file is the end of it.
-        text if text.bytes().all(|byte| byte.is_ascii_digit()) => Some(Some(text.parse().unwrap_or(u64::MAX))),
+        text if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(Some(text.parse().unwrap_or(u64::MAX)))
+        }
         _ => None,
     };
     match (number(first), number(last)) {
@@ -54,8 +56,7 @@ pub fn date(seconds: u64) -> String {
     // Days since 1 March of the year 0 in the proleptic Gregorian calendar, in cycles of 400 years.
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * from_march + 2) / 5 + 1;

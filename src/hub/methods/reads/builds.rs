@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::super::call::{Call, Outcome};
 use super::super::import::{RpmPaths, known};
 use super::super::table::Method;
-use super::tags::time;
 use super::super::{generic, headers};
+use super::tags::time;
 use crate::format::xmlrpc::{Fault, Value};
 use crate::hub::{ArchiveFilter, BuildFilter, BuildState, RpmFilter, RpmKey};
 use crate::rpm::Headers;
@@ -263,28 +263,51 @@ pub const METHODS: &[Method] = &[
         "rpmID=None, taskID=None, filepath=None, headers=None, strict=False",
         rpm_headers,
     ),
-    Method::read("getRPMDeps", "RootExports.getRPMDeps", "rpmID, depType=None, queryOpts=None, strict=False", rpm_deps),
+    Method::read(
+        "getRPMDeps",
+        "RootExports.getRPMDeps",
+        "rpmID, depType=None, queryOpts=None, strict=False",
+        rpm_deps,
+    ),
     Method::read("listRPMFiles", "RootExports.listRPMFiles", "rpmID, queryOpts=None", rpm_files),
     Method::read("getRPMFile", "RootExports.getRPMFile", "rpmID, filename, strict=False", rpm_file),
-    Method::read("checkUpload", "RootExports.checkUpload", "path, name, verify=None, tail=None, volume=None", |call| {
-        let (path, name) = (call.needed_text("path")?, call.needed_text("name")?);
-        let (verify, tail) = (call.text("verify")?.unwrap_or_default(), call.integer("tail")?);
-        let found = call.methods.uploads.check(&path, &name, &verify, tail)?;
-        call.answer(&found)
-    }),
+    Method::read(
+        "checkUpload",
+        "RootExports.checkUpload",
+        "path, name, verify=None, tail=None, volume=None",
+        |call| {
+            let (path, name) = (call.needed_text("path")?, call.needed_text("name")?);
+            let (verify, tail) = (call.text("verify")?.unwrap_or_default(), call.integer("tail")?);
+            let found = call.methods.uploads.check(&path, &name, &verify, tail)?;
+            call.answer(&found)
+        },
+    ),
     Method::read("getTaskInfo", "RootExports.getTaskInfo", "task_id, request=False, strict=False", task_info),
-    Method::read("getTaskChildren", "RootExports.getTaskChildren", "task_id, request=False, strict=False", |call| {
-        let (id, request) = (call.integer("task_id")?.unwrap_or(0), call.flag("request"));
-        let tasks = call.view()?.task_children(id, request)?;
-        call.answer(&tasks)
-    }),
-    Method::read("getTaskDescendents", "RootExports.getTaskDescendents", "task_id, request=False", task_descendents),
+    Method::read(
+        "getTaskChildren",
+        "RootExports.getTaskChildren",
+        "task_id, request=False, strict=False",
+        |call| {
+            let (id, request) = (call.integer("task_id")?.unwrap_or(0), call.flag("request"));
+            let tasks = call.view()?.task_children(id, request)?;
+            call.answer(&tasks)
+        },
+    ),
+    Method::read(
+        "getTaskDescendents",
+        "RootExports.getTaskDescendents",
+        "task_id, request=False",
+        task_descendents,
+    ),
     Method::read("getTaskResult", "RootExports.getTaskResult", "taskId, raise_fault=True", |call| {
         let id = call.integer("taskId")?.unwrap_or(0);
         let result = call.view()?.task_result(id)?;
         call.answer(&result)
     }),
-    Method::read("listTaskOutput", "list_task_output", "taskID, stat=False, all_volumes=False, strict=False", |call| {
-        call.answer(&[(); 0])
-    }),
+    Method::read(
+        "listTaskOutput",
+        "list_task_output",
+        "taskID, stat=False, all_volumes=False, strict=False",
+        |call| call.answer(&[(); 0]),
+    ),
 ];

@@ -22,9 +22,7 @@ fn name(call: &mut Call<'_, '_>, argument: &str) -> Result<Option<String>, Fault
     match call.some_key(argument)? {
         None => Ok(None),
         Some(Key::Name(name)) => Ok(Some(name)),
-        Some(id) if argument == "package" => {
-            Ok(call.view()?.package(&id, true)?.map(|package| package.name))
-        }
+        Some(id) if argument == "package" => Ok(call.view()?.package(&id, true)?.map(|package| package.name)),
         Some(id) => Ok(call.view()?.user(&id, true)?.map(|user| user.name)),
     }
 }

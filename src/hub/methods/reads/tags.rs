@@ -68,7 +68,7 @@ fn list_packages(call: &mut Call<'_, '_>) -> Outcome {
         None => None,
     };
     let user = match user {
-        Some(user) => Some(call.view()?.user_id(&user)?),
+        Some(user) => Some(call.view()?.known_user(&user)?.id),
         None => None,
     };
     let filter = PackageFilter {
@@ -138,7 +138,8 @@ fn list_tags(call: &mut Call<'_, '_>) -> Outcome {
 
 /// The tags that list a package, each as a tag and its entry.
 fn tags_of_package(call: &mut Call<'_, '_>, package: &Key) -> Outcome {
-    let filter = PackageFilter { package: Some(package.clone()), with_dups: true, ..PackageFilter::default() };
+    let filter =
+        PackageFilter { package: Some(package.clone()), with_dups: true, ..PackageFilter::default() };
     let view = call.view()?;
     let entries = view.packages(&filter)?;
     let mut tags = Vec::new();
@@ -219,7 +220,12 @@ pub const METHODS: &[Method] = &[
         };
         call.answer(&id)
     }),
-    Method::read("listTags", "list_tags", "build=None, package=None, perms=True, queryOpts=None, pattern=None", list_tags),
+    Method::read(
+        "listTags",
+        "list_tags",
+        "build=None, package=None, perms=True, queryOpts=None, pattern=None",
+        list_tags,
+    ),
     Method::read("getBuildConfig", "RootExports.getBuildConfig", "tag, event=None", |call| {
         let (tag, event) = (call.key("tag")?, call.integer("event")?);
         let config = call.view()?.build_config(&tag, event)?;
@@ -243,11 +249,16 @@ pub const METHODS: &[Method] = &[
         "tagID=None, userID=None, pkgID=None, prefix=None, inherited=False, with_dups=False, event=None, queryOpts=None, with_owners=True, with_blocked=True",
         list_packages,
     ),
-    Method::read("listPackagesSimple", "RootExports.listPackagesSimple", "prefix=None, queryOpts=None", |call| {
-        let (prefix, options) = (call.text("prefix")?, call.options()?);
-        let all = call.view()?.all_packages(prefix.as_deref(), &options)?;
-        call.answer(&all)
-    }),
+    Method::read(
+        "listPackagesSimple",
+        "RootExports.listPackagesSimple",
+        "prefix=None, queryOpts=None",
+        |call| {
+            let (prefix, options) = (call.text("prefix")?, call.options()?);
+            let all = call.view()?.all_packages(prefix.as_deref(), &options)?;
+            call.answer(&all)
+        },
+    ),
     Method::read("getPackage", "lookup_package", "info, strict=False, create=False", |call| {
         let (package, strict) = (call.key("info")?, call.flag("strict"));
         let package = call.view()?.package(&package, strict)?;
@@ -276,12 +287,17 @@ pub const METHODS: &[Method] = &[
         };
         call.answer(&entry.is_some_and(|entry| !entry.blocked))
     }),
-    Method::read("getTagGroups", "readTagGroups", "tag, event=None, inherit=True, incl_pkgs=True, incl_reqs=True, incl_blocked=False", |call| {
-        let (tag, event) = (call.key("tag")?, call.integer("event")?);
-        tag_at(call, &tag, event)?;
-        // This hub knows no groups.
-        call.answer(&[(); 0])
-    }),
+    Method::read(
+        "getTagGroups",
+        "readTagGroups",
+        "tag, event=None, inherit=True, incl_pkgs=True, incl_reqs=True, incl_blocked=False",
+        |call| {
+            let (tag, event) = (call.key("tag")?, call.integer("event")?);
+            tag_at(call, &tag, event)?;
+            // This hub knows no groups.
+            call.answer(&[(); 0])
+        },
+    ),
     Method::read(
         "getBuildTargets",
         "get_build_targets",
@@ -305,21 +321,32 @@ pub const METHODS: &[Method] = &[
         }
         call.answer(&found)
     }),
-    Method::read("getTagExternalRepos", "get_tag_external_repos", "tag_info=None, repo_info=None, event=None", |call| {
-        let (tag, repo, event) = (call.some_key("tag_info")?, call.some_key("repo_info")?, call.integer("event")?);
-        let all = call.view()?.tag_external_repos(tag.as_ref(), repo.as_ref(), event)?;
-        call.answer(&all)
-    }),
+    Method::read(
+        "getTagExternalRepos",
+        "get_tag_external_repos",
+        "tag_info=None, repo_info=None, event=None",
+        |call| {
+            let (tag, repo, event) =
+                (call.some_key("tag_info")?, call.some_key("repo_info")?, call.integer("event")?);
+            let all = call.view()?.tag_external_repos(tag.as_ref(), repo.as_ref(), event)?;
+            call.answer(&all)
+        },
+    ),
     Method::read("getExternalRepoList", "get_external_repo_list", "tag_info, event=None", |call| {
         let (tag, event) = (call.key("tag_info")?, call.integer("event")?);
         let all = call.view()?.external_repo_list(&tag, event)?;
         call.answer(&all)
     }),
-    Method::read("listExternalRepos", "get_external_repos", "info=None, url=None, event=None, queryOpts=None", |call| {
-        let (repo, url, event) = (call.some_key("info")?, call.text("url")?, call.integer("event")?);
-        let all = call.view()?.external_repos(repo.as_ref(), url.as_deref(), event)?;
-        call.answer(&all)
-    }),
+    Method::read(
+        "listExternalRepos",
+        "get_external_repos",
+        "info=None, url=None, event=None, queryOpts=None",
+        |call| {
+            let (repo, url, event) = (call.some_key("info")?, call.text("url")?, call.integer("event")?);
+            let all = call.view()?.external_repos(repo.as_ref(), url.as_deref(), event)?;
+            call.answer(&all)
+        },
+    ),
     Method::read("getExternalRepo", "get_external_repo", "info, strict=False, event=None", |call| {
         let (repo, strict, event) = (call.key("info")?, call.flag("strict"), call.integer("event")?);
         let found = call.view()?.external_repos(Some(&repo), None, event)?.into_iter().next();
@@ -351,12 +378,17 @@ pub const METHODS: &[Method] = &[
         let repo = call.view()?.repo_info(repo, strict)?;
         call.answer(&repo)
     }),
-    Method::read("getRepo", "old_get_repo", "tag, state=None, event=None, dist=False, min_event=None", |call| {
-        let (tag, state, event) = (call.key("tag")?, call.integer("state")?, call.integer("event")?);
-        let (dist, least) = (call.flag("dist"), call.integer("min_event")?);
-        let repo = call.view()?.repo(&tag, state, event, dist, least)?;
-        call.answer(&repo)
-    }),
+    Method::read(
+        "getRepo",
+        "old_get_repo",
+        "tag, state=None, event=None, dist=False, min_event=None",
+        |call| {
+            let (tag, state, event) = (call.key("tag")?, call.integer("state")?, call.integer("event")?);
+            let (dist, least) = (call.flag("dist"), call.integer("min_event")?);
+            let repo = call.view()?.repo(&tag, state, event, dist, least)?;
+            call.answer(&repo)
+        },
+    ),
     Method::read("getActiveRepos", "get_active_repos", "", |call| call.answer(&[(); 0])),
     Method::read("listVolumes", "list_volumes", "", |call| {
         let all = call.view()?.volumes()?;
