@@ -1,19 +1,23 @@
 //! Importing packages: `importRPM`, and the same for one who has the hub's folder.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::call::{Call, Outcome};
+use super::call::{Call, Lazy, Outcome};
 use super::package::PackageFile;
 use super::placement::{Files, Note, Placement, Staged};
 use super::table::Method;
-use super::{generic, internal};
+use super::{Methods, generic, internal};
 use crate::format::xmlrpc::Fault;
 use crate::hub::names::Nvra;
-use crate::hub::{Build, BuildKey, ChecksumType, NewBuild, NewRpm, Rpm, Stamp, View, Write};
+use crate::hub::{
+    Build, BuildKey, ChecksumType, Key, NewBuild, NewRpm, NewTag, PackageUpdate, Rpm, Stamp, TagConfig,
+    TaggedFilter, View, Write,
+};
 
 /// The answer of `importRPM`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -206,6 +210,70 @@ pub fn known(view: &View, id: i64) -> Result<(Build, Rpm), Fault> {
     let rpm = view.rpm(&id.into(), true)?.ok_or_else(none)?;
     let build = view.build(&rpm.build_id.ok_or_else(none)?.into(), true)?.ok_or_else(none)?;
     Ok((build, rpm))
+}
+
+/// Builds to be tagged, by one who has the hub's folder.
+#[derive(Clone, Debug)]
+pub struct Tagging<'t> {
+    /// The tag; made where it is not there.
+    pub tag: &'t str,
+    /// Its arches, then.
+    pub arches: Vec<&'t str>,
+    /// The builds, in the order in which they are tagged: name-version-release.
+    pub builds: Vec<&'t str>,
+}
+
+impl Methods {
+    /// Copies a package into the hub's folder, to be imported.
+    pub fn stage(&self, from: impl Read) -> Result<Import, Fault> {
+        Import::stage(&self.files, from)
+    }
+
+    /// Imports a package, under the name that it has.
+    pub fn import(&self, import: Import, stamp: &Stamp) -> Result<Imported, Fault> {
+        let name = format!("{}.rpm", import.package.nvra());
+        let mut lazy = Lazy::new(&self.hub, &self.files);
+        let (write, placement) = lazy.write()?;
+        let imported = import.perform(&name, stamp, write, placement)?;
+        lazy.commit()?;
+        Ok(imported)
+    }
+
+    /// Tags builds that have the tag not yet, with an entry in its package list; how many.
+    pub fn tag(&self, stamp: &Stamp, tagging: &Tagging<'_>) -> Result<usize, Fault> {
+        let mut write = self.hub.write()?;
+        let tag = Key::from(tagging.tag);
+        let id = match write.tag(&tag, None, false)? {
+            Some(tag) => tag.row.id,
+            None => {
+                let config = TagConfig { arches: Some(tagging.arches.join(" ")), ..TagConfig::default() };
+                write.create_tag(stamp, tagging.tag, &NewTag { config, ..NewTag::default() })?
+            }
+        };
+        let has: BTreeSet<i64> =
+            write.tagged(id, &TaggedFilter::default())?.iter().map(|build| build.row.build_id).collect();
+        let mut tagged = 0;
+        for nvr in &tagging.builds {
+            let build = write.known_build(&BuildKey::from(*nvr))?;
+            let package = Key::Id(build.row.package_id);
+            let entry = write.package_config(id, build.row.package_id, None)?;
+            if entry.is_none_or(|entry| entry.blocked) {
+                let update = PackageUpdate {
+                    owner: Some(Key::Id(stamp.user)),
+                    block: Some(false),
+                    force: true,
+                    ..PackageUpdate::default()
+                };
+                write.add_package(stamp, &Key::Id(id), &package, &update)?;
+            }
+            if !has.contains(&build.id) {
+                write.tag_build(stamp, &Key::Id(id), &BuildKey::Id(build.id), false)?;
+                tagged += 1;
+            }
+        }
+        write.commit()?;
+        Ok(tagged)
+    }
 }
 
 fn import_rpm(call: &mut Call<'_, '_>) -> Outcome {

@@ -28,7 +28,8 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-pub use import::{Import, Imported};
+pub use import::{Import, Imported, Tagging};
+pub use package::PackageFile;
 pub use passwords::{PasswordError, hash as hash_password};
 pub use placement::Files;
 pub use sessions::Ticket;
