@@ -1,6 +1,8 @@
 //! The embedded hub, loaded with all writes of a Koji hub, answers for each tag at each event what that hub answered
 //! (`GANDER_ORACLE`/koji: setup*.json and the expected*.json of the same ending).
 
+#![allow(clippy::panic, reason = "a test may fail")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -157,7 +159,7 @@ fn pair(hub: &Read<'_>, pair: &Value) -> Vec<String> {
         match hub.tag(&tag.into(), event, true) {
             Ok(tag) => wrong.push(format!("{tag:?} instead of {fault}")),
             Err(ours) => {
-                compare(&mut wrong, "fault", &json!({"code": ours.code, "string": ours.text}), fault)
+                compare(&mut wrong, "fault", &json!({"code": ours.code, "string": ours.text}), fault);
             }
         }
         assert_eq!(hub.tag(&tag.into(), event, false).unwrap(), None);

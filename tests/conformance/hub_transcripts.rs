@@ -1,6 +1,8 @@
 //! Recorded reads (`GANDER_ORACLE`/koji/transcripts): the embedded hub, loaded up to the moment at which a Koji hub was
 //! asked, gives the same values, types and faults.
 
+#![allow(clippy::panic, reason = "a test may fail")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The writes that made a hub's state, as a list in JSON: read, and made again on a hub of ours, one after the other.
 
+#![allow(clippy::panic, reason = "a test may fail")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
