@@ -3,6 +3,7 @@
 //! A query at an event sees the versioned tables as they were just after it. An id that no event has is answered like
 //! the last one before it, one beyond the last like now.
 
+use super::change::{Stamp, Write};
 use super::database::View;
 use super::error::generic;
 use super::query::{Select, row};
@@ -39,6 +40,16 @@ impl View {
             Ok(())
         })?;
         found(last, strict)
+    }
+}
+
+impl Write<'_> {
+    /// Takes an event for which this hub has nothing else to do: how a history is loaded.
+    ///
+    /// # Errors
+    /// The event is before the hub's last one.
+    pub fn skip_event(&mut self, stamp: &Stamp) -> Result<i64, Fault> {
+        self.change(stamp, |change| change.event())
     }
 }
 

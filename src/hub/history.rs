@@ -268,14 +268,14 @@ impl View {
             query.and("tag_extra.key = ?", [key.clone()]);
         }
         match filter.active {
-            Some(true) => query.and::<i64>("revoke_event IS NULL", []),
-            Some(false) => query.and::<i64>("revoke_event IS NOT NULL", []),
+            Some(true) => query.and::<i64>(&format!("{}.revoke_event IS NULL", table.name), []),
+            Some(false) => query.and::<i64>(&format!("{}.revoke_event IS NOT NULL", table.name), []),
             None => {}
         }
         query.describe(table);
         if let Some(editor) = &filter.editor {
             let id = self.known_user(editor)?.id;
-            query.either("creator_id = ?", "revoker_id = ?", ["_created_by", "_revoked_by"], id);
+            query.either("creator.id = ?", "revoker.id = ?", ["_created_by", "_revoked_by"], id);
         }
         for (time, sign, members) in [
             (filter.after, ">", ["_created_after", "_revoked_after"]),
@@ -296,8 +296,8 @@ impl View {
         ] {
             if let Some(event) = event {
                 query.either(
-                    &format!("create_event {sign} ?"),
-                    &format!("revoke_event {sign} ?"),
+                    &format!("{}.create_event {sign} ?", table.name),
+                    &format!("{}.revoke_event {sign} ?", table.name),
                     members,
                     event,
                 );
@@ -314,16 +314,17 @@ impl View {
             let column = if column.contains('.') { (*column).to_owned() } else { format!("{name}.{column}") };
             sql = format!("{sql} LEFT JOIN {joined} AS {alias} ON {column} = {alias}.id");
         }
-        sql.push_str(
-            " JOIN events AS ev1 ON ev1.id = create_event LEFT JOIN events AS ev2 ON ev2.id = revoke_event
-             JOIN users AS creator ON creator.id = creator_id LEFT JOIN users AS revoker ON revoker.id = revoker_id",
+        sql = format!(
+            "{sql} JOIN events AS ev1 ON ev1.id = {name}.create_event LEFT JOIN events AS ev2 ON ev2.id = {name}.revoke_event
+             JOIN users AS creator ON creator.id = {name}.creator_id
+             LEFT JOIN users AS revoker ON revoker.id = {name}.revoker_id",
         );
         for (index, condition) in query.conditions.iter().enumerate() {
             sql.push_str(if index == 0 { " WHERE (" } else { " AND (" });
             sql.push_str(condition);
             sql.push(')');
         }
-        sql = format!("{sql} ORDER BY create_event, {name}.rowid");
+        sql = format!("{sql} ORDER BY {name}.create_event, {name}.rowid");
         let mut statement = self.database.prepare(&sql)?;
         let values = query.marks.iter().chain(&query.values);
         let rows = statement.query_map(params_from_iter(values), |row| query.entry(row))?;
@@ -350,16 +351,17 @@ impl Query {
     fn describe(&mut self, table: &Table) {
         let mut add =
             |member: &str, sql: &str, kind| self.columns.push((member.to_owned(), sql.to_owned(), kind));
-        add("active", "CASE WHEN revoke_event IS NULL THEN 1 END", Truth);
+        let name = table.name;
+        add("active", &format!("CASE WHEN {name}.revoke_event IS NULL THEN 1 END"), Truth);
         for column in ["create_event", "revoke_event", "creator_id", "revoker_id"] {
-            add(column, column, Plain);
+            add(column, &format!("{name}.{column}"), Plain);
         }
         add("creator_name", "creator.name", Plain);
         add("revoker_name", "revoker.name", Plain);
         add("create_ts", "ev1.time / 1000000.0", Plain);
         add("revoke_ts", "ev2.time / 1000000.0", Plain);
         for (column, kind) in table.columns {
-            add(column, &format!("{}.{column}", table.name), *kind);
+            add(column, &format!("{name}.{column}"), *kind);
         }
         for (joined, alias, _, member) in table.joins {
             if *joined == "build" {

@@ -51,6 +51,14 @@ impl View {
         }
     }
 
+    /// A user's id.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub fn user_id(&self, user: &Key) -> Result<i64, Fault> {
+        Ok(self.known_user(user)?.id)
+    }
+
     pub(super) fn known_user(&self, user: &Key) -> Result<User, Fault> {
         let none = || generic(format!("No such user: {}", user.quoted()));
         self.user(user, true)?.ok_or_else(none)

@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::change::{Stamp, Write};
 use super::database::View;
 use super::error::generic;
-use super::names::Key;
 use super::query::{Json, Select, row};
 use super::time::{Seconds, Time};
 use crate::format::xmlrpc::Fault;
@@ -145,13 +144,5 @@ impl Write<'_> {
             change.database.execute(sql, params![state, change.time(), result, id])?;
             Ok(())
         })
-    }
-
-    /// Finds the owner of tasks by name.
-    ///
-    /// # Errors
-    /// There is no such user.
-    pub fn user_id(&self, user: &Key) -> Result<i64, Fault> {
-        Ok(self.known_user(user)?.id)
     }
 }
