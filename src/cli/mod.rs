@@ -20,6 +20,7 @@ mod compose;
 mod failure;
 mod global;
 mod hub_at;
+mod hub;
 mod image;
 mod jail;
 mod key;
@@ -69,6 +70,7 @@ enum Command {
     Key(key::Args),
     Repo(repo::Args),
     Koji(koji::Args),
+    Hub(hub::Args),
     Rpm(rpm::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -106,6 +108,7 @@ fn command_line() -> ExitCode {
         Command::Key(args) => key::run(global, args),
         Command::Repo(args) => repo::run(global, args),
         Command::Koji(args) => koji::run(global, args),
+        Command::Hub(args) => hub::run(global, args),
         Command::Rpm(args) => rpm::run(global, args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -10,6 +10,8 @@
 mod closure;
 mod databases;
 mod file_conflicts;
+mod hub;
+mod hub_transcripts;
 mod kickstart;
 mod koji;
 mod librepo;
@@ -25,6 +27,8 @@ mod rpmsign;
 mod signature_pairs;
 mod signature_words;
 
+#[path = "../hub_setup/mod.rs"]
+mod hub_setup;
 #[path = "../mutant/mod.rs"]
 mod mutant;
 #[path = "../sample/mod.rs"]
