@@ -16,6 +16,9 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// What a hub does with a call, by name.
+type Trouble = (&'static str, Box<dyn Fn() -> Act + Send + Sync>);
+
 async fn hello(hub: &Hub) -> Result<String, KojiError> {
     hub.call("hello", Arguments::none()).await
 }
@@ -48,7 +51,7 @@ fn compressed_answers_are_read() {
 fn what_passes_is_tried_again() {
     let body = write_answer("Hello").unwrap();
     let packed = gzip(&body);
-    let troubles: [(&str, Box<dyn Fn() -> Act + Send + Sync>); 7] = [
+    let troubles: [Trouble; 7] = [
         ("503", Box::new(|| Act::Status("503 Service Unavailable", "<h1>later</h1>"))),
         ("500", Box::new(|| Act::Status("500 Internal Server Error", ""))),
         ("closed", Box::new(|| Act::Close)),
@@ -126,7 +129,7 @@ fn endless_answers_end() {
     let limits = Limits { bytes: 3 << 20, ..Limits::default() };
     let begin = b"<?xml version='1.0'?><methodResponse><params><param><value><array><data>".to_vec();
     let bomb = gzip(&[begin.clone(), b"<value>x</value>".repeat(4 << 20)].concat());
-    let cases: [(&str, Box<dyn Fn() -> Act + Send + Sync>); 5] = [
+    let cases: [Trouble; 5] = [
         ("values", {
             let begin = begin.clone();
             Box::new(move || Act::Endless(begin.clone(), b"<value>x</value>".repeat(1000), ""))
@@ -185,7 +188,7 @@ fn many_calls_go_in_batches() {
                     ]
                     .into(),
                 ),
-                Some(Value::Int(99)) => return Vec::<i64>::new().into(),
+                Some(Value::Int(99)) => Vec::<i64>::new().into(),
                 Some(number) => Value::Array(vec![number.clone()]),
                 None => panic!("no number"),
             }

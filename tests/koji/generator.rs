@@ -8,17 +8,17 @@ pub const RPMS: u32 = 6;
 
 fn member(out: &mut impl Write, name: &str, value: &str) -> io::Result<()> {
     match value {
-        "" => write!(out, "<member>\n<name>{name}</name>\n<value><nil/></value></member>\n"),
-        value => write!(out, "<member>\n<name>{name}</name>\n<value>{value}</value>\n</member>\n"),
+        "" => writeln!(out, "<member>\n<name>{name}</name>\n<value><nil/></value></member>"),
+        value => writeln!(out, "<member>\n<name>{name}</name>\n<value>{value}</value>\n</member>"),
     }
 }
 
 fn members(out: &mut impl Write, members: &[(&str, String)]) -> io::Result<()> {
-    write!(out, "<value><struct>\n")?;
+    writeln!(out, "<value><struct>")?;
     for (name, value) in members {
         member(out, name, value)?;
     }
-    write!(out, "</struct></value>\n")
+    writeln!(out, "</struct></value>")
 }
 
 fn text(value: &str) -> String {
@@ -44,9 +44,9 @@ fn epoch(build: u32) -> String {
 
 /// Writes the answer.
 pub fn write(out: &mut impl Write, builds: u32) -> io::Result<()> {
-    write!(
+    writeln!(
         out,
-        "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value><array><data>\n<value><array><data>\n"
+        "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value><array><data>\n<value><array><data>"
     )?;
     let version = |build: u32| format!("1.{}.0", build % 50);
     let release = |build: u32| format!("{}.el9", build % 9);
@@ -83,7 +83,7 @@ pub fn write(out: &mut impl Write, builds: u32) -> io::Result<()> {
             )?;
         }
     }
-    write!(out, "</data></array></value>\n<value><array><data>\n")?;
+    writeln!(out, "</data></array></value>\n<value><array><data>")?;
     let time = || text("2026-11-21 21:13:41.540632+00:00");
     for build in 0..builds {
         let (number, name) = (u64::from(build), format!("package-{build:05}"));
@@ -119,5 +119,5 @@ pub fn write(out: &mut impl Write, builds: u32) -> io::Result<()> {
             ],
         )?;
     }
-    write!(out, "</data></array></value>\n</data></array></value>\n</param>\n</params>\n</methodResponse>\n")
+    writeln!(out, "</data></array></value>\n</data></array></value>\n</param>\n</params>\n</methodResponse>")
 }

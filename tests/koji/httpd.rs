@@ -1,5 +1,6 @@
 //! The web server that hubs run behind, with Koji's usual way of asking for certificates: on the login path alone.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -66,23 +67,25 @@ impl Httpd {
             // Some are built in.
             let path = format!("{MODULES}/mod_{module}.so");
             if Path::new(&path).exists() {
-                config += &format!("LoadModule {module}_module {path}\n");
+                writeln!(config, "LoadModule {module}_module {path}").unwrap();
             }
         }
         config += "<IfModule unixd_module>\nUser nobody\nGroup nogroup\n</IfModule>\n";
-        config += &format!("<Directory {root}>\nRequire all granted\nOptions +ExecCGI\n</Directory>\n");
+        writeln!(config, "<Directory {root}>\nRequire all granted\nOptions +ExecCGI\n</Directory>").unwrap();
         let mut ports = Vec::new();
         for (number, host) in hosts.iter().enumerate() {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             fs::write(at(&format!("{number}.pem")), host.certificate).unwrap();
-            config += &format!(
+            writeln!(
+                config,
                 "Listen 127.0.0.1:{port}\n<VirtualHost 127.0.0.1:{port}>\nSSLEngine on\nSSLProtocol {}\n\
                  SSLCertificateFile {root}/{number}.pem\nSSLCertificateKeyFile {root}/{number}.pem\n\
                  SSLCACertificateFile {root}/clients.pem\nScriptAlias /kojihub {root}/hub\n\
                  SSLOptions +StdEnvVars\n<Location /kojihub/ssllogin>\nSSLVerifyClient require\nSSLVerifyDepth 10\n\
-                 </Location>\n</VirtualHost>\n",
+                 </Location>\n</VirtualHost>",
                 host.protocol
-            );
+            )
+            .unwrap();
             ports.push(port);
         }
         fs::write(at("config"), config).unwrap();

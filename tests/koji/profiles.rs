@@ -35,10 +35,7 @@ fn write(folder: &Path, name: &str, text: &str) {
 }
 
 fn shown(profile: Result<Profile, ProfileError>) -> Vec<String> {
-    let profile = match profile {
-        Ok(profile) => profile,
-        Err(_) => return vec!["error".into()],
-    };
+    let Ok(profile) = profile else { return vec!["error".into()] };
     let text = |text: Option<&str>| text.map_or("None".to_owned(), |text| format!("'{text}'"));
     let path = |path: Option<&std::path::PathBuf>| text(path.map(|path| path.to_str().unwrap()));
     let yes = |yes: bool| if yes { "True" } else { "False" }.to_owned();
