@@ -14,6 +14,7 @@ mod hub;
 mod hub_transcripts;
 mod kickstart;
 mod koji;
+mod koji_tag;
 mod librepo;
 mod librpm;
 mod multilib;
