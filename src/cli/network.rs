@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::hub_at::HubAt;
 use super::{Failure, Global, image};
 use crate::base::Digest;
 use crate::compose::{Bundle, ComposeError, Downloads, Hub};
@@ -127,8 +128,8 @@ impl Downloads for Network<'_> {
         self.runtime.block_on(open::headers(&self.fetcher, wanted, PARALLEL))
     }
 
-    fn hub<'d>(&'d self, _place: &HubPlace, folder: &Path) -> Result<Box<dyn Hub + 'd>, ComposeError> {
-        Err(ComposeError::NoLock(folder.into()))
+    fn hub<'d>(&'d self, place: &HubPlace, folder: &Path) -> Result<Box<dyn Hub + 'd>, ComposeError> {
+        Ok(Box::new(HubAt::open(place, folder, self.global.offline, &self.runtime)?))
     }
 
     fn heads(

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::hub_at;
 use super::network::Network;
 use super::timings::Timings;
 use super::{Failure, Global, Kind, run};
@@ -155,8 +156,12 @@ impl From<ComposeError> for Failure {
             | E::TooLarge(_)
             | E::Stale(_)
             | E::NoFiles(_)
+            | E::NoBuilds(_)
+            | E::NotMovable(_)
+            | E::AllMove(_)
             | E::NoCertificate { .. } => Kind::Usage,
             E::Headers { unreachable: true, .. } => Kind::Surroundings,
+            E::Hub { source, .. } => return hub_at::failure(&error, source),
             E::NotReproduced(_) | E::BadSignature { .. } => Kind::Verdict,
             E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } | E::Medium { .. } | E::Checksum(_) => {
                 Kind::Bug
@@ -183,6 +188,7 @@ impl From<ComposeError> for Failure {
             | E::Snapshot(_)
             | E::Splice { .. }
             | E::NoOrigin(_)
+            | E::HubOffline(_)
             | E::NotStored(_)
             | E::NoBundle(_)
             | E::NotPinned(_)
@@ -229,6 +235,12 @@ impl From<ComposeError> for Failure {
                 "run 'gander compose' without --locked where the key is, or add the signatures to the lock"
                     .into(),
             ),
+            E::Unsigned(lines) if lines.iter().any(|line| line.contains(" of build ")) => Some(
+                "have them signed and the signatures imported with 'koji import-sig FILE.rpm', or have Koji write a signed \
+                 copy again with 'koji write-signed-rpm SIGKEY BUILD'; or name the key that signed them under 'keys', or set \
+                 'on-unsigned'"
+                    .into(),
+            ),
             E::Unsigned(_) => Some(
                 "have them signed, name the key that signed them under 'keys', or set 'on-unsigned'".into(),
             ),
@@ -258,10 +270,12 @@ impl From<ComposeError> for Failure {
             E::NotStored(_) => Some(
                 "take them from another bundle with --bundle, or resolve anew with 'gander lock --update'".into(),
             ),
+            E::NotMovable(_) | E::AllMove(_) => Some("run 'gander lock --update' without names of packages".into()),
             E::NoFiles(_) => Some("name the place under 'files' of the source".into()),
             E::GoneFromHub { .. } => Some(
                 "ask for what the hub has now with 'gander lock --update', or compose from a bundle with --bundle".into(),
             ),
+            E::HubOffline(_) => Some("run this once without --offline".into()),
             E::Fetch(FetchError::Offline(_)) => Some("run this once without --offline".into()),
             E::NotReproduced(_) => {
                 Some("a step's log shows what it ran: see 'gander plan' for the steps".into())

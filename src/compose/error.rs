@@ -15,7 +15,7 @@ use crate::format::iso9660::IsoError;
 use crate::format::kickstart::KickstartError;
 use crate::format::productmd::MetadataError;
 use crate::format::volume_id::VolumeIdError;
-use crate::koji::SnapshotError;
+use crate::koji::{SnapshotError, TagError};
 use crate::lock::LockError;
 use crate::media::{MenuError, TextError, TreeInfoStepError};
 use crate::oci::{AssembleError, ImageError, ReferenceError, RegistryError};
@@ -188,6 +188,17 @@ pub enum ComposeError {
     /// Packages lie outside of the repository that lists them. Retrying cannot help.
     #[error("the metadata say that these packages lie outside of their repository (xml:base):{}", lines(.0))]
     Outside(Vec<String>),
+    /// Packages that were to be moved alone are in no tag. Retrying cannot help.
+    #[error("no tag of the recipe has builds of these packages:{}", lines(.0))]
+    NoBuilds(Vec<String>),
+    /// There is nothing that packages could move from. Retrying cannot help.
+    #[error(
+        "packages of '{0}' cannot move alone: the lock has no state of that tag, asked in that way, to move them from"
+    )]
+    NotMovable(String),
+    /// Packages of other sources would move as well. Retrying cannot help.
+    #[error("packages cannot move alone: the recipe has the repository '{0}', whose packages all move")]
+    AllMove(String),
     /// It is not known where a hub's files are. Retrying cannot help.
     #[error("the configuration of the hub of '{0}' does not say where its files are (topurl)")]
     NoFiles(String),
@@ -214,6 +225,18 @@ pub enum ComposeError {
         #[source]
         source: FetchError,
     },
+    /// A hub cannot be asked.
+    #[error("the hub of {id} cannot be asked about its tag")]
+    Hub {
+        /// The source, or the tag.
+        id: String,
+        /// Why.
+        #[source]
+        source: TagError,
+    },
+    /// A hub would have to be asked, and the network must not be used. Retrying cannot help.
+    #[error("the hub {0} would have to be asked, and the network is not used")]
+    HubOffline(String),
     /// What a hub said cannot be kept or read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),

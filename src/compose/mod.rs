@@ -10,6 +10,7 @@
 
 mod assemble;
 mod bundle;
+mod changes;
 mod contents;
 mod deliver;
 mod error;
@@ -36,7 +37,7 @@ pub use execute::{Event, Executed, Session, StepRecord, execute};
 pub use flow::{Composed, Downloads, MediumSummary, Options, TreeSummary, compose, planned, update};
 pub use folder::lock_folder;
 pub use inputs::RecipeFiles;
-pub use koji::{Hub, Question, Tagged};
+pub use koji::Hub;
 pub use lower::{Lowered, image_plan};
 pub use native::native;
 pub use resolve::Resolved;

@@ -48,8 +48,21 @@ pub(super) fn resolve(
     downloads: &dyn Downloads,
     files: &RecipeFiles,
     old: Option<&Lock>,
+    only: &[String],
     home: Option<&Path>,
 ) -> Result<Resolved, ComposeError> {
+    let others = files.recipe.sources.iter().find_map(|source| match &source.origin {
+        crate::recipe::Origin::Repo(repo) if !only.is_empty() => Some(repo.id.clone()),
+        _ => None,
+    });
+    if let Some(id) = others {
+        return Err(ComposeError::AllMove(id));
+    }
+    let mut tags = koji::ask(session, downloads, files, old, only)?;
+    if let Some(lock) = old.filter(|old| stands(session, files, &tags, old)) {
+        session.note("nothing changed since the lock was made");
+        return Ok(Resolved { lock: lock.clone(), done: Executed::default(), absent: BTreeSet::new() });
+    }
     let mut objects = BTreeMap::new();
     let mut header = header(files, &mut objects)?;
     for bytes in objects.values() {
@@ -90,7 +103,7 @@ pub(super) fn resolve(
     harvest.builds(session.store, files, &header, &builds, &done)?;
     harvest.folders(session.store, files)?;
     let modules = repositories::offer(session, downloads, files, &mut header, &mut objects, &mut harvest)?;
-    let tags = koji::offer(session, downloads, files, &mut harvest)?;
+    koji::offer(session, downloads, files, &mut tags, &mut harvest)?;
     if files.recipe.release.source_date.is_none() {
         let latest = harvest.packages.values().map(|package| package.build_time).max().unwrap_or_default();
         header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::NoDate)?;
@@ -141,6 +154,16 @@ pub(super) fn resolve(
         objects,
     };
     Ok(Resolved { lock, done, absent })
+}
+
+/// Whether a lock is what resolving would lead to: nothing changed in the recipe, all packages come from tags in which
+/// nothing changed, and the store has them.
+fn stands(session: &Session<'_>, files: &RecipeFiles, tags: &[koji::Opened<'_>], old: &Lock) -> bool {
+    old.header.recipe == files.digest
+        && old.header.gander == env!("CARGO_PKG_VERSION")
+        && files.recipe.sources.len() == tags.len()
+        && tags.iter().all(|tag| tag.unchanged)
+        && old.packages.0.values().all(|package| session.store.has(&package.unsigned))
 }
 
 /// Gets every Debian package that the header names.

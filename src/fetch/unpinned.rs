@@ -19,7 +19,7 @@ impl Fetcher {
         let failed = |reason| FetchError::Small(Attempt { url: url.into(), reason });
         let mut pauses = self.pauses.iter();
         loop {
-            match self.into_store(url, limit).await {
+            match self.download(url, limit).await {
                 Ok(found) => return Ok(found),
                 Err(reason) => match pauses.next() {
                     Some(pause) if reason.is_transient() => tokio::time::sleep(*pause).await,
@@ -56,7 +56,7 @@ impl Fetcher {
         found.into_iter().map(|(_, found)| found).collect()
     }
 
-    async fn into_store(&self, url: &str, limit: u64) -> Result<(Digest, u64), Reason> {
+    async fn download(&self, url: &str, limit: u64) -> Result<(Digest, u64), Reason> {
         if let Some(path) = file::path(url) {
             let found = file::open(&path?)?;
             let size = found.metadata().map_err(|error| file::failed(&error))?.len();

@@ -6,10 +6,11 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::read::{Reader, made_of};
-use super::repo::Url;
+use super::repo::{Url, UrlError};
 use super::schema::{InputKind, Origin};
 use super::table::{Table, Text};
 use crate::base::RelPath;
+use crate::base::relpath::RelPathError;
 
 pub(super) const KOJI: &[&str] = &[
     "id",
@@ -82,6 +83,51 @@ impl std::fmt::Display for HubPlace {
             Self::Url(url) => url.fmt(f),
             Self::Embedded(folder) => write!(f, "embedded:{folder}"),
         }
+    }
+}
+
+/// A text names no hub. Retrying cannot help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HubPlaceError {
+    /// It is no name of a profile.
+    #[error("'{}' is no name of a profile", .0.escape_debug())]
+    Profile(String),
+    /// It does not say where the hub is.
+    #[error("an embedded hub has a folder, as given to 'gander hub': embedded:FOLDER")]
+    NoFolder,
+    /// The folder is none beside the recipe.
+    #[error("the folder of an embedded hub: {0}")]
+    Folder(#[from] RelPathError),
+    /// The URL is none.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The URL is none that calls go to.
+    #[error("a hub is called by https: or http:, at a URL without '?' and '#'")]
+    NotCallable,
+    /// It is nothing of that.
+    #[error("'{}' is no hub", .0.escape_debug())]
+    Unknown(String),
+}
+
+impl HubPlace {
+    /// Reads `profile:NAME`, `https://…` or `embedded:FOLDER`.
+    pub fn parse(text: &str) -> Result<Self, HubPlaceError> {
+        if let Some(name) = text.strip_prefix("profile:") {
+            let short = || HubPlaceError::Profile(name.chars().take(200).collect());
+            return if made_of(name, "-_.") { Ok(Self::Profile(name.into())) } else { Err(short()) };
+        }
+        if text == "embedded" {
+            return Err(HubPlaceError::NoFolder);
+        }
+        if let Some(folder) = text.strip_prefix("embedded:") {
+            return Ok(Self::Embedded(RelPath::new(folder)?));
+        }
+        if !text.contains("://") {
+            return Err(HubPlaceError::Unknown(text.chars().take(200).collect()));
+        }
+        let url: Url = text.parse()?;
+        let callable = !url.as_str().starts_with("file:") && !url.as_str().contains(['?', '#']);
+        if callable { Ok(Self::Url(url)) } else { Err(HubPlaceError::NotCallable) }
     }
 }
 
@@ -196,34 +242,18 @@ impl Reader {
     }
 
     fn hub(&mut self, text: &Text<'_>) -> Option<HubPlace> {
-        if let Some(name) = text.text.strip_prefix("profile:") {
-            if made_of(name, "-_.") {
-                return Some(HubPlace::Profile(name.into()));
+        match HubPlace::parse(text.text) {
+            Ok(HubPlace::Embedded(folder)) => {
+                let folder = Text { text: folder.as_str(), span: text.span.clone() };
+                self.input("source.koji.hub", &folder, InputKind::Folder).map(HubPlace::Embedded)
             }
-            let message = format!("'{}' is no name of a profile", name.escape_debug());
-            return self.lack(text.span.clone(), message);
+            Ok(hub) => Some(hub),
+            Err(error) => {
+                let help = "a hub is 'profile:NAME' of koji's configuration, 'https://…/kojihub' or 'embedded:FOLDER'";
+                self.findings.add_with_help(text.span.clone(), error.to_string(), help);
+                None
+            }
         }
-        if text.text == "embedded" {
-            let help = "name its folder, as given to 'gander hub': hub = \"embedded:hub\"";
-            self.findings.add_with_help(text.span.clone(), "an embedded hub has a folder", help);
-            return None;
-        }
-        if let Some(folder) = text.text.strip_prefix("embedded:") {
-            let folder = Text { text: folder, span: text.span.clone() };
-            return self.input("source.koji.hub", &folder, InputKind::Folder).map(HubPlace::Embedded);
-        }
-        if !text.text.contains("://") {
-            let message = format!("'{}' is no hub", text.text.escape_debug());
-            let help =
-                "a hub is 'profile:NAME' of koji's configuration, 'https://…/kojihub' or 'embedded:FOLDER'";
-            self.findings.add_with_help(text.span.clone(), message, help);
-            return None;
-        }
-        let url = self.url(text, true)?;
-        if url.as_str().starts_with("file:") {
-            return self.lack(text.span.clone(), "a hub is called by https: or http:");
-        }
-        Some(HubPlace::Url(url))
     }
 
     fn koji_names(&mut self, table: &Table<'_>, key: &str) -> Vec<String> {

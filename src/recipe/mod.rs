@@ -20,7 +20,7 @@ mod table;
 mod tests;
 
 pub use error::{Problem, RecipeError};
-pub use koji::{HubPlace, KojiSource, Noarch, PinnedBuild};
+pub use koji::{HubPlace, HubPlaceError, KojiSource, Noarch, PinnedBuild};
 pub use modules::{ModuleChoice, ModuleChoiceError};
 pub use repo::{Addresses, RepoSource, Url, UrlError};
 pub use schema::{

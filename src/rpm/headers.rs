@@ -172,3 +172,45 @@ impl Headers {
         Package::of(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A lead and two headers of these numbers of entries and bytes, without their content.
+    fn start(signature: (u32, u32), main: (u32, u32)) -> Vec<u8> {
+        let mut bytes = vec![0; LEAD];
+        bytes[..5].copy_from_slice(&[0xed, 0xab, 0xee, 0xdb, 3]);
+        bytes[79] = 5;
+        for (entries, size) in [signature, main] {
+            bytes.extend([0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0]);
+            bytes.extend(entries.to_be_bytes());
+            bytes.extend(size.to_be_bytes());
+            if bytes.len() < 200 && u64::from(entries) * 16 + u64::from(size) < 1000 {
+                bytes.resize(bytes.len() + (entries * 16 + size).next_multiple_of(8) as usize, 0);
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn the_first_bytes_tell_how_long_headers_are() {
+        let whole = start((2, 13), (3, 100));
+        let main = LEAD as u64 + 16 + 48;
+        assert_eq!(extent(&whole).unwrap(), Extent::Whole(main + 16 + 48 + 100));
+        assert_eq!(extent(&whole[..LEAD + 15]).unwrap(), Extent::Unknown(LEAD as u64 + 16));
+        assert_eq!(extent(&whole[..main as usize + 3]).unwrap(), Extent::Unknown(main + 16));
+        assert_eq!(
+            extent(&start((2, 13), (u32::MAX, u32::MAX))).unwrap(),
+            Extent::Whole(main + 16 + 17 * 0xffff_ffff)
+        );
+        let far = LEAD as u64 + (16 + 17 * 0xffff_ffff_u64).next_multiple_of(8) + 16;
+        assert_eq!(extent(&start((u32::MAX, u32::MAX), (1, 1))).unwrap(), Extent::Unknown(far));
+        assert!(extent(&whole[..LEAD - 1]).is_err() && extent(b"<html>").is_err());
+        for at in [LEAD, LEAD + 4, main as usize + 2] {
+            let mut other = whole.clone();
+            other[at] ^= 1;
+            assert!(extent(&other).is_err(), "{at}");
+        }
+    }
+}

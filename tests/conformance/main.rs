@@ -10,7 +10,11 @@
 mod closure;
 mod databases;
 mod file_conflicts;
+mod hub;
+mod hub_transcripts;
 mod kickstart;
+mod koji;
+mod koji_tag;
 mod librepo;
 mod librpm;
 mod modules;
@@ -25,6 +29,8 @@ mod rpmsign;
 mod signature_pairs;
 mod signature_words;
 
+#[path = "../hub_setup/mod.rs"]
+mod hub_setup;
 #[path = "../mutant/mod.rs"]
 mod mutant;
 #[path = "../sample/mod.rs"]

@@ -14,10 +14,12 @@ mod bundle;
 mod flow;
 mod genuine;
 mod hostile;
+mod hub;
 mod mirrors;
 mod modules;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "../sample/mod.rs"]
 mod sample;
 mod server;
+mod tags;
 mod world;

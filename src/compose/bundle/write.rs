@@ -128,12 +128,12 @@ fn write(store: &Store, folder: &Path, digest: &Digest) -> Result<bool, ComposeE
         // A damaged object must not get its name.
         if found == Some(*digest) { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
     })
-    .or_else(|error| match found {
+    .map_err(|error| match found {
         Some(found) if found != *digest => {
             let what = format!("the store's object {}", digest.hex());
-            Err(ComposeError::WrongDigest { what, found, wanted: *digest })
+            ComposeError::WrongDigest { what, found, wanted: *digest }
         }
-        _ => Err(error),
+        _ => error,
     })?;
     Ok(true)
 }

@@ -1,11 +1,12 @@
 //! Packages that Koji has tagged: offered by their headers, downloaded once they are selected.
 //!
-//! 1. [`offer`]: the hub is asked what the tag has at one event; of the packages that count the headers are read, of those
-//!    that are not known yet; selection decides among them.
-//! 2. [`obtain`]: of those that were selected the digests of their files are asked for, and the files downloaded and
+//! 1. [`ask`]: the hub is asked what the tag has at one event, and which signatures there are of what counts.
+//! 2. [`offer`]: of the packages that count the headers are read that are not known yet; selection decides among them.
+//! 3. [`obtain`]: of those that were selected the digests of their files are asked for, and the files downloaded and
 //!    checked. What the hub said goes into the lock.
-//! 3. [`stock`]: later, what a lock takes from hubs is brought into the store. Nothing is asked any more.
+//! 4. [`stock`]: later, what a lock takes from hubs is brought into the store. Nothing is asked any more.
 
+mod ask;
 mod known;
 mod obtain;
 mod offer;
@@ -13,13 +14,14 @@ mod stock;
 
 use std::path::Path;
 
+pub(super) use ask::{Opened, ask, chosen, stored};
 pub(super) use obtain::obtain;
 pub(super) use offer::offer;
 pub(super) use stock::stock;
 
 use super::error::ComposeError;
-use crate::koji::Snapshot;
 use crate::koji::snapshot::{Build, Checksum, Rpm, Signature};
+use crate::koji::{Question, TagError, TagState};
 
 /// A hub that can be asked. The command line has one made of sockets.
 pub trait Hub {
@@ -28,37 +30,11 @@ pub trait Hub {
     /// The URL of its files, where its configuration says that.
     fn files(&self) -> Option<String>;
     /// What a tag has: a snapshot without signatures and checksums.
-    fn tagged(&self, question: &Question<'_>) -> Result<Tagged, ComposeError>;
+    fn tagged(&self, question: &Question<'_>) -> Result<TagState, TagError>;
     /// Which signatures there are of these RPMs.
-    fn signatures(&self, rpms: &[i64]) -> Result<Vec<Signature>, ComposeError>;
+    fn signatures(&self, rpms: &[i64]) -> Result<Vec<Signature>, TagError>;
     /// The digests of all copies of these RPMs; none where the hub is too old to have them.
-    fn checksums(&self, rpms: &[i64]) -> Result<Vec<Checksum>, ComposeError>;
-}
-
-/// What is asked about a tag.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// The tag.
-    pub tag: &'a str,
-    /// The event; the last one where there is none.
-    pub event: Option<i64>,
-    /// Whether builds of inherited tags count.
-    pub inherit: bool,
-    /// Whether only the latest build of each package counts.
-    pub latest: bool,
-    /// Builds (name-version-release) that must be tagged, latest or not.
-    pub held: &'a [String],
-    /// Builds (name-version-release) that need not be tagged.
-    pub forced: &'a [String],
-}
-
-/// What a hub says of a tag.
-#[derive(Clone, Debug, Default)]
-pub struct Tagged {
-    /// What it has.
-    pub snapshot: Snapshot,
-    /// How many builds are drafts, which were left out.
-    pub drafts: usize,
+    fn checksums(&self, rpms: &[i64]) -> Result<Vec<Checksum>, TagError>;
 }
 
 /// Where files are that a lock's or a recipe's words for them mean.

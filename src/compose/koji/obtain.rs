@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Seek as _, SeekFrom};
 
+use super::ask::Opened;
 use super::known::{At, Known};
-use super::offer::Opened;
 use super::{primary_path, signed_path};
 use crate::base::{Digest, Nevra, RelPath, chain};
 use crate::compose::error::ComposeError;
@@ -62,8 +62,16 @@ pub(in crate::compose) fn obtain(
         else {
             continue;
         };
-        let ids: Vec<_> = wanted(&tag, selected, harvest).map(|(.., rpm)| rpm).collect();
-        tag.snapshot.checksums = session.timed("tag", || tag.hub.checksums(&ids))?;
+        let failed = |source| ComposeError::Hub { id: koji.id.clone(), source };
+        let ids: BTreeSet<_> = wanted(&tag, selected, harvest).map(|(.., rpm)| rpm).collect();
+        let mut checksums = std::mem::take(&mut tag.snapshot.checksums);
+        checksums.retain(|checksum| ids.contains(&checksum.rpm));
+        let had: BTreeSet<_> = checksums.iter().map(|checksum| checksum.rpm).collect();
+        let ids: Vec<_> = ids.difference(&had).copied().collect();
+        if !ids.is_empty() {
+            checksums.extend(session.timed("tag", || tag.hub.checksums(&ids)).map_err(failed)?);
+        }
+        tag.snapshot.checksums = checksums;
         tag.snapshot.sort();
         get(session, downloads, koji, &tag, selected, objects, harvest)?;
         header.koji.push(pinned(session, koji, &tag, objects)?);

@@ -1,23 +1,23 @@
-//! What a tag offers: the hub's answers, and the headers of the packages that count.
+//! What a tag offers: the headers of the packages that count.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use super::ask::{Opened, nevra};
 use super::known::{At, Known, Which};
-use super::{Hub, Question, Tagged, files_url, header_path, known, primary_path, signed_path};
+use super::{header_path, known, primary_path, signed_path};
 use crate::base::arch::TreeArch;
-use crate::base::{Digest, Evr, Nevra, RelPath, chain};
+use crate::base::{Digest, Nevra, RelPath, chain};
 use crate::compose::error::ComposeError;
 use crate::compose::execute::Session;
 use crate::compose::flow::Downloads;
 use crate::compose::harvest::{Harvest, Harvested, Offered};
 use crate::compose::inputs::RecipeFiles;
 use crate::compose::signatures::{self, Accepted};
-use crate::koji::snapshot::{Build, Rpm};
-use crate::koji::{CopyError, Head, HeadOf, Place, SignedCopy, Snapshot};
-use crate::lock::{Origin, Pin, PinKind};
-use crate::recipe::{KojiSource, Noarch, Origin as Where, PinnedBuild};
-use crate::repo::open::{Filter, url};
+use crate::koji::{CopyError, Head, HeadOf, Place, SignedCopy};
+use crate::lock::Origin;
+use crate::recipe::{KojiSource, Noarch, Origin as Where};
+use crate::repo::open::url;
 use crate::select::Candidate;
 
 /// Problems that are told one by one.
@@ -25,211 +25,34 @@ const TOLD: usize = 50;
 /// So many connections that fail are enough to see that the place cannot be reached.
 const ENOUGH: usize = 16;
 
-/// A tag that was asked about.
-pub(in crate::compose) struct Opened<'d> {
-    /// Its place among the recipe's sources.
-    pub source: usize,
-    /// The hub.
-    pub hub: Box<dyn Hub + 'd>,
-    /// Where its files are, as the lock says it.
-    pub files: String,
-    /// Where they are.
-    pub url: String,
-    /// What the hub said.
-    pub snapshot: Snapshot,
-    /// Builds that are not those of the event.
-    pub pins: Vec<Pin>,
-    /// What is known of the packages that count.
-    pub known: BTreeMap<i64, Known>,
-}
-
-/// Asks the hubs of a recipe, and takes in what their tags offer.
-pub(in crate::compose) fn offer<'d>(
+/// Takes in what tags offer.
+pub(in crate::compose) fn offer(
     session: &Session<'_>,
-    downloads: &'d dyn Downloads,
+    downloads: &dyn Downloads,
     files: &RecipeFiles,
+    opened: &mut [Opened<'_>],
     harvest: &mut Harvest,
-) -> Result<Vec<Opened<'d>>, ComposeError> {
-    let mut found = Vec::new();
-    for (place, source) in files.recipe.sources.iter().enumerate() {
-        let Where::Koji(koji) = &source.origin else { continue };
-        let opened = session.timed("tag", || open(session, downloads, files, place, koji))?;
-        found.push(add(session, downloads, files, koji, opened, harvest)?);
-    }
-    harvest.check_conflicts()?;
-    Ok(found)
-}
-
-/// Asks a hub about its tag.
-fn open<'d>(
-    session: &Session<'_>,
-    downloads: &'d dyn Downloads,
-    files: &RecipeFiles,
-    source: usize,
-    koji: &KojiSource,
-) -> Result<Opened<'d>, ComposeError> {
-    let hub = downloads.hub(&koji.hub, &files.folder)?;
-    let place = koji.files.as_ref().map(|url| url.as_str().to_owned());
-    let place = place
-        .or_else(|| matches!(koji.hub, crate::recipe::HubPlace::Embedded(_)).then(|| koji.hub.to_string()));
-    let place = place.or_else(|| hub.files()).ok_or_else(|| ComposeError::NoFiles(koji.id.clone()))?;
-    let builds = |pins: &[PinnedBuild]| pins.iter().map(|pin| pin.build.clone()).collect::<Vec<_>>();
-    let Tagged { snapshot, drafts } = hub.tagged(&Question {
-        tag: &koji.tag,
-        event: koji.event,
-        inherit: koji.inherit,
-        latest: koji.latest,
-        held: &builds(&koji.hold),
-        forced: &builds(&koji.force),
-    })?;
-    notes(session, koji, &snapshot, drafts);
-    let pin = |kind: PinKind| {
-        move |pin: &PinnedBuild| Pin {
-            package: pin.package.clone(),
-            builds: vec![pin.build.clone()],
-            kind,
-            event: None,
-            reason: Some(pin.reason.clone()),
-        }
-    };
-    let mut pins: Vec<_> = koji.hold.iter().map(pin(PinKind::Hold)).collect();
-    pins.extend(koji.force.iter().map(pin(PinKind::Force)));
-    pins.sort();
-    let url = files_url(&place, &files.folder)?;
-    Ok(Opened { source, hub, files: place, url, snapshot, pins, known: BTreeMap::new() })
-}
-
-/// Says what a composer should know of a tag before believing that all is well.
-fn notes(session: &Session<'_>, koji: &KojiSource, snapshot: &Snapshot, drafts: usize) {
-    let id = &koji.id;
-    let head = &snapshot.head;
-    session.note(format!(
-        "{id}: tag {} at event {} of {}: {} builds, {} RPMs",
-        koji.tag,
-        head.event,
-        head.hub,
-        snapshot.taggings.len(),
-        snapshot.rpms.len()
-    ));
-    if drafts > 0 {
-        session.note(format!("note: {drafts} draft builds of {id} were left out"));
-    }
-    for external in &snapshot.externals {
-        session.note(format!(
-            "warning: {id} has the external repository {}: its packages are not the hub's, and are left out",
-            external.name
-        ));
-    }
-    let mut blocked: Vec<_> =
-        snapshot.packages.iter().filter(|entry| entry.blocked).map(|entry| entry.name.as_str()).collect();
-    blocked.sort_unstable();
-    blocked.dedup();
-    if !blocked.is_empty() {
-        session.note(format!("note: blocked in {id}: {}", blocked.join(", ")));
-    }
-    let gone: Vec<_> = snapshot.builds.iter().filter(|build| build.state != 1).map(Build::nvr).collect();
-    if !gone.is_empty() {
-        session.note(format!("warning: builds of {id} that are gone: {}", gone.join(", ")));
-    }
-}
-
-/// The builds of a snapshot that are taken, by id.
-pub(in crate::compose) fn chosen(snapshot: &Snapshot, pins: &[Pin]) -> BTreeSet<i64> {
-    let pins: BTreeMap<&str, &Pin> = pins.iter().map(|pin| (pin.package.as_str(), pin)).collect();
-    let tagged: BTreeSet<i64> = snapshot.taggings.iter().map(|tagging| tagging.build).collect();
-    let counts = |build: &&Build| match pins.get(build.name.as_str()) {
-        Some(pin) => pin.builds.contains(&build.nvr()),
-        None => tagged.contains(&build.id),
-    };
-    let builds = snapshot.builds.iter().filter(|build| build.state == 1 && !build.draft);
-    builds.filter(counts).map(|build| build.id).collect()
-}
-
-/// The arches of packages that the recipe's trees can hold.
-fn useful(files: &RecipeFiles) -> BTreeSet<&'static str> {
-    let arches = files.recipe.variants.values().flat_map(|variant| &variant.arches);
-    let of = |arch: &&'static TreeArch| arch.native.iter().chain(arch.multilib).copied();
-    arches.flat_map(of).chain(["noarch", "src", "nosrc"]).collect()
-}
-
-/// The packages that count, with their builds.
-fn counted<'s>(
-    koji: &KojiSource,
-    files: &RecipeFiles,
-    snapshot: &'s Snapshot,
-    pins: &[Pin],
-    session: &Session<'_>,
-) -> Result<Vec<(&'s Build, &'s Rpm, Nevra)>, ComposeError> {
-    let (chosen, useful) = (chosen(snapshot, pins), useful(files));
-    let named = |list: &[String], name: &str| list.is_empty() || list.iter().any(|known| known == name);
-    let mut found = Vec::new();
-    let mut strange = Vec::new();
-    for rpm in snapshot.rpms.iter().filter(|rpm| chosen.contains(&rpm.build)) {
-        let Some(build) = snapshot.build(rpm.build) else { continue };
-        let counts = named(&koji.volumes, &build.volume_name)
-            && named(&koji.arches, &rpm.arch)
-            && useful.contains(rpm.arch.as_str())
-            && !rpm.metadata_only
-            && !rpm.draft;
-        if !counts {
-            continue;
-        }
-        match nevra(build, rpm) {
-            Some(nevra) => found.push((build, rpm, nevra)),
-            None => {
-                strange.push(format!("{} of {}", rpm.file_name().escape_debug(), build.nvr().escape_debug()))
-            }
+) -> Result<(), ComposeError> {
+    for tag in opened {
+        if let Some(Where::Koji(koji)) = files.recipe.sources.get(tag.source).map(|source| &source.origin) {
+            add(session, downloads, files, koji, tag, harvest)?;
         }
     }
-    if !strange.is_empty() {
-        return Err(ComposeError::StrangeNames(strange));
-    }
-    let filter = Filter { include: &koji.includepkgs, exclude: &koji.excludepkgs };
-    let (counts, idle) = filter.apply(found.iter().map(|(.., nevra)| nevra));
-    for pattern in idle {
-        session.note(format!("warning: '{pattern}' means no package of {}", koji.id));
-    }
-    let mut counts = counts.into_iter();
-    found.retain(|_| counts.next().unwrap_or(false));
-    Ok(found)
-}
-
-/// The name of a package, if all that its path is made of is harmless.
-fn nevra(build: &Build, rpm: &Rpm) -> Option<Nevra> {
-    let evr = |version: &str, release: &str, epoch: Option<i64>| {
-        let epoch = u32::try_from(epoch.unwrap_or(0)).ok()?;
-        Some(Evr { epoch, version: version.into(), release: release.into() })
-    };
-    let plain = |text: &str| {
-        !text.is_empty()
-            && !text.starts_with('.')
-            && text.chars().all(|char| char.is_ascii_alphanumeric() || "._+-".contains(char))
-    };
-    // A draft's release has a comma, but drafts do not come this far.
-    Nevra::new(&build.name, evr(&build.version, &build.release, None)?, "src").ok()?;
-    plain(&build.volume_name).then_some(())?;
-    Nevra::new(&rpm.name, evr(&rpm.version, &rpm.release, rpm.epoch)?, &rpm.arch).ok()
+    harvest.check_conflicts()
 }
 
 /// Reads the headers that are not known yet, and takes in the packages.
-fn add<'d>(
+fn add(
     session: &Session<'_>,
-    downloads: &'d dyn Downloads,
+    downloads: &dyn Downloads,
     files: &RecipeFiles,
     koji: &KojiSource,
-    mut opened: Opened<'d>,
+    opened: &mut Opened<'_>,
     harvest: &mut Harvest,
-) -> Result<Opened<'d>, ComposeError> {
+) -> Result<(), ComposeError> {
     let accepted = signatures::accepted(files, opened.source)?;
-    let ids: Vec<_> = {
-        let counted = counted(koji, files, &opened.snapshot, &opened.pins, session)?;
-        counted.iter().map(|(_, rpm, _)| rpm.id).collect()
-    };
-    opened.snapshot.signatures = session.timed("tag", || opened.hub.signatures(&ids))?;
-    opened.snapshot.sort();
-    let ids: BTreeSet<_> = ids.into_iter().collect();
     let mut wanted = Vec::new();
-    for rpm in opened.snapshot.rpms.iter().filter(|rpm| ids.contains(&rpm.id)) {
+    for rpm in opened.snapshot.rpms.iter().filter(|rpm| opened.counted.contains(&rpm.id)) {
         let Some(build) = opened.snapshot.build(rpm.build) else { continue };
         let Some(nevra) = nevra(build, rpm) else { continue };
         let signed = accepted.iter().find_map(|key| {
@@ -276,8 +99,7 @@ fn add<'d>(
     if changed {
         known::keep(session.store, &key, opened.known.values()).ok();
     }
-    take(koji, &opened, harvest)?;
-    Ok(opened)
+    take(koji, opened, harvest)
 }
 
 /// Reads headers and takes out of them what is needed; all that are wrong are told.
@@ -411,4 +233,50 @@ fn take(koji: &KojiSource, opened: &Opened<'_>, harvest: &mut Harvest) -> Result
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noarch_packages_belong_where_their_headers_say() {
+        let known = |exclusive: &[&str], excluded: &[&str]| {
+            let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+            let which =
+                Which { name: String::new(), payloadhash: String::new(), size: 0, sighash: String::new() };
+            let candidate = Candidate::new("a-0:1-1.noarch".parse().unwrap(), Digest::of(""));
+            let (exclusive, excluded) = (words(exclusive), words(excluded));
+            Known {
+                which,
+                candidate,
+                exclusive,
+                excluded,
+                at: At::Primary,
+                signed: None,
+                signers: Vec::new(),
+            }
+        };
+        let belongs = |known: &Known, rule, tree: &str| !not_for(known, rule).iter().any(|name| name == tree);
+        for (exclusive, excluded, rule, tree, expected) in [
+            (&[][..], &[][..], Noarch::Header, "x86_64", true),
+            (&["x86_64"], &[], Noarch::Header, "x86_64", true),
+            (&["x86_64"], &[], Noarch::Header, "aarch64", false),
+            (&[], &["aarch64"], Noarch::Header, "aarch64", false),
+            (&[], &["aarch64"], Noarch::Header, "x86_64", true),
+            // Compatible arches count for mash alone.
+            (&["i686"], &[], Noarch::Header, "x86_64", false),
+            (&["i686"], &[], Noarch::Source, "x86_64", true),
+            (&[], &["i686"], Noarch::Header, "x86_64", true),
+            (&[], &["i686"], Noarch::Source, "x86_64", false),
+            // An exclusive noarch is any arch to Pungi and none to mash; an excluded one is all to both.
+            (&["ppc64le", "noarch"], &[], Noarch::Header, "x86_64", true),
+            (&["ppc64le", "noarch"], &[], Noarch::Source, "x86_64", false),
+            (&[], &["noarch"], Noarch::Header, "x86_64", false),
+            (&[], &["noarch"], Noarch::Source, "x86_64", false),
+        ] {
+            let found = belongs(&known(exclusive, excluded), rule, tree);
+            assert_eq!(found, expected, "{exclusive:?} {excluded:?} {rule:?} {tree}");
+        }
+    }
 }
