@@ -24,6 +24,7 @@ mod names;
 mod packages;
 mod people;
 mod query;
+mod replay;
 mod repos;
 mod rpms;
 pub mod schema;

@@ -305,8 +305,9 @@ fn priorities_of_one_tag_differ() {
     world.tags(&["t", "a", "b"], &[]);
     world.inherit("t", "a", link(0));
     let change = LinkChange { parent_id: 3, ..link(0) };
-    let fault =
-        world.try_change(|write| write.set_inheritance(&stamp(), &"t".into(), &[change.clone()], false));
+    let fault = world.try_change(|write| {
+        write.set_inheritance(&stamp(), &"t".into(), std::slice::from_ref(&change), false)
+    });
     let text = "Multiple parent tags ([2, 3]) cannot have the same priority value (0) on child tag 1";
     assert_eq!(fault.unwrap_err().text, text);
     assert_eq!(world.ancestors("t"), ["a"]);
