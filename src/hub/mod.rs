@@ -55,6 +55,6 @@ pub use rpms::{ListedRpm, NewRpm, Rpm, RpmFilter, Signature};
 pub use search::Found;
 pub use tagged::{TaggedBuild, TaggedFilter, TaggedRpm};
 pub use tagging::Snapshot;
-pub use tags::{BuildConfig, BuildTarget, Named, NewTag, Tag, TagConfig, TagEdit, TagRow};
+pub use tags::{BuildConfig, BuildTarget, Named, NewTag, PackageTagRow, Tag, TagConfig, TagEdit, TagRow};
 pub use tasks::{NewTask, Task};
 pub use time::{Seconds, Time};
