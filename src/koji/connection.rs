@@ -6,6 +6,7 @@ use std::{fmt, mem};
 
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
 
 use super::error::{FaultKind, KojiError, Version};
 use super::http::Http;
@@ -75,7 +76,7 @@ impl Hub {
     where
         T: DeserializeOwned + Send + 'static,
     {
-        let body: Arc<[u8]> = write_call(method, &arguments.into_params()).into();
+        let body = Arc::new(Zeroizing::new(write_call(method, &arguments.into_params())));
         let mut session = self.ticket();
         let mut renewed = false;
         let mut again = session.is_some() || self.retry.anonymous;

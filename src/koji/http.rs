@@ -65,7 +65,7 @@ impl Http {
         if let Some(ticket) = &request.session {
             let fields = [
                 ("session-id", "Koji-Session-Id", ticket.id.to_string()),
-                ("session-key", "Koji-Session-Key", ticket.key.to_string()),
+                ("session-key", "Koji-Session-Key", ticket.key.as_str().to_owned()),
                 ("callnum", "Koji-Session-Callnum", ticket.number.to_string()),
             ];
             for (parameter, header, value) in fields {
@@ -105,7 +105,7 @@ impl Http {
         let arriving = Arriving { receiver, piece: Bytes::new(), ended: false }.take(MOST_COMPRESSED);
         let body: Box<dyn Read + Send> = match encoding.as_str() {
             "" | "identity" => Box::new(arriving),
-            "gzip" | "x-gzip" => Box::new(MultiGzDecoder::new(arriving)),
+            "gzip" | "x-gzip" => Box::new(Gunzip::Before(arriving)),
             "deflate" => Box::new(ZlibDecoder::new(arriving)),
             other => {
                 let text = format!("the answer is encoded as '{}'", shown(other.as_bytes()));
@@ -210,5 +210,25 @@ impl Read for Arriving {
         let piece = self.piece.split_to(count);
         to.iter_mut().zip(&*piece).for_each(|(to, from)| *to = *from);
         Ok(count)
+    }
+}
+
+/// A body that is decompressed. The decoder waits for the beginning as soon as it is made, so it is made by the reader.
+enum Gunzip<R> {
+    Before(R),
+    Begun(Box<MultiGzDecoder<R>>),
+    Broken,
+}
+
+impl<R: Read> Read for Gunzip<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        *self = match std::mem::replace(self, Self::Broken) {
+            Self::Before(reader) => Self::Begun(Box::new(MultiGzDecoder::new(reader))),
+            other => other,
+        };
+        match self {
+            Self::Begun(decoder) => decoder.read(to),
+            _ => Ok(0),
+        }
     }
 }

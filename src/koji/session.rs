@@ -6,16 +6,16 @@
 //! expired (fault 1007) is renewed by the same login. Keys and passwords are wiped from memory and shown nowhere.
 
 use std::fmt;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use serde::Deserialize;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::connection::Hub;
 use super::error::KojiError;
 use super::login;
 use super::transport::{Request, Ticket};
-use crate::format::xmlrpc::{Arguments, write_call};
+use crate::format::xmlrpc::{Arguments, Value, write_call};
 
 /// What somebody logs in with.
 #[derive(Clone)]
@@ -122,8 +122,14 @@ impl Hub {
             Credentials::Password { user, password } => {
                 let arguments =
                     Arguments::of(user.as_str()).and(password.as_str()).with_some("renew", renews);
-                let body = Zeroizing::new(write_call("login", &arguments.into_params()));
-                let request = Request { body: body.as_slice().into(), session: expired };
+                let mut params = arguments.into_params();
+                let body = Arc::new(Zeroizing::new(write_call("login", &params)));
+                for param in &mut params {
+                    if let Value::Text(text) = param {
+                        text.zeroize();
+                    }
+                }
+                let request = Request { body, session: expired };
                 self.exchange("login", request).await?
             }
             Credentials::Certificate => {

@@ -23,12 +23,18 @@ pub trait Transport: Debug + Send + Sync {
 pub type Sending<'t> = Pin<Box<dyn Future<Output = Result<Reply, KojiError>> + Send + 't>>;
 
 /// A call.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
-    /// XML.
-    pub body: Arc<[u8]>,
+    /// XML. It may have a password in it.
+    pub body: Arc<Zeroizing<Vec<u8>>>,
     /// Who asks; nobody in particular where it is none.
     pub session: Option<Ticket>,
+}
+
+impl Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Request {{ {} bytes, {:?} }}", self.body.len(), self.session)
+    }
 }
 
 /// The session that a call belongs to.

@@ -81,7 +81,8 @@ async fn ask(hub: &Hub, tag: &str, event: Option<i64>, expected: &Expected) -> R
     let Some(found) = hub.tag(tag, event).await? else {
         assert!(hub.inheritance(tag, event).await?.is_empty());
         let refused = hub.tagged_builds(tag, &Tagged { event, inherit: true, ..Tagged::default() }).await;
-        let Err(KojiError::Fault { fault, .. }) = refused else { panic!("{refused:?}") };
+        let refused = refused.unwrap_err();
+        let (_, fault) = refused.fault().unwrap();
         return Ok(
             json!({ "tag": tag, "event": event, "fault": { "code": fault.code, "string": fault.text } }),
         );
