@@ -15,7 +15,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::change::Write;
-use super::error::{HubError, unexpected};
+use super::error::{HubError, not_allowed, unexpected};
 use super::schema;
 use crate::format::xmlrpc::Fault;
 
@@ -31,6 +31,7 @@ pub struct Hub {
     writer: Mutex<View>,
     readers: Mutex<Vec<View>>,
     place: Option<Place>,
+    frozen: bool,
 }
 
 /// Where a hub lies that is not in memory.
@@ -78,12 +79,16 @@ impl Hub {
         // Two that open a folder at once would both make the tables.
         lock.lock().map_err(unusable(&path))?;
         let path = folder.join(DATABASE);
-        let broken = |source| HubError::Database { path: path.clone(), source };
-        let mut database = connect(&path).map_err(broken)?;
+        let mut database = connect(&path).map_err(|error| unusable_database(&path, error))?;
         check(&mut database, &path)?;
         lock.unlock().map_err(unusable(&path))?;
         let place = Place { folder: folder.to_owned(), lock };
-        Ok(Self { writer: Mutex::new(View { database }), readers: Mutex::default(), place: Some(place) })
+        Ok(Self {
+            writer: Mutex::new(View { database }),
+            readers: Mutex::default(),
+            place: Some(place),
+            frozen: false,
+        })
     }
 
     /// A fresh hub in memory, without files. Readers and writers take turns: a thread must let go of one before it asks
@@ -97,7 +102,17 @@ impl Hub {
         let mut database = Connection::open_in_memory().map_err(broken)?;
         configure(&database).map_err(broken)?;
         check(&mut database, &path)?;
-        Ok(Self { writer: Mutex::new(View { database }), readers: Mutex::default(), place: None })
+        Ok(Self {
+            writer: Mutex::new(View { database }),
+            readers: Mutex::default(),
+            place: None,
+            frozen: false,
+        })
+    }
+
+    /// The same, and nothing changes it any more.
+    pub(super) fn frozen(self) -> Self {
+        Self { frozen: true, ..self }
     }
 
     /// The folder; none in memory.
@@ -137,8 +152,11 @@ impl Hub {
     /// stays.
     ///
     /// # Errors
-    /// The database or the lock file cannot be written.
+    /// The database or the lock file cannot be written; the hub answers for a lock.
     pub fn write(&self) -> Result<Write<'_>, Fault> {
+        if self.frozen {
+            return Err(not_allowed("this hub answers for a lock: nothing in it can be changed"));
+        }
         let view = lock(&self.writer);
         let file = match &self.place {
             Some(place) => {
@@ -222,16 +240,20 @@ fn configure(database: &Connection) -> rusqlite::Result<()> {
         .execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;")
 }
 
+fn unusable_database(path: &Path, source: rusqlite::Error) -> HubError {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => HubError::Foreign(path),
+        _ => HubError::Database { path, source },
+    }
+}
+
 /// Makes the tables of a fresh database; refuses what is none of this version's.
 fn check(database: &mut Connection, path: &Path) -> Result<(), HubError> {
-    let broken = |source| HubError::Database { path: path.to_owned(), source };
+    let broken = |error| unusable_database(path, error);
     let number =
         |database: &Connection, name| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let application =
-        number(database, "application_id").map_err(|error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => HubError::Foreign(path.to_owned()),
-            _ => broken(error),
-        })?;
+    let application = number(database, "application_id").map_err(broken)?;
     let found = number(database, "user_version").map_err(broken)?;
     let tables: i64 =
         database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(broken)?;
