@@ -1,1 +1,26 @@
 //! The client of Koji hubs: what is tagged at an event, where its files are, who signed them.
+//!
+//! A [`Hub`] carries calls over a [`Transport`] and reads the answers into [`rows`] while they arrive; [`query`] has
+//! what a composer asks. Calls are tried again where that can do no harm: when the connection broke, the answer was cut
+//! off or a server has temporary troubles, as often as the [profile](Profile) says, the first time at once. Without a
+//! login all calls are reads; with one they are numbered, and the hub carries out each number once.
+
+mod connection;
+mod error;
+mod http;
+mod login;
+pub mod paths;
+mod profile;
+pub mod query;
+pub mod rows;
+mod session;
+mod tls;
+mod transport;
+
+pub use connection::Hub;
+pub use error::{FaultKind, KojiError, Version};
+pub use http::Http;
+pub use profile::{Profile, ProfileError, Retry};
+pub use query::{Latest, Tagged};
+pub use session::Credentials;
+pub use transport::{Reply, Request, Sending, Ticket, Transport};

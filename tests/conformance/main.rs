@@ -13,6 +13,7 @@ mod file_conflicts;
 mod hub;
 mod hub_transcripts;
 mod kickstart;
+mod koji;
 mod librepo;
 mod librpm;
 mod multilib;

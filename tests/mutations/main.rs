@@ -13,6 +13,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read the environment and start themselves")]
 
 mod lists;
+mod messages;
 #[path = "../mutant/mod.rs"]
 mod mutant;
 #[path = "../sample/mod.rs"]
@@ -146,6 +147,11 @@ fn forms_of_packages() {
 #[test]
 fn packed_lists() {
     run("packed");
+}
+
+#[test]
+fn messages_of_xmlrpc() {
+    run("messages");
 }
 
 /// No bomb is accepted, and none takes more memory than anything else.

@@ -7,10 +7,10 @@ use gander::base::Evr;
 use gander::rpm::dependency::Kind;
 use gander::rpm::{Header, Headers, Part, Payload, Rich, edit, identify, signature};
 
-use super::lists;
 use super::mutant::texts::{nearly_rich_text, version_text};
 use super::mutant::{Base, Random};
 use super::sample::{self, COMPRESSORS};
+use super::{lists, messages};
 
 /// Something that is read.
 pub struct Subject {
@@ -23,7 +23,7 @@ pub struct Subject {
 }
 
 /// All of them.
-pub const SUBJECTS: [Subject; 9] = [
+pub const SUBJECTS: [Subject; 10] = [
     Subject { name: "headers", count: 200_000, prepare: headers },
     Subject { name: "payloads", count: 60_000, prepare: payloads },
     Subject { name: "rich", count: 200_000, prepare: rich },
@@ -31,6 +31,7 @@ pub const SUBJECTS: [Subject; 9] = [
     Subject { name: "lists", count: 40_000, prepare: lists::lists },
     Subject { name: "forms", count: 60_000, prepare: lists::forms },
     Subject { name: "packed", count: 30_000, prepare: lists::packed },
+    Subject { name: "messages", count: 100_000, prepare: messages::messages },
     Subject { name: "bombs", count: 36, prepare: lists::bombs },
     Subject { name: "glutton", count: 1, prepare: glutton },
 ];

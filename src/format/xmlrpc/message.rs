@@ -6,9 +6,10 @@ use std::io::Read;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::element::{Element, Tag};
 use super::error::{Caught, XmlRpcError};
 use super::read::Reader;
-use super::scan::{Element, Limits, Tag};
+use super::scan::Limits;
 use super::value::{Fault, Value};
 use super::write;
 

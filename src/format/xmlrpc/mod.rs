@@ -37,6 +37,7 @@
 //! Characters that XML cannot have become U+FFFD, `\r` is written by number. Enums with content and integers beyond 64
 //! bits have no form.
 
+mod element;
 mod error;
 mod message;
 mod read;

@@ -10,8 +10,9 @@ use serde::de::{
     Unexpected, Visitor,
 };
 
+use super::element::{Element, Tag};
 use super::error::{Caught, XmlRpcError, inside, placed};
-use super::scan::{Element, Limits, Scanner, Tag};
+use super::scan::{Limits, Scanner};
 
 /// A message, value by value.
 pub(super) struct Reader<R> {
