@@ -12,13 +12,13 @@ use super::bench::{Bench, Output, run};
 
 /// The folder of a data set, and the koji command line; none (said loudly) where one is missing.
 pub fn peers(test: &str) -> Option<(PathBuf, PathBuf)> {
-    let koji = std::env::var_os("GANDER_PEER_PYTHON")
+    let koji = std::env::var_os("GANDER_PEER_KOJI")
         .map(|python| Path::new(&python).with_file_name("koji"))
         .filter(|koji| koji.is_file());
     let oracle = std::env::var_os("GANDER_ORACLE").map(|oracle| Path::new(&oracle).join("koji"));
     let why = match (koji, oracle) {
         (Some(koji), Some(oracle)) => return Some((koji, oracle)),
-        (None, _) => "there is no koji beside GANDER_PEER_PYTHON; ci/test installs it",
+        (None, _) => "there is no koji beside GANDER_PEER_KOJI; ci/test installs it",
         (_, None) => "GANDER_ORACLE is not set",
     };
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{test} cannot run: {why}");

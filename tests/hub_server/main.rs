@@ -1,6 +1,6 @@
 //! The embedded hub as a server: the genuine koji command line uses it, and attackers do.
 //!
-//! The command line is the `koji` beside `GANDER_PEER_PYTHON`, where `ci/test` installs it; packages come from
+//! The command line is the `koji` beside `GANDER_PEER_KOJI`, where `ci/test` installs it; packages come from
 //! `GANDER_ORACLE`/koji. Without one of them the tests say so and end; with `CI=true` they fail.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
