@@ -16,6 +16,9 @@ pub struct Global {
     /// Base address of a Debian mirror (can be repeated; default: the host's apt sources).
     #[arg(long, global = true, value_name = "URL")]
     pub debian_mirror: Vec<String>,
+    /// Folder of a bundle that inputs are taken from before the network is used (can be repeated).
+    #[arg(long, global = true, value_name = "DIR")]
+    pub bundle: Vec<PathBuf>,
     /// Use what the store has and never the network.
     #[arg(long, global = true)]
     pub offline: bool,

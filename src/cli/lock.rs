@@ -11,7 +11,7 @@ use crate::compose::{lock_folder, update};
 ///
 /// Packages that are built here are built, the selection is made from what came out, and RPM headers are
 /// signed with the recipe's key. The lock is the folder beside the recipe with the extension .lock; what
-/// changed in it is printed.
+/// changed in it is printed before it is written.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The recipe.
@@ -19,6 +19,10 @@ pub struct Args {
     /// Change a lock that is there already.
     #[arg(long)]
     update: bool,
+    /// With --update: move only the builds of these packages in the recipe's tags of Koji, and leave all others at what
+    /// the lock has.
+    #[arg(value_name = "PACKAGE", requires = "update")]
+    packages: Vec<String>,
     #[command(flatten)]
     jobs: Jobs,
 }
@@ -31,12 +35,14 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         return Err(Failure::new(Kind::Usage, message).hint("change it with --update"));
     }
     let home = session::home();
-    let changes = session::with(global, &args.jobs, |session, downloads| {
-        update(session, downloads, &args.recipe, home.as_deref())
+    session::with(global, &args.jobs, |session, downloads| {
+        let show = &mut |changes: &[String]| {
+            for line in changes {
+                println!("{line}");
+            }
+            global.say(format_args!("{}: {} changes", folder.display(), changes.len()));
+        };
+        update(session, downloads, &args.recipe, &args.packages, home.as_deref(), show)
     })?;
-    for line in &changes {
-        println!("{line}");
-    }
-    global.say(format_args!("{}: {} changes", folder.display(), changes.len()));
     Ok(ExitCode::SUCCESS)
 }

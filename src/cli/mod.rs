@@ -14,16 +14,20 @@ macro_rules! println {
 
 mod boot;
 mod build;
+mod bundle;
 mod completions;
 mod compose;
 mod failure;
 mod global;
 mod hub;
+mod hub_at;
 mod image;
 mod jail;
 mod key;
+mod koji;
 mod lock;
 mod man;
+mod network;
 mod output;
 mod plan;
 mod publish;
@@ -56,6 +60,7 @@ enum Command {
     Compose(compose::Args),
     Publish(publish::Args),
     Lock(lock::Args),
+    Bundle(bundle::Args),
     Plan(plan::Args),
     Build(build::Args),
     Run(run::Args),
@@ -65,6 +70,7 @@ enum Command {
     Key(key::Args),
     Repo(repo::Args),
     Hub(hub::Args),
+    Koji(koji::Args),
     Rpm(rpm::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -92,6 +98,7 @@ fn command_line() -> ExitCode {
         Command::Compose(args) => compose::run(global, args),
         Command::Publish(args) => publish::run(global, args),
         Command::Lock(args) => lock::run(global, args),
+        Command::Bundle(args) => bundle::run(global, args),
         Command::Plan(args) => plan::run(global, args),
         Command::Build(args) => build::run(global, args),
         Command::Run(args) => run::run(global, args),
@@ -101,6 +108,7 @@ fn command_line() -> ExitCode {
         Command::Key(args) => key::run(global, args),
         Command::Repo(args) => repo::run(global, args),
         Command::Hub(args) => hub::run(global, args),
+        Command::Koji(args) => koji::run(global, args),
         Command::Rpm(args) => rpm::run(global, args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

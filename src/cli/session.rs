@@ -2,15 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::hub_at;
+use super::network::Network;
 use super::timings::Timings;
-use super::{Failure, Global, Kind, image, run};
-use crate::base::Digest;
+use super::{Failure, Global, Kind, run};
 use crate::compose::{ComposeError, Downloads, Event, Session};
-use crate::debian::{self, Mirrors};
-use crate::fetch::{FetchError, Fetcher, Wanted};
-use crate::oci;
-use crate::repo::open::{self, HeaderError, HeaderOf, Location, Opened};
-use crate::rpm::Headers;
+use crate::fetch::FetchError;
 use crate::runner::{Backend, Choice, Runner};
 use crate::select::{Problem, SelectError};
 use crate::store::{Store, StoreError};
@@ -94,12 +91,7 @@ pub fn with<T>(
         Programs::Runc => Backend::Runc,
     };
     let runner = jobs.ids.runner(global, &store)?.with_backend(backend)?;
-    let downloads = Network {
-        global,
-        fetcher: Fetcher::new(&store, global.offline)?,
-        runtime: image::runtime()?,
-        store: &store,
-    };
+    let downloads = Network::new(global, &store)?;
     let timings = jobs.timings.then(Timings::new);
     let show = |event: Event<'_>| match event {
         Event::Note(text) => global.say(text),
@@ -132,81 +124,6 @@ pub fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-struct Network<'a> {
-    global: &'a Global,
-    fetcher: Fetcher,
-    runtime: tokio::runtime::Runtime,
-    store: &'a Store,
-}
-
-impl Downloads for Network<'_> {
-    fn debian(&self, list: &debian::Lock) -> Result<(), ComposeError> {
-        let missing: Vec<_> =
-            list.packages.iter().filter(|package| !self.store.has(&package.digest)).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let bytes: u64 = missing.iter().map(|package| package.size).sum();
-        if !self.global.offline {
-            let (count, megabytes) = (missing.len(), bytes / 1_000_000);
-            self.global.say(format_args!("downloading {count} Debian packages, {megabytes} MB"));
-        }
-        let suites = list.packages.iter().map(|package| package.suite.as_str());
-        let mirrors = if self.global.offline {
-            Mirrors::none()
-        } else {
-            Mirrors::find(&self.global.debian_mirror, suites)?
-        };
-        Ok(self.runtime.block_on(debian::fetch_all(list, &mirrors, &self.fetcher, &()))?)
-    }
-
-    fn image(&self, reference: &str, digest: &Digest) -> Result<(), ComposeError> {
-        match oci::Image::load(self.store, digest) {
-            Ok(_) => return Ok(()),
-            Err(error) if self.global.offline => return Err(error.into()),
-            Err(_) => {}
-        }
-        self.global.say(format_args!("pulling {reference}"));
-        let reference: oci::Reference = reference.parse()?;
-        let access = oci::Access { plain_http: false, auth_file: None };
-        let say = |text: &str| self.global.say(text);
-        let image = self.runtime.block_on(oci::pull(self.store, &reference, digest, &access, &say))?;
-        Ok(image.keep(self.store)?)
-    }
-
-    fn files(&self, wanted: Vec<Wanted>) -> Result<(), ComposeError> {
-        let missing: Vec<_> = wanted.into_iter().filter(|file| !self.store.has(&file.digest)).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        if !self.global.offline {
-            let bytes: u64 = missing.iter().filter_map(|file| file.size).sum();
-            let (count, megabytes) = (missing.len(), bytes / 1_000_000);
-            self.global.say(format_args!("downloading {count} packages, {megabytes} MB"));
-        }
-        Ok(self.runtime.block_on(self.fetcher.all(missing, PARALLEL, &()))?)
-    }
-
-    fn repository(&self, location: Location) -> Result<Opened, ComposeError> {
-        self.global.say(format_args!("opening the repository {}", location.id));
-        Ok(self.runtime.block_on(open::open(&location, now(), &self.fetcher, self.store, &()))?)
-    }
-
-    fn headers(&self, wanted: Vec<HeaderOf>) -> Vec<Result<Headers, HeaderError>> {
-        self.runtime.block_on(open::headers(&self.fetcher, wanted, PARALLEL))
-    }
-}
-
-/// Packages at a time.
-const PARALLEL: usize = 8;
-
-/// The time at which signatures of repositories are judged.
-#[allow(clippy::disallowed_methods, reason = "whether a signature has expired reaches no output")]
-fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or(i64::MAX)
-}
-
 impl From<ComposeError> for Failure {
     fn from(error: ComposeError) -> Self {
         use ComposeError as E;
@@ -237,7 +154,13 @@ impl From<ComposeError> for Failure {
             | E::NotText(_)
             | E::TooLarge(_)
             | E::Stale(_)
+            | E::NoFiles(_)
+            | E::NoBuilds(_)
+            | E::NotMovable(_)
+            | E::AllMove(_)
             | E::NoCertificate { .. } => Kind::Usage,
+            E::Headers { unreachable: true, .. } => Kind::Surroundings,
+            E::Hub { source, .. } => return hub_at::failure(&error, source),
             E::NotReproduced(_) | E::BadSignature { .. } => Kind::Verdict,
             E::Plan(_) | E::Path(_) | E::Tree(_) | E::NoOutput { .. } | E::Medium { .. } | E::Checksum(_) => {
                 Kind::Bug
@@ -258,6 +181,15 @@ impl From<ComposeError> for Failure {
             | E::Conflicts(_)
             | E::Outside(_)
             | E::WeakChecksum { .. }
+            | E::StrangeNames(_)
+            | E::Headers { .. }
+            | E::GoneFromHub { .. }
+            | E::Snapshot(_)
+            | E::Splice { .. }
+            | E::NoOrigin(_)
+            | E::HubOffline(_)
+            | E::NotStored(_)
+            | E::NoBundle(_)
             | E::NotPinned(_)
             | E::WrongDigest { .. }
             | E::Universe(_)
@@ -302,6 +234,12 @@ impl From<ComposeError> for Failure {
                 "run 'gander compose' without --locked where the key is, or add the signatures to the lock"
                     .into(),
             ),
+            E::Unsigned(lines) if lines.iter().any(|line| line.contains(" of build ")) => Some(
+                "have them signed and the signatures imported with 'koji import-sig FILE.rpm', or have Koji write a signed \
+                 copy again with 'koji write-signed-rpm SIGKEY BUILD'; or name the key that signed them under 'keys', or set \
+                 'on-unsigned'"
+                    .into(),
+            ),
             E::Unsigned(_) => Some(
                 "have them signed, name the key that signed them under 'keys', or set 'on-unsigned'".into(),
             ),
@@ -328,6 +266,15 @@ impl From<ComposeError> for Failure {
                     .into(),
             ),
             E::Select { source: SelectError::Problems(problems), .. } => select_hint(problems),
+            E::NotStored(_) => Some(
+                "take them from another bundle with --bundle, or resolve anew with 'gander lock --update'".into(),
+            ),
+            E::NotMovable(_) | E::AllMove(_) => Some("run 'gander lock --update' without names of packages".into()),
+            E::NoFiles(_) => Some("name the place under 'files' of the source".into()),
+            E::GoneFromHub { .. } => Some(
+                "ask for what the hub has now with 'gander lock --update', or compose from a bundle with --bundle".into(),
+            ),
+            E::HubOffline(_) => Some("run this once without --offline".into()),
             E::Fetch(FetchError::Offline(_)) => Some("run this once without --offline".into()),
             E::NotReproduced(_) => {
                 Some("a step's log shows what it ran: see 'gander plan' for the steps".into())

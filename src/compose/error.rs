@@ -15,6 +15,7 @@ use crate::format::iso9660::IsoError;
 use crate::format::kickstart::KickstartError;
 use crate::format::productmd::MetadataError;
 use crate::format::volume_id::VolumeIdError;
+use crate::koji::{SnapshotError, TagError};
 use crate::lock::LockError;
 use crate::media::{MenuError, TextError, TreeInfoStepError};
 use crate::oci::{AssembleError, ImageError, ReferenceError, RegistryError};
@@ -25,6 +26,7 @@ use crate::repo::RepoError;
 use crate::repo::open::OpenError;
 use crate::root::ConfigurationError;
 use crate::rpm::IdentityError;
+use crate::rpm::edit::EditError;
 use crate::runner::RunError;
 use crate::select::{SelectError, UniverseError};
 use crate::sign::{KeyError, SignError};
@@ -186,6 +188,76 @@ pub enum ComposeError {
     /// Packages lie outside of the repository that lists them. Retrying cannot help.
     #[error("the metadata say that these packages lie outside of their repository (xml:base):{}", lines(.0))]
     Outside(Vec<String>),
+    /// Packages that were to be moved alone are in no tag. Retrying cannot help.
+    #[error("no tag of the recipe has builds of these packages:{}", lines(.0))]
+    NoBuilds(Vec<String>),
+    /// There is nothing that packages could move from. Retrying cannot help.
+    #[error(
+        "packages of '{0}' cannot move alone: the lock has no state of that tag, asked in that way, to move them from"
+    )]
+    NotMovable(String),
+    /// Packages of other sources would move as well. Retrying cannot help.
+    #[error("packages cannot move alone: the recipe has the repository '{0}', whose packages all move")]
+    AllMove(String),
+    /// It is not known where a hub's files are. Retrying cannot help.
+    #[error("the configuration of the hub of '{0}' does not say where its files are (topurl)")]
+    NoFiles(String),
+    /// A hub gives names that no package has. Retrying cannot help.
+    #[error("the hub names packages in a way that no file can be named:{}", lines(.0))]
+    StrangeNames(Vec<String>),
+    /// Headers of packages cannot be read, or are not those that the hub speaks of. Retrying can help where some could not
+    /// be reached.
+    #[error("the headers of {count} packages cannot be read:{}", lines(.packages))]
+    Headers {
+        /// How many.
+        count: usize,
+        /// The first of them, with the reasons.
+        packages: Vec<String>,
+        /// Whether some could not be reached.
+        unreachable: bool,
+    },
+    /// A hub no longer has files that it speaks of. Retrying cannot help.
+    #[error("the hub of '{id}' has no files of what it says is tagged")]
+    GoneFromHub {
+        /// The source.
+        id: String,
+        /// Which.
+        #[source]
+        source: FetchError,
+    },
+    /// A hub cannot be asked.
+    #[error("the hub of {id} cannot be asked about its tag")]
+    Hub {
+        /// The source, or the tag.
+        id: String,
+        /// Why.
+        #[source]
+        source: TagError,
+    },
+    /// A hub would have to be asked, and the network must not be used. Retrying cannot help.
+    #[error("the hub {0} would have to be asked, and the network is not used")]
+    HubOffline(String),
+    /// What a hub said cannot be kept or read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A signed copy cannot be put together. Retrying cannot help.
+    #[error("{what} cannot get its signature back")]
+    Splice {
+        /// The file.
+        what: String,
+        /// Why.
+        #[source]
+        source: EditError,
+    },
+    /// The store no longer has inputs of a lock that are nowhere else. Retrying cannot help.
+    #[error("these inputs of the lock are not in the store, and nowhere else:{}", lines(.0))]
+    NotStored(Vec<String>),
+    /// A folder is no bundle. Retrying cannot help.
+    #[error("'{0}' is no bundle that this gander reads: its index does not begin as one")]
+    NoBundle(PathBuf),
+    /// A lock does not say where packages come from. Retrying cannot help.
+    #[error("the lock does not say where these packages come from:{}", lines(.0))]
+    NoOrigin(Vec<String>),
     /// No mirror is known.
     #[error(transparent)]
     Mirror(#[from] MirrorError),

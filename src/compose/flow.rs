@@ -1,25 +1,30 @@
 //! The two flows that people start: make or update a lock, and compose from one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::assemble;
+use super::changes::changes;
 use super::deliver::{check_place, deliver};
 use super::error::ComposeError;
 use super::execute::{Executed, Session, execute};
 use super::folder::{self, lock_folder};
 use super::images;
 use super::inputs::RecipeFiles;
+use super::koji::{self, Hub};
 use super::lower::{Demand, Lowered, debian_list, lower};
 use super::metadata;
 use super::repositories;
 use super::resolve::{Resolved, fetch_lists, resolve};
 use super::signatures;
-use crate::base::{Digest, Nevra, RelPath};
+use crate::base::{Digest, RelPath};
 use crate::debian;
-use crate::fetch::Wanted;
-use crate::lock::{Lock, MediaPackages, Origin, Signed};
+use crate::fetch::{FetchError, Wanted};
+use crate::koji::{CopyError, Head, HeadOf};
+use crate::lock::{Lock, Origin, Signed};
 use crate::plan::{Input, Plan};
+use crate::recipe::HubPlace;
 use crate::repo::open::{HeaderError, HeaderOf, Location, Opened};
 use crate::rpm::Headers;
 use crate::sign::LocalSigner;
@@ -32,10 +37,23 @@ pub trait Downloads {
     fn image(&self, reference: &str, digest: &Digest) -> Result<(), ComposeError>;
     /// Gets these files into the store.
     fn files(&self, wanted: Vec<Wanted>) -> Result<(), ComposeError>;
+    /// Gets objects that are nowhere but in stores and bundles, where a bundle has them.
+    fn kept(&self, digests: Vec<Digest>) -> Result<(), ComposeError>;
     /// Opens a repository, as of now.
     fn repository(&self, location: Location) -> Result<Opened, ComposeError>;
     /// Reads the headers of packages, in the order of what is asked for.
     fn headers(&self, wanted: Vec<HeaderOf>) -> Vec<Result<Headers, HeaderError>>;
+    /// A hub; the folder is the recipe's, for one that lies beside it.
+    fn hub<'d>(&'d self, place: &HubPlace, folder: &Path) -> Result<Box<dyn Hub + 'd>, ComposeError>;
+    /// Reads the headers of copies of RPMs below a hub's files, and hands over each as it comes.
+    fn heads(
+        &self,
+        wanted: Vec<HeadOf>,
+        take: &mut dyn FnMut(usize, Result<Head, CopyError>) -> ControlFlow<()>,
+    );
+    /// Gets files whose digests nobody states into the store, each of at most so many bytes; digests and sizes, in the
+    /// order of what is asked for.
+    fn unpinned(&self, places: Vec<(String, u64)>) -> Vec<Result<(Digest, u64), FetchError>>;
 }
 
 /// What a person asks of a compose.
@@ -88,21 +106,23 @@ pub struct MediumSummary {
     pub digest: Digest,
 }
 
-/// Resolves a recipe, has headers signed where the key is at hand, and writes the lock. Gives what changed,
-/// a line each.
+/// Resolves a recipe, has headers signed where the key is at hand, shows what changed, a line each, and writes the lock.
+/// With `only`, nothing but builds of these packages moves in the recipe's tags.
 pub fn update(
     session: &Session<'_>,
     downloads: &dyn Downloads,
     recipe: &Path,
+    only: &[String],
     home: Option<&Path>,
-) -> Result<Vec<String>, ComposeError> {
+    show: &mut dyn FnMut(&[String]),
+) -> Result<(), ComposeError> {
     let files = RecipeFiles::read(recipe)?;
     let folder = lock_folder(recipe);
     let old = folder::read(&folder)?;
-    let lock =
-        session.timed("resolve", || resolve_and_sign(session, downloads, &files, old.as_ref(), home))?;
-    folder::write(&folder, &lock)?;
-    Ok(changes(old.as_ref(), &lock))
+    let lock = session
+        .timed("resolve", || resolve_and_sign(session, downloads, &files, old.as_ref(), only, home))?;
+    show(&changes(session.store, old.as_ref(), &lock)?);
+    folder::write(&folder, &lock)
 }
 
 fn resolve_and_sign(
@@ -110,10 +130,11 @@ fn resolve_and_sign(
     downloads: &dyn Downloads,
     files: &RecipeFiles,
     old: Option<&Lock>,
+    only: &[String],
     home: Option<&Path>,
 ) -> Result<Lock, ComposeError> {
     session.note(format!("resolving {}", files.path.display()));
-    let Resolved { mut lock, done, absent } = resolve(session, downloads, files, old, home)?;
+    let Resolved { mut lock, done, absent } = resolve(session, downloads, files, old, only, home)?;
     for (tree, group, name) in absent {
         session
             .note(format!("warning: {name} of comps group {group} is not offered by any source of {tree}"));
@@ -218,13 +239,13 @@ pub fn compose(
         None if options.locked => return Err(ComposeError::NoLock(folder)),
         None => {
             let lock =
-                session.timed("resolve", || resolve_and_sign(session, downloads, &files, None, home))?;
+                session.timed("resolve", || resolve_and_sign(session, downloads, &files, None, &[], home))?;
             folder::write(&folder, &lock)?;
             lock
         }
     };
     metadata::check(&lock)?;
-    session.timed("fetch", || stock(session, downloads, &files, &lock))?;
+    session.timed("fetch", || stock(session, downloads, &files.folder, &lock))?;
 
     let date = lock.header.source_date;
     let signer = |demands: &[Demand]| {
@@ -306,11 +327,11 @@ fn plan(session: &Session<'_>, lock: &Lock) -> Result<Lowered, ComposeError> {
     Ok(lowered)
 }
 
-/// Sees to it that the store has every input of the lock.
-fn stock(
+/// Sees to it that the store has every input of the lock. The folder is the recipe's.
+pub(super) fn stock(
     session: &Session<'_>,
     downloads: &dyn Downloads,
-    files: &RecipeFiles,
+    folder: &Path,
     lock: &Lock,
 ) -> Result<(), ComposeError> {
     for (digest, bytes) in &lock.objects {
@@ -325,11 +346,14 @@ fn stock(
     }
     fetch_lists(downloads, &lock.header, lists.iter().collect(), builder.as_ref())?;
     downloads.files(repositories::wanted(lock))?;
+    koji::stock(session, downloads, folder, lock)?;
+    let stored = lock.header.koji.iter().filter_map(|koji| koji.snapshot_stored);
+    downloads.kept(stored.chain(lock.header.universe_stored).collect())?;
     let mut different = Vec::new();
     for package in lock.packages.0.values() {
         let Some(Origin::Dir(path)) = package.origins.first() else { continue };
         if !session.store.has(&package.unsigned) {
-            let (found, size) = session.store.put_file(&path.below(&files.folder))?;
+            let (found, size) = session.store.put_file(&path.below(folder))?;
             if found != package.unsigned {
                 let (wanted, length) = (package.unsigned, package.size);
                 different
@@ -383,6 +407,7 @@ fn keep(
     let mut kept: Vec<Digest> = done.records().values().map(|record| record.tree).collect();
     kept.extend(lock.objects.keys().copied());
     kept.extend(lock.header.universe_stored);
+    kept.extend(lock.header.koji.iter().filter_map(|koji| koji.snapshot_stored));
     kept.extend(lock.header.builds.iter().flat_map(|build| &build.sources).map(|source| source.digest));
     kept.extend(lowered.texts.keys().copied());
     kept.extend(lock.signatures.packets().map(|(_, packet)| Digest::of(packet)));
@@ -395,63 +420,4 @@ fn keep(
     kept.dedup();
     kept.retain(|digest| session.store.has(digest));
     Ok(session.store.set_root(&name, &kept)?)
-}
-
-/// What changed from one lock to another, a line each.
-fn changes(old: Option<&Lock>, new: &Lock) -> Vec<String> {
-    let empty = BTreeMap::new();
-    let before = old.map_or(&empty, |old| &old.packages.0);
-    let mut lines = Vec::new();
-    for (nevra, package) in &new.packages.0 {
-        match before.get(nevra) {
-            None => lines.push(format!("+ {nevra}")),
-            Some(other) if other != package => lines.push(format!("~ {nevra}")),
-            Some(_) => {}
-        }
-    }
-    lines.extend(
-        before.keys().filter(|nevra| !new.packages.0.contains_key(nevra)).map(|nevra| format!("- {nevra}")),
-    );
-    lines.extend(media_changes(old, new));
-    let builder = |lock: &Lock| lock.header.builder.as_ref().map(|builder| builder.image);
-    if let (Some(old), Some(image)) = (old, builder(new))
-        && builder(old) != Some(image)
-    {
-        lines.push(format!("~ builder image {image}"));
-    }
-    lines
-}
-
-/// What changed in media: their kickstarts, what they are, and what they are made of.
-fn media_changes(old: Option<&Lock>, new: &Lock) -> Vec<String> {
-    let kickstarts = |lock: &Lock| -> BTreeMap<String, String> {
-        let files = lock.header.kickstarts.iter();
-        files.map(|file| (format!("kickstart {}", file.path), file.digest.to_string())).collect()
-    };
-    let media = |lock: &Lock| -> BTreeMap<String, String> {
-        let media = lock.header.media.iter();
-        media.map(|medium| (format!("medium {}", medium.name()), format!("{medium:?}"))).collect()
-    };
-    let mut lines = Vec::new();
-    for parts in [&kickstarts as &dyn Fn(&Lock) -> BTreeMap<String, String>, &media] {
-        let (before, now) = (old.map(parts).unwrap_or_default(), parts(new));
-        for what in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
-            match (before.get(what), now.get(what)) {
-                (None, _) => lines.push(format!("+ {what}")),
-                (_, None) => lines.push(format!("- {what}")),
-                (before, now) if before != now => lines.push(format!("~ {what}")),
-                _ => {}
-            }
-        }
-    }
-    let nothing = MediaPackages::default();
-    let (old, new, none) = (old.map_or(&nothing, |old| &old.media), &new.media, BTreeSet::new());
-    for key in old.0.keys().chain(new.0.keys()).collect::<BTreeSet<_>>() {
-        let (medium, part) = key;
-        let (before, now) = (old.0.get(key).unwrap_or(&none), new.0.get(key).unwrap_or(&none));
-        let line = |sign: char| move |nevra: &Nevra| format!("{sign} {nevra} in the {part} of {medium}");
-        lines.extend(now.difference(before).map(line('+')));
-        lines.extend(before.difference(now).map(line('-')));
-    }
-    lines
 }

@@ -21,6 +21,8 @@ pub struct Harvested {
     pub offered: Offered,
     /// Where it comes from.
     pub origin: Origin,
+    /// Where else it can be had, in order.
+    pub more: Vec<Origin>,
     /// The recipe's source that it belongs to.
     pub source: usize,
     /// Time of its build.
@@ -34,6 +36,13 @@ pub enum Offered {
     Read(Identity),
     /// It is listed in a repository, and not here yet.
     Listed(Listed),
+    /// It is tagged in Koji, and not here yet.
+    Tagged {
+        /// The hub's id of it.
+        rpm: i64,
+        /// The hub's payloadhash.
+        content: String,
+    },
 }
 
 impl Offered {
@@ -46,6 +55,8 @@ impl Offered {
             (Self::Read(read), Self::Listed(listed)) | (Self::Listed(listed), Self::Read(read)) => {
                 read.file == listed.file
             }
+            (Self::Tagged { content: left, .. }, Self::Tagged { content: right, .. }) => left == right,
+            (Self::Tagged { .. }, _) | (_, Self::Tagged { .. }) => false,
         }
     }
 }
@@ -136,7 +147,8 @@ impl Harvest {
         let candidate = Candidate::from_package(&package, identity.content);
         let nevra = candidate.nevra.clone();
         let build_time = i64::from(package.buildtime);
-        let harvested = Harvested { offered: Offered::Read(identity), origin, source, build_time };
+        let offered = Offered::Read(identity);
+        let harvested = Harvested { offered, origin, more: Vec::new(), source, build_time };
         self.add(&nevra, harvested, || candidate);
         Ok(())
     }
@@ -188,7 +200,7 @@ impl RecipeFiles {
     pub(super) fn source_of(&self, path: &RelPath) -> usize {
         let inside = |source: &crate::recipe::Source| match &source.origin {
             crate::recipe::Origin::Dir(folder) => path.as_str().starts_with(&format!("{folder}/")),
-            crate::recipe::Origin::Build(_) | crate::recipe::Origin::Repo(_) => false,
+            _ => false,
         };
         self.recipe.sources.iter().position(inside).unwrap_or(0)
     }

@@ -130,8 +130,8 @@ impl RecipeFiles {
                     let packages = list(&self.folder, path, true)?;
                     self.packages.extend(packages.into_iter().filter(|path| path.as_str().ends_with(".rpm")));
                 }
-                // What a repository has, the lock pins.
-                Origin::Repo(_) => {}
+                // What a repository or a hub has, the lock pins.
+                Origin::Repo(_) | Origin::Koji(_) => {}
             }
         }
         Ok(())

@@ -213,7 +213,7 @@ fn origin(package: &Package, builds: &BTreeMap<(RelPath, String), StepId>) -> Op
             let step = builds.get(&(spec.clone(), target.clone()))?;
             Some(Input::Output { step: *step, path: Some(path.clone()) })
         }
-        Origin::Dir(_) | Origin::Repo { .. } => Some(Input::Object(package.unsigned)),
+        _ => Some(Input::Object(package.unsigned)),
     })
 }
 

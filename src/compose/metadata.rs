@@ -273,6 +273,7 @@ pub(super) mod tests {
             keys: Vec::new(),
             repodata: crate::format::repodata::Form::default(),
             repositories: Vec::new(),
+            koji: Vec::new(),
             trees: vec![
                 tree("Base", "aarch64"),
                 tree("Base", "source"),

@@ -9,6 +9,8 @@
 //! does follows from the lock; only the signatures of a later stage may still have to be made.
 
 mod assemble;
+mod bundle;
+mod changes;
 mod contents;
 mod deliver;
 mod error;
@@ -19,6 +21,7 @@ mod harvest;
 mod images;
 mod inputs;
 mod kickstarts;
+mod koji;
 mod lower;
 mod media;
 mod metadata;
@@ -27,11 +30,13 @@ mod repositories;
 mod resolve;
 mod signatures;
 
+pub use bundle::{Bundle, Bundled, bundle};
 pub use error::ComposeError;
 pub use execute::{Event, Executed, Session, StepRecord, execute};
 pub use flow::{Composed, Downloads, MediumSummary, Options, TreeSummary, compose, planned, update};
 pub use folder::lock_folder;
 pub use inputs::RecipeFiles;
+pub use koji::Hub;
 pub use lower::{Lowered, image_plan};
 pub use native::native;
 pub use resolve::Resolved;

@@ -78,7 +78,7 @@ pub(super) fn offer(
 fn repositories(files: &RecipeFiles) -> impl Iterator<Item = (usize, &RepoSource)> {
     files.recipe.sources.iter().enumerate().filter_map(|(place, source)| match &source.origin {
         Place::Repo(repo) => Some((place, repo)),
-        Place::Build(_) | Place::Dir(_) => None,
+        Place::Build(_) | Place::Dir(_) | Place::Koji(_) => None,
     })
 }
 
@@ -105,6 +105,7 @@ fn add<'r>(
         let harvested = Harvested {
             offered: Offered::Listed(Listed { file, size, header, outside }),
             origin: Origin::Repo { repository: repo.id.clone(), path: RelPath::new(entry.href())? },
+            more: Vec::new(),
             source,
             build_time: numbers.build_time,
         };

@@ -10,6 +10,7 @@ use super::execute::{Executed, Session, execute};
 use super::flow::Downloads;
 use super::harvest::{self, Harvest, Offered};
 use super::inputs::{BuildFiles, RecipeFiles};
+use super::koji;
 use super::lower::{self, Builds};
 use super::repositories;
 use super::signatures;
@@ -46,8 +47,21 @@ pub(super) fn resolve(
     downloads: &dyn Downloads,
     files: &RecipeFiles,
     old: Option<&Lock>,
+    only: &[String],
     home: Option<&Path>,
 ) -> Result<Resolved, ComposeError> {
+    let others = files.recipe.sources.iter().find_map(|source| match &source.origin {
+        crate::recipe::Origin::Repo(repo) if !only.is_empty() => Some(repo.id.clone()),
+        _ => None,
+    });
+    if let Some(id) = others {
+        return Err(ComposeError::AllMove(id));
+    }
+    let mut tags = koji::ask(session, downloads, files, old, only)?;
+    if let Some(lock) = old.filter(|old| stands(session, files, &tags, old)) {
+        session.note("nothing changed since the lock was made");
+        return Ok(Resolved { lock: lock.clone(), done: Executed::default(), absent: BTreeSet::new() });
+    }
     let mut objects = BTreeMap::new();
     let mut header = header(files, &mut objects)?;
     for bytes in objects.values() {
@@ -88,6 +102,7 @@ pub(super) fn resolve(
     harvest.builds(session.store, files, &header, &builds, &done)?;
     harvest.folders(session.store, files)?;
     repositories::offer(session, downloads, files, &mut header, &mut objects, &mut harvest)?;
+    koji::offer(session, downloads, files, &mut tags, &mut harvest)?;
     if files.recipe.release.source_date.is_none() {
         let latest = harvest.packages.values().map(|package| package.build_time).max().unwrap_or_default();
         header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::NoDate)?;
@@ -113,6 +128,7 @@ pub(super) fn resolve(
 
     let names = selected.keys().cloned().collect();
     repositories::obtain(session, downloads, files, &header, &names, &mut harvest)?;
+    koji::obtain(session, downloads, files, tags, &names, (&mut header, &mut objects), &mut harvest)?;
 
     let signer = signatures::open(&files.recipe, header.source_date, home)?;
     let mut keys: BTreeMap<String, Certificate> = BTreeMap::new();
@@ -136,6 +152,16 @@ pub(super) fn resolve(
         objects,
     };
     Ok(Resolved { lock, done, absent })
+}
+
+/// Whether a lock is what resolving would lead to: nothing changed in the recipe, all packages come from tags in which
+/// nothing changed, and the store has them.
+fn stands(session: &Session<'_>, files: &RecipeFiles, tags: &[koji::Opened<'_>], old: &Lock) -> bool {
+    old.header.recipe == files.digest
+        && old.header.gander == env!("CARGO_PKG_VERSION")
+        && files.recipe.sources.len() == tags.len()
+        && tags.iter().all(|tag| tag.unchanged)
+        && old.packages.0.values().all(|package| session.store.has(&package.unsigned))
 }
 
 /// Gets every Debian package that the header names.
@@ -291,6 +317,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         repodata: recipe.repodata,
         keys: Vec::new(),
         repositories: Vec::new(),
+        koji: Vec::new(),
         trees,
         builds,
     })
@@ -414,7 +441,7 @@ fn packages(
         let Offered::Read(identity) = &found.offered else { continue };
         let known = accepted.get(&found.source).map(Vec::as_slice).unwrap_or_default();
         let (already, by) = match found.origin {
-            Origin::Dir(_) | Origin::Repo { .. } => {
+            Origin::Dir(_) | Origin::Repo { .. } | Origin::Koji { .. } | Origin::KojiSigned { .. } => {
                 let headers = harvest::headers(session.store, &identity.file, &nevra.to_string())?;
                 (signatures::signed_by(&headers, known), signatures::signers(&headers))
             }
@@ -444,7 +471,7 @@ fn packages(
             unsigned: identity.file,
             size: identity.size,
             keys: wanted,
-            origins: vec![found.origin.clone()],
+            origins: std::iter::once(&found.origin).chain(&found.more).cloned().collect(),
             trees,
         };
         packages.insert(nevra, package);
@@ -457,7 +484,7 @@ impl crate::recipe::Recipe {
     pub(super) fn debian_list(&self, source: usize) -> Option<RelPath> {
         match &self.sources.get(source)?.origin {
             crate::recipe::Origin::Build(build) => build.debian.clone(),
-            crate::recipe::Origin::Dir(_) | crate::recipe::Origin::Repo(_) => None,
+            _ => None,
         }
     }
 }

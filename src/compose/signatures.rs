@@ -219,6 +219,24 @@ pub(super) struct Accepted {
     /// As the recipe names it: the primary key, for which every key of the certificate may have signed, or
     /// one subkey.
     named: String,
+    /// What Koji's index may call its keys: the last 8 hexadecimal digits of their ids, lower case.
+    pub sigkeys: Vec<String>,
+}
+
+impl Accepted {
+    /// What tells it from others: the key that is named, and its certificate.
+    pub(super) fn identity(&self) -> String {
+        format!("{} {}", self.named, Digest::of(self.certificate.armored()))
+    }
+}
+
+/// What Koji's index calls a key. An id is the end of a fingerprint of version 4, and the start of one of version 6.
+fn sigkey(fingerprint: &str) -> Option<String> {
+    let id = match fingerprint.len() {
+        64 => fingerprint.get(..16)?,
+        _ => fingerprint,
+    };
+    Some(id.get(id.len().checked_sub(8)?..)?.to_ascii_lowercase())
 }
 
 /// The keys that a source accepts, with their certificates from `keys/` beside the recipe or one folder up.
@@ -252,7 +270,11 @@ pub(super) fn accepted(files: &RecipeFiles, source: usize) -> Result<Vec<Accepte
             fingerprint: fingerprint.to_string(),
         })?;
         refuse_demonstration(&files.recipe, found)?;
-        accepted.push(Accepted { certificate: found.clone(), named: fingerprint.to_string() });
+        let keys = found.key_fingerprints();
+        let primary = found.fingerprint().as_str() == fingerprint.as_str();
+        let keys = keys.iter().filter(|key| primary || key.as_str() == fingerprint.as_str());
+        let sigkeys = keys.filter_map(|key| sigkey(key.as_str())).collect();
+        accepted.push(Accepted { certificate: found.clone(), named: fingerprint.to_string(), sigkeys });
     }
     Ok(accepted)
 }

@@ -203,6 +203,17 @@ impl FetchError {
         }
     }
 
+    /// Whether every address answered that it does not have what was asked for.
+    pub fn is_gone(&self) -> bool {
+        let gone = |attempt: &Attempt| matches!(attempt.reason, Reason::Gone(_) | Reason::NoFile);
+        match self {
+            Self::Client(_) | Self::Offline(_) => false,
+            Self::Failed(failed) => failed.iter().all(Failed::is_gone),
+            Self::Small(attempt) => gone(attempt),
+            Self::Part { attempts, .. } => attempts.iter().all(gone),
+        }
+    }
+
     /// Whether the network or this machine is at fault and not what was asked for: where one address could not be
     /// reached, it may have had what the others lack.
     pub fn is_surroundings(&self) -> bool {

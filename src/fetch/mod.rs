@@ -18,6 +18,7 @@ mod partial;
 mod probe;
 mod range;
 mod receive;
+mod unpinned;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

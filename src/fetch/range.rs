@@ -38,7 +38,32 @@ impl Fetcher {
         Err(FetchError::Part { label: label.into(), attempts })
     }
 
+    /// Reads the start of a file, at most so many bytes of it; fewer where the file ends before. One request, and once
+    /// more after a pause where that can help.
+    pub async fn start(&self, label: &str, url: &str, most: u64) -> Result<Vec<u8>, FetchError> {
+        let mut pauses = self.pauses.iter();
+        loop {
+            match self.up_to(url, &(0..most)).await {
+                Ok(bytes) => return Ok(bytes),
+                Err(reason) => match pauses.next() {
+                    Some(pause) if reason.is_transient() => tokio::time::sleep(*pause).await,
+                    _ => {
+                        let attempts = vec![Attempt { url: url.into(), reason }];
+                        return Err(FetchError::Part { label: label.into(), attempts });
+                    }
+                },
+            }
+        }
+    }
+
     async fn part(&self, url: &str, range: &Range<u64>) -> Result<Vec<u8>, Reason> {
+        let bytes = self.up_to(url, range).await?;
+        let (received, wanted) = (bytes.len() as u64, range.end.saturating_sub(range.start));
+        if received == wanted { Ok(bytes) } else { Err(Reason::Cut { received, wanted }) }
+    }
+
+    /// A part of a file, or what there is of it.
+    async fn up_to(&self, url: &str, range: &Range<u64>) -> Result<Vec<u8>, Reason> {
         let wanted = range.end.saturating_sub(range.start);
         if wanted == 0 || wanted > LARGEST {
             return Err(Reason::TooLarge { limit: LARGEST });
@@ -51,8 +76,7 @@ impl Fetcher {
                 let mut bytes = Vec::new();
                 file.take(wanted).read_to_end(&mut bytes).map(|_| bytes)
             };
-            let bytes = read(path?).map_err(|error| file::failed(&error))?;
-            return whole(bytes, wanted);
+            return read(path?).map_err(|error| file::failed(&error));
         }
         if self.offline {
             return Err(Reason::Offline);
@@ -84,11 +108,6 @@ impl Fetcher {
             let more = usize::try_from(wanted - bytes.len() as u64).unwrap_or(usize::MAX).min(chunk.len());
             bytes.extend_from_slice(chunk.get(..more).unwrap_or_default());
         }
-        whole(bytes, wanted)
+        Ok(bytes)
     }
-}
-
-fn whole(bytes: Vec<u8>, wanted: u64) -> Result<Vec<u8>, Reason> {
-    let received = bytes.len() as u64;
-    if received == wanted { Ok(bytes) } else { Err(Reason::Cut { received, wanted }) }
 }

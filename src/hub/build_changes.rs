@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::builds::{Build, BuildState, ListedBuild};
+use super::builds::{BuildState, Known};
 use super::change::{Change, Stamp, Write};
 use super::error::generic;
 use super::names::{BuildKey, Key};
@@ -97,9 +97,10 @@ impl Change<'_> {
             version: new.version.clone(),
             release: new.release.clone(),
         };
-        if let Some(old) = self.build(&key, false)? {
+        if self.find_build(&key)?.is_some() {
+            let old = self.known_build(&key)?;
             if new.draft {
-                let text = format!("Target build already exists: {} (id={})", old.row.nvr, old.id);
+                let text = format!("Target build already exists: {} (id={})", old.nvr, old.id);
                 return Err(generic(text));
             }
             return self.recycle(&old, new, volume);
@@ -142,19 +143,19 @@ impl Change<'_> {
     }
 
     /// Makes a build again that failed or was cancelled.
-    fn recycle(&self, old: &Build, new: &NewBuild, volume: i64) -> Result<i64, Fault> {
+    fn recycle(&self, old: &Known, new: &NewBuild, volume: i64) -> Result<i64, Fault> {
         let id = old.id;
-        let state = BuildState::from_number(old.row.state);
+        let state = BuildState::from_number(old.state);
         if state == Some(BuildState::Building) {
-            if new.state == BuildState::Building && new.task_id == old.row.task_id {
+            if new.state == BuildState::Building && new.task_id == old.task_id {
                 return Ok(id);
             }
-            let task = old.row.task_id.map_or_else(|| "None".to_owned(), |task| task.to_string());
+            let task = old.task_id.map_or_else(|| "None".to_owned(), |task| task.to_string());
             return Err(generic(format!("Build already in progress (task {task})")));
         }
         if !matches!(state, Some(BuildState::Failed | BuildState::Canceled)) {
             let state = state.map_or("", BuildState::name);
-            return Err(generic(format!("Build already exists (id={id}, state={state}): {}", old.row.nvr)));
+            return Err(generic(format!("Build already exists (id={id}, state={state}): {}", old.nvr)));
         }
         for (table, column, what) in [
             ("tag_listing", "build_id", "has tag history"),
@@ -214,7 +215,7 @@ impl Change<'_> {
 
     fn delete_build(&self, key: &BuildKey) -> Result<bool, Fault> {
         let build = self.known_build(key)?;
-        if build.row.state == BuildState::Deleted as i64 {
+        if build.state == BuildState::Deleted as i64 {
             return Ok(false);
         }
         let sql = "SELECT tag.name, tag.id FROM tag_listing JOIN tag ON tag.id = tag_id
@@ -264,9 +265,9 @@ impl Write<'_> {
     pub fn finish_build(&mut self, stamp: &Stamp, build: &BuildKey, state: BuildState) -> Result<(), Fault> {
         self.change(stamp, |change| {
             let build = change.known_build(build)?;
-            if build.row.state != BuildState::Building as i64 {
-                let state = BuildState::from_number(build.row.state).map_or("", BuildState::name);
-                return Err(generic(format!("Build {} is {state}", build.row.nvr)));
+            if build.state != BuildState::Building as i64 {
+                let state = BuildState::from_number(build.state).map_or("", BuildState::name);
+                return Err(generic(format!("Build {} is {state}", build.nvr)));
             }
             change.set_state(build.id, state, Some(change.time()))
         })
@@ -302,7 +303,7 @@ impl Write<'_> {
         self.change(stamp, |change| {
             let volume = change.lookup_strict("volume", volume)?.id;
             let build = change.known_build(build)?;
-            let ListedBuild { nvr, volume_id, volume_name, state, .. } = &build.row;
+            let Known { nvr, volume_id, volume_name, state, .. } = &build;
             if *volume_id == volume {
                 return Err(generic(format!("Build {nvr} already on volume {volume_name}")));
             }

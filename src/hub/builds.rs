@@ -84,6 +84,21 @@ row! {
     }
 }
 
+row! {
+    /// The core of a build.
+    Known {
+        id: i64 = "build.id",
+        nvr: String = "package.name || '-' || build.version || '-' || build.release",
+        name: String = "package.name",
+        package_id: i64 = "package.id",
+        draft: bool = "build.draft",
+        state: i64 = "build.state",
+        task_id: Option<i64> = "build.task_id",
+        volume_id: i64 = "volume.id",
+        volume_name: String = "volume.name",
+    }
+}
+
 /// A build (`getBuild`).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Build {
@@ -181,8 +196,15 @@ impl View {
         if strict && found.is_none() { Err(missing()) } else { Ok(found) }
     }
 
-    pub(super) fn known_build(&self, build: &BuildKey) -> Result<Build, Fault> {
-        self.build(build, true)?.ok_or_else(|| generic(format!("No such build: {}", build.quoted())))
+    /// What changes need to know of a build.
+    pub(super) fn known_build(&self, build: &BuildKey) -> Result<Known, Fault> {
+        let from =
+            "build JOIN package ON build.pkg_id = package.id JOIN volume ON build.volume_id = volume.id";
+        let found = match self.find_build(build)? {
+            None => None,
+            Some(id) => Select::from(from).and("build.id = ?", [id]).first(&self.database)?,
+        };
+        found.ok_or_else(|| generic(format!("No such build: {}", build.quoted())))
     }
 
     /// Builds (`listBuilds`), oldest id first unless another order is wanted.

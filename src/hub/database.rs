@@ -78,8 +78,7 @@ impl Hub {
         // Two that open a folder at once would both make the tables.
         lock.lock().map_err(unusable(&path))?;
         let path = folder.join(DATABASE);
-        let broken = |source| HubError::Database { path: path.clone(), source };
-        let mut database = connect(&path).map_err(broken)?;
+        let mut database = connect(&path).map_err(|error| unusable_database(&path, error))?;
         check(&mut database, &path)?;
         lock.unlock().map_err(unusable(&path))?;
         let place = Place { folder: folder.to_owned(), lock };
@@ -222,16 +221,20 @@ fn configure(database: &Connection) -> rusqlite::Result<()> {
         .execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL;")
 }
 
+fn unusable_database(path: &Path, source: rusqlite::Error) -> HubError {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => HubError::Foreign(path),
+        _ => HubError::Database { path, source },
+    }
+}
+
 /// Makes the tables of a fresh database; refuses what is none of this version's.
 fn check(database: &mut Connection, path: &Path) -> Result<(), HubError> {
-    let broken = |source| HubError::Database { path: path.to_owned(), source };
+    let broken = |error| unusable_database(path, error);
     let number =
         |database: &Connection, name| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let application =
-        number(database, "application_id").map_err(|error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => HubError::Foreign(path.to_owned()),
-            _ => broken(error),
-        })?;
+    let application = number(database, "application_id").map_err(broken)?;
     let found = number(database, "user_version").map_err(broken)?;
     let tables: i64 =
         database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(broken)?;

@@ -211,10 +211,10 @@ impl View {
 impl Change<'_> {
     fn import_rpm(&self, new: &NewRpm) -> Result<i64, Fault> {
         let build = self.known_build(&new.build_id.into())?;
-        let state = BuildState::from_number(build.row.state);
+        let state = BuildState::from_number(build.state);
         if matches!(state, Some(BuildState::Failed | BuildState::Canceled | BuildState::Deleted)) {
             let state = state.map_or("", BuildState::name);
-            return Err(generic(format!("Build is {state}: {}", build.row.nvr)));
+            return Err(generic(format!("Build is {state}: {}", build.nvr)));
         }
         let NewRpm { name, version, release, arch, .. } = new;
         for part in [name, version, release, arch] {
@@ -226,7 +226,7 @@ impl Change<'_> {
         let sql = "SELECT 1 FROM rpminfo WHERE name = ? AND version = ? AND release = ? AND arch = ?
              AND external_repo_id = 0 AND NOT draft";
         let taken = self.database.prepare(sql)?.exists([name, version, release, arch])?;
-        if taken && !build.row.draft {
+        if taken && !build.draft {
             return Err(generic(format!("RPM already exists: {name}-{version}-{release}.{arch}")));
         }
         self.database.prepare("INSERT OR IGNORE INTO build_types VALUES (?, 1)")?.execute([build.id])?;
@@ -245,7 +245,7 @@ impl Change<'_> {
                 release,
                 new.epoch,
                 arch,
-                build.row.draft,
+                build.draft,
                 new.payloadhash,
                 new.size,
                 new.buildtime,

@@ -1,6 +1,6 @@
 //! Tagging and untagging builds, and copying tags.
 
-use super::builds::{Build, BuildState};
+use super::builds::{BuildState, Known};
 use super::change::{Change, Stamp, Write};
 use super::database::View;
 use super::error::{generic, not_allowed, parameter, tag_error};
@@ -66,8 +66,8 @@ impl View {
         let tag = self.known_tag(tag, None)?;
         complete(&build)?;
         self.access(&tag, user, force)?;
-        let (name, list) = (&build.row.name, &tag.name);
-        let text = match self.package_config(tag.id, build.row.package_id, None)? {
+        let (name, list) = (&build.name, &tag.name);
+        let text = match self.package_config(tag.id, build.package_id, None)? {
             None => format!("Package {name} not in list for {list}"),
             Some(entry) if entry.blocked => format!("Package {name} blocked in {list}"),
             Some(_) => return Ok(()),
@@ -76,12 +76,12 @@ impl View {
     }
 }
 
-fn complete(build: &Build) -> Result<(), Fault> {
-    match BuildState::from_number(build.row.state) {
+fn complete(build: &Known) -> Result<(), Fault> {
+    match BuildState::from_number(build.state) {
         Some(BuildState::Complete) => Ok(()),
         state => {
             let state = state.map_or("", BuildState::name);
-            Err(tag_error(format!("build {} not complete: state {state}", build.row.nvr)))
+            Err(tag_error(format!("build {} not complete: state {state}", build.nvr)))
         }
     }
 }
@@ -89,13 +89,13 @@ fn complete(build: &Build) -> Result<(), Fault> {
 const THIS: &str = "tag_id = ? AND build_id = ?";
 
 impl Change<'_> {
-    fn tag_build(&self, tag: &TagRow, build: &Build, force: bool) -> Result<(), Fault> {
+    fn tag_build(&self, tag: &TagRow, build: &Known, force: bool) -> Result<(), Fault> {
         complete(build)?;
         let (tag_id, build_id) = (tag.id, build.id);
         let sql = format!("SELECT 1 FROM tag_listing WHERE {THIS} AND revoke_event IS NULL");
         if self.database.prepare(&sql)?.exists([tag_id, build_id])? {
             if !force {
-                return Err(tag_error(format!("build {} already tagged ({})", build.row.nvr, tag.name)));
+                return Err(tag_error(format!("build {} already tagged ({})", build.nvr, tag.name)));
             }
             self.end("tag_listing", THIS, &[&tag_id, &build_id])?;
         }
@@ -139,7 +139,7 @@ impl Write<'_> {
             let (tag, build) = (change.known_tag(tag, None)?, change.known_build(build)?);
             change.access(&tag, change.user(), force)?;
             if change.end("tag_listing", THIS, &[&tag.id, &build.id])? == 0 && strict {
-                return Err(tag_error(format!("build {} not in tag {}", build.row.nvr, tag.name)));
+                return Err(tag_error(format!("build {} not in tag {}", build.nvr, tag.name)));
             }
             Ok(())
         })

@@ -6,6 +6,7 @@
 //! login all calls are reads; with one they are numbered, and the hub carries out each number once.
 
 mod connection;
+mod copies;
 mod error;
 mod http;
 mod login;
@@ -14,13 +15,19 @@ mod profile;
 pub mod query;
 pub mod rows;
 mod session;
+pub mod snapshot;
+mod state;
+mod state_rows;
 mod tls;
 mod transport;
 
 pub use connection::Hub;
+pub use copies::{CopyError, Head, HeadOf, Place, SignedCopy, check, heads, sighash};
 pub use error::{FaultKind, KojiError, Version};
 pub use http::Http;
 pub use profile::{Profile, ProfileError, Retry};
 pub use query::{Latest, Tagged};
 pub use session::Credentials;
+pub use snapshot::{Snapshot, SnapshotError};
+pub use state::{Question, TagError, TagState, checksums, signatures, state};
 pub use transport::{Reply, Request, Sending, Ticket, Transport};

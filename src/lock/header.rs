@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LockError, MediumRef, SCHEMA};
+use super::{Koji, LockError, MediumRef, SCHEMA};
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::format::repodata::Form;
 use crate::recipe::MediumKind;
@@ -54,6 +54,9 @@ pub struct Header {
     /// The repositories that packages come from, in the order of the recipe.
     #[serde(default, rename = "repository", skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<Repository>,
+    /// The tags of Koji that packages come from, in the order of the recipe.
+    #[serde(default, rename = "koji", skip_serializing_if = "Vec::is_empty")]
+    pub koji: Vec<Koji>,
     /// The trees to make, sorted by variant and arch.
     #[serde(default, rename = "tree", skip_serializing_if = "Vec::is_empty")]
     pub trees: Vec<Tree>,
@@ -241,6 +244,7 @@ impl Header {
             .chain(self.universe_object)
             .chain(self.keys.iter().map(|key| key.certificate))
             .chain(self.repositories.iter().map(|repository| repository.repomd))
+            .chain(self.koji.iter().filter_map(|koji| koji.snapshot_object))
             .chain(self.trees.iter().filter_map(|tree| tree.comps))
             .chain(self.kickstarts.iter().map(|file| file.digest))
             .chain(self.builds.iter().map(|build| build.digest))

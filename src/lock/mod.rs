@@ -17,6 +17,7 @@
 //! a folder whose files do not belong together is found out.
 
 mod header;
+mod koji;
 mod media;
 mod packages;
 mod signatures;
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 use crate::base::Digest;
 
 pub use header::{Build, Builder, Header, Key, KickstartFile, Medium, Release, Repository, Source, Tree};
+pub use koji::{Koji, Pin, PinKind};
 pub use media::{MediaPackages, MediumRef, Part};
 pub use packages::{Origin, Package, Packages, TreeRef};
 pub use signatures::{SignatureKind, Signatures, Signed};
@@ -151,14 +153,25 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Every repository that packages come from is in the header.
+    /// Every repository and every tag that packages come from is in the header, and their signatures are there.
     fn check_repositories(&self) -> Result<(), LockError> {
         let origins = self.packages.0.values().flat_map(|package| &package.origins);
         for origin in origins {
-            if let Origin::Repo { repository, .. } = origin
-                && !self.header.repositories.iter().any(|known| known.id == *repository)
-            {
-                return Err(LockError::Header(format!("it lacks the repository '{repository}'")));
+            match origin {
+                Origin::Repo { repository, .. }
+                    if !self.header.repositories.iter().any(|known| known.id == *repository) =>
+                {
+                    return Err(LockError::Header(format!("it lacks the repository '{repository}'")));
+                }
+                Origin::Koji { source, .. } | Origin::KojiSigned { source, .. }
+                    if !self.header.koji.iter().any(|known| known.id == *source) =>
+                {
+                    return Err(LockError::Header(format!("it lacks the Koji source '{source}'")));
+                }
+                Origin::KojiSigned { header, .. } if !self.objects.contains_key(header) => {
+                    return Err(LockError::MissingObject(*header));
+                }
+                _ => {}
             }
         }
         Ok(())

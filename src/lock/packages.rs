@@ -11,7 +11,8 @@
 //! - `HEADER`: sha256 of the main header, which is what a header signature covers
 //! - `UNSIGNED`, `SIZE`: sha256 and size in bytes of the file that signatures are inserted into
 //! - `KEYS`: the fingerprints wanted, `-` for a package that is shipped as it is
-//! - `ORIGINS`: where it comes from, in order: `build:SPEC:TARGET:PATH`, `dir:PATH` or `repo:ID:PATH`
+//! - `ORIGINS`: where it comes from, in order: `build:SPEC:TARGET:PATH`, `dir:PATH`,
+//!   `repo:ID:PATH`, `koji:ID:PATH` or `koji-signed:ID:PATH:HEADER`
 //! - `TREES`: what it was selected for: `VARIANT/ARCH=FLAG,FLAG`
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,6 +78,22 @@ pub enum Origin {
         /// The file, from a folder that holds `repodata`.
         path: RelPath,
     },
+    /// A file of a Koji hub.
+    Koji {
+        /// The source's id in the lock's header.
+        source: String,
+        /// The file, below the hub's files.
+        path: RelPath,
+    },
+    /// A file of a Koji hub that gets another signature header.
+    KojiSigned {
+        /// The source's id in the lock's header.
+        source: String,
+        /// The file, below the hub's files.
+        path: RelPath,
+        /// The signature header, an object.
+        header: Digest,
+    },
 }
 
 impl fmt::Display for TreeRef {
@@ -106,6 +123,10 @@ impl fmt::Display for Origin {
             }
             Self::Dir(path) => write!(f, "dir:{}", escape(path.as_str())),
             Self::Repo { repository, path } => write!(f, "repo:{repository}:{}", escape(path.as_str())),
+            Self::Koji { source, path } => write!(f, "koji:{source}:{}", escape(path.as_str())),
+            Self::KojiSigned { source, path, header } => {
+                write!(f, "koji-signed:{source}:{}:{}", escape(path.as_str()), header.hex())
+            }
         }
     }
 }
@@ -123,6 +144,12 @@ impl FromStr for Origin {
             ["repo", repository, file] => {
                 Ok(Self::Repo { repository: (*repository).into(), path: path(file)? })
             }
+            ["koji", source, file] => Ok(Self::Koji { source: (*source).into(), path: path(file)? }),
+            ["koji-signed", source, file, header] => Ok(Self::KojiSigned {
+                source: (*source).into(),
+                path: path(file)?,
+                header: Digest::from_hex(header).map_err(|error| error.to_string())?,
+            }),
             _ => Err(format!("'{text}' is no origin that this gander knows")),
         }
     }
@@ -233,6 +260,15 @@ mod tests {
                 Origin::Repo {
                     repository: "app-stream".into(),
                     path: RelPath::new("Packages/a%20b:c.rpm").unwrap(),
+                },
+                Origin::Koji {
+                    source: "f42".into(),
+                    path: RelPath::new("packages/a/1/1,draft_2/noarch/a-1-1.noarch.rpm").unwrap(),
+                },
+                Origin::KojiSigned {
+                    source: "f42".into(),
+                    path: RelPath::new("packages/a/1/1/noarch/a-1-1.noarch.rpm").unwrap(),
+                    header: Digest::of("signature header"),
                 },
             ],
             trees: BTreeMap::from([(

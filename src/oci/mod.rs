@@ -28,7 +28,7 @@ pub use assemble::{
     AssembleError, KIND, REVISION, SOURCE_DATE, execute, image_action, image_in, image_platform, image_step,
 };
 pub use auth::AuthError;
-pub use image::{Blob, Compression, Config, Image, ImageError, LayerBlob, Manifest};
+pub use image::{Blob, Compression, Config, DOCUMENT_LIMIT, Image, ImageError, LayerBlob, Manifest};
 pub use lay_out::{LayOutError, Limits, MOUNTPOINTS, lay_out, lay_out_within};
 pub use layer::LayerError;
 pub use layout::{LayoutError, export, import};

@@ -9,6 +9,7 @@
 //! names move together; only secret keys lie elsewhere, on purpose.
 
 mod error;
+mod koji;
 mod media;
 mod read;
 mod repo;
@@ -18,6 +19,7 @@ mod table;
 mod tests;
 
 pub use error::{Problem, RecipeError};
+pub use koji::{HubPlace, HubPlaceError, KojiSource, Noarch, PinnedBuild};
 pub use repo::{Addresses, RepoSource, Url, UrlError};
 pub use schema::{
     BuildSource, Builder, BuilderImage, Fingerprint, InputKind, InputPath, Medium, MediumKind, Multilib,

@@ -20,7 +20,7 @@ const LIMIT: usize = 1 << 20;
 const TOP: &[&str] = &["release", "builder", "source", "repodata", "variant", "media", "sign"];
 const RELEASE: &[&str] = &["name", "short", "version", "label", "source-date", "dist"];
 const BUILDER: &[&str] = &["image"];
-const SOURCE: &[&str] = &["build", "dir", "repo", "keys", "on-unsigned"];
+const SOURCE: &[&str] = &["build", "dir", "repo", "koji", "keys", "on-unsigned"];
 const BUILD: &[&str] = &["specs", "sources", "debian", "targets"];
 const REPODATA: &[&str] = &["compression", "database"];
 const VARIANT: &[&str] =
@@ -36,6 +36,8 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("[[source]]", SOURCE),
     ("build", BUILD),
     ("repo", super::repo::REPO),
+    ("koji", super::koji::KOJI),
+    ("hold` and `force", super::koji::PIN),
     ("[repodata]", REPODATA),
     ("[variant.ID]", VARIANT),
     ("multilib", MULTILIB),
@@ -252,10 +254,13 @@ impl Reader {
         let sources: Vec<Source> = sources.into_iter().collect::<Option<_>>()?;
         let mut ids = BTreeSet::new();
         for (source, item) in sources.iter().zip(list) {
-            if let Origin::Repo(repo) = &source.origin
-                && !ids.insert(&repo.id)
-            {
-                let message = format!("two repositories have the id '{}'", repo.id);
+            let (what, id) = match &source.origin {
+                Origin::Repo(repo) => ("two repositories have", &repo.id),
+                Origin::Koji(koji) => ("two sources have", &koji.id),
+                Origin::Build(_) | Origin::Dir(_) => continue,
+            };
+            if !ids.insert(id) {
+                let message = format!("{what} the id '{id}'");
                 self.findings.add_with_help(item.span(), message, "give each an 'id' of its own");
             }
         }
@@ -271,19 +276,18 @@ impl Reader {
         let asked = table.text("on-unsigned", &mut self.findings);
         let asked_span = asked.as_ref().map_or(table.span.clone(), |text| text.span.clone());
         let asked = asked.and_then(|text| text.choose(ON_UNSIGNED, &mut self.findings));
-        let origin = match (table.get("build"), table.get("dir"), table.get("repo")) {
-            (Some(build), None, None) => self.build(build, top, &table),
-            (None, Some(_), None) => {
+        let places = ["build", "dir", "repo", "koji"].map(|key| table.get(key).map(|value| (key, value)));
+        let origin = match places.into_iter().flatten().collect::<Vec<_>>().as_slice() {
+            [("build", build)] => self.build(build, top, &table),
+            [("dir", _)] => {
                 let dir = table.text("dir", &mut self.findings)?;
                 self.input("source.dir", &dir, InputKind::Folder).map(Origin::Dir)
             }
-            (None, None, Some(repo)) => self.repo(repo, !accepts_none),
-            (None, None, None) => {
-                self.lack(table.span.clone(), "a [[source]] needs 'build', 'dir' or 'repo'")
-            }
-            (build, dir, repo) => {
-                let place = repo.or(dir).or(build).map_or(table.span.clone(), Spanned::span);
-                self.lack(place, "a [[source]] has only one of 'build', 'dir' and 'repo'")
+            [("repo", repo)] => self.repo(repo, !accepts_none),
+            [(_, koji)] => self.koji(koji),
+            [] => self.lack(table.span.clone(), "a [[source]] needs 'build', 'dir', 'repo' or 'koji'"),
+            [.., (_, last)] => {
+                self.lack(last.span(), "a [[source]] has only one of 'build', 'dir', 'repo' and 'koji'")
             }
         }?;
         if let (Origin::Build(_), Some(value)) = (&origin, table.get("keys")) {
@@ -293,7 +297,7 @@ impl Reader {
         let on_unsigned = asked.unwrap_or(match origin {
             Origin::Build(_) => OnUnsigned::Sign,
             Origin::Repo(RepoSource { gpgcheck: false, .. }) => OnUnsigned::Allow,
-            Origin::Dir(_) | Origin::Repo(_) => OnUnsigned::Error,
+            Origin::Dir(_) | Origin::Repo(_) | Origin::Koji(_) => OnUnsigned::Error,
         });
         match on_unsigned {
             OnUnsigned::Sign | OnUnsigned::Allow
@@ -486,7 +490,7 @@ impl Reader {
     }
 
     /// A path relative to the recipe's folder.
-    fn input(&mut self, key: &str, text: &Text<'_>, kind: InputKind) -> Option<RelPath> {
+    pub(super) fn input(&mut self, key: &str, text: &Text<'_>, kind: InputKind) -> Option<RelPath> {
         let path = text.parse::<RelPath>(&mut self.findings)?;
         self.inputs.push(InputPath { key: key.into(), path: path.clone(), kind, span: text.span.clone() });
         Some(path)

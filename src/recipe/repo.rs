@@ -160,7 +160,7 @@ impl Reader {
         }
     }
 
-    fn url(&mut self, text: &Text<'_>, folder: bool) -> Option<Url> {
+    pub(super) fn url(&mut self, text: &Text<'_>, folder: bool) -> Option<Url> {
         let url = text.parse::<Url>(&mut self.findings)?;
         if folder && !url.is_folder() {
             let message = format!("'{url}' is no folder: it has a '?' or '#'");
@@ -169,7 +169,7 @@ impl Reader {
         Some(url)
     }
 
-    fn specs(&mut self, table: &Table<'_>, key: &str) -> Vec<String> {
+    pub(super) fn specs(&mut self, table: &Table<'_>, key: &str) -> Vec<String> {
         let mut specs = Vec::new();
         for text in table.texts(key, &mut self.findings) {
             if made_of(text.text, "-._+%{}*?[]!^~:") {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::koji::KojiSource;
 use super::repo::RepoSource;
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, RelPath, SourceDate};
@@ -92,6 +93,8 @@ pub enum Origin {
     Dir(RelPath),
     /// A repository.
     Repo(RepoSource),
+    /// What Koji has tagged.
+    Koji(Box<KojiSource>),
 }
 
 /// Packages built here from specs.

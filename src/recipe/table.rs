@@ -191,6 +191,17 @@ impl<'t> Table<'t> {
         })
     }
 
+    /// An integer.
+    pub(super) fn number(&self, key: &str, findings: &mut Findings) -> Option<i64> {
+        let value = self.get(key)?;
+        let number = value.get_ref().as_integer();
+        let number = number.and_then(|found| i64::from_str_radix(found.as_str(), found.radix()).ok());
+        if number.is_none() {
+            self.wrong_type(key, value, "an integer", findings);
+        }
+        number
+    }
+
     /// A list of strings that must be there and not be empty.
     pub(super) fn required_texts(&self, key: &str, example: &str, findings: &mut Findings) -> Vec<Text<'t>> {
         let missing =

@@ -153,7 +153,7 @@ fn finds_what_is_wrong_and_where() {
                 "16:7 the path '/more' is not a plain relative path (no '..', no leading '/', no empty part)",
             ],
         ),
-        ("dir = \"more\"\n", "\n", vec!["15:1 a [[source]] needs 'build', 'dir' or 'repo'"]),
+        ("dir = \"more\"\n", "\n", vec!["15:1 a [[source]] needs 'build', 'dir', 'repo' or 'koji'"]),
         (
             "89ABCDEF0",
             "89ABCDEFG",
@@ -395,8 +395,66 @@ fn finds_what_is_wrong_with_repositories() {
         (repo(&format!("{good}, gpgchek = true")), "has no key 'gpgchek'"),
         (repo(&format!("{good}, excludepkgs = [\"a b\"]")), "'a b' names no packages"),
         (format!("{}on-unsigned = \"allow\"\n", repo(good)), "as 'gpgcheck' demands"),
-        (format!("{}dir = \"x\"\n", repo(good)), "has only one of 'build', 'dir' and 'repo'"),
+        (format!("{}dir = \"x\"\n", repo(good)), "has only one of 'build', 'dir', 'repo' and 'koji'"),
         (format!("{}[[source]]\n{}", repo(good), repo(good)), "two repositories have the id 'goose'"),
+    ] {
+        let found = problems(&with(&source));
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{source}\n{found:#?}");
+        assert_eq!(found.len(), 1, "{source}\n{found:#?}");
+    }
+}
+
+/// Each row: a source of tagged packages, and the problem that must be found.
+#[test]
+fn finds_what_is_wrong_with_tags() {
+    let key = "keys = [\"0123456789abcdef0123456789ABCDEF01234567\"]\n";
+    let with = |source: &str| format!("{GOOD}[[source]]\n{source}");
+    let koji = |inner: &str| format!("{key}koji = {{ {inner} }}\n");
+    let good = "hub = \"https://h.example/kojihub\", files = \"https://h.example/kojifiles\", tag = \"f42\"";
+    let read = |source: &str| match Recipe::parse(&with(source), "r.toml").unwrap().sources.pop().unwrap() {
+        Source { origin: Origin::Koji(koji), on_unsigned, .. } => (koji, on_unsigned),
+        other => panic!("{other:?}"),
+    };
+    let (found, rule) = read(&koji(good));
+    assert_eq!((found.id.as_str(), found.tag.as_str(), rule), ("f42", "f42", OnUnsigned::Error));
+    assert!(found.inherit && found.latest && found.event.is_none() && found.noarch == Noarch::Header);
+    let pins =
+        "hold = [{ build = \"a-b-1-2\", reason = \"x\" }], force = [{ build = \"c-1-2\", reason = \"y\" }]";
+    let (found, _) = read(&koji(&format!(
+        "hub = \"profile:x\", tag = \"t\", id = \"i\", event = 0x10, inherit = false, noarch = \"source\", {pins}"
+    )));
+    assert_eq!((found.event, found.inherit, found.noarch), (Some(16), false, Noarch::Source));
+    assert_eq!((found.hub, found.files), (HubPlace::Profile("x".into()), None));
+    assert_eq!((found.hold[0].package.as_str(), found.force[0].package.as_str()), ("a-b", "c"));
+    let (found, _) = read(&koji("hub = \"embedded:hub\", tag = \"t\""));
+    assert_eq!(found.hub, HubPlace::Embedded("hub".parse().unwrap()));
+    for (source, expected) in [
+        (koji("tag = \"t\""), "'koji' of [[source]] lacks 'hub'"),
+        (koji("hub = \"profile:x\""), "'koji' of [[source]] lacks 'tag'"),
+        (koji("hub = \"https://h/\", tag = \"t\""), "lacks 'files'"),
+        (koji("hub = \"fedora\", tag = \"t\""), "'fedora' is no hub"),
+        (koji("hub = \"profile:\", tag = \"t\""), "'' is no name of a profile"),
+        (koji("hub = \"embedded\", tag = \"t\""), "an embedded hub has a folder"),
+        (koji("hub = \"embedded:../x\", tag = \"t\""), "is not a plain relative path"),
+        (koji("hub = \"embedded:x\", tag = \"t\", files = \"https://h/\""), "'files' has no meaning"),
+        (koji("hub = \"file:///x\", files = \"https://h/\", tag = \"t\""), "by https: or http:"),
+        (koji("hub = \"profile:x\", tag = \"a b\", id = \"a\""), "'a b' is no name of a tag"),
+        (koji("hub = \"profile:x\", tag = \"a+b\""), "the id 'a+b' may hold letters"),
+        (koji(&format!("{good}, event = 0")), "an event is a number from 1"),
+        (koji(&format!("{good}, event = \"now\"")), "'event' of 'koji' of [[source]] must be an integer"),
+        (koji(&format!("{good}, latest = 2")), "must be true or false"),
+        (koji(&format!("{good}, arches = [\"a b\"]")), "'a b' cannot be a name in 'arches'"),
+        (koji(&format!("{good}, noarch = \"srpm\"")), "expected 'header' or 'source'"),
+        (koji(&format!("{good}, evnt = 1")), "has no key 'evnt'"),
+        (koji(&format!("{good}, hold = \"a-1-1\"")), "'hold' of 'koji' of [[source]] must be a list"),
+        (koji(&format!("{good}, hold = [{{ build = \"a-1-1\" }}]")), "lacks 'reason'"),
+        (koji(&format!("{good}, hold = [{{ build = \"a-1\", reason = \"x\" }}]")), "no name-version-release"),
+        (
+            koji(&format!("{good}, {}", pins.replace("c-1-2", "a-b-3-4"))),
+            "two builds of 'a-b' are held or forced",
+        ),
+        (format!("koji = {{ {good} }}\n"), "no key is accepted from this source"),
+        (format!("{}[[source]]\n{}", koji(good), koji(good)), "two sources have the id 'f42'"),
     ] {
         let found = problems(&with(&source));
         assert!(found.iter().any(|problem| problem.contains(expected)), "{source}\n{found:#?}");

@@ -95,6 +95,36 @@ pub(super) const fn padding(length: usize) -> usize {
     (8 - length % 8) % 8
 }
 
+/// How many bytes the headers of a package file take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All in front of the payload.
+    Whole(u64),
+    /// So many bytes of the file have to be seen to know.
+    Unknown(u64),
+}
+
+/// Says from the first bytes of a package file how many its headers take; nothing else of them is looked at.
+pub fn extent(start: &[u8]) -> Result<Extent, PackageError> {
+    read_lead(start.get(..LEAD.min(start.len())).unwrap_or_default())?;
+    let intro = |at: usize| {
+        let bytes: &[u8; 16] = start.get(at..)?.first_chunk()?;
+        let number = |at: usize| bytes.get(at..)?.first_chunk().map(|number| u32::from_be_bytes(*number));
+        let known = bytes.starts_with(&[0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0]);
+        Some(known.then_some(16 + 16 * u64::from(number(8)?) + u64::from(number(12)?)))
+    };
+    let signature = LEAD;
+    let Some(length) = intro(signature) else { return Ok(Extent::Unknown((signature + 16) as u64)) };
+    let broken = PackageError::Lead("what follows is no header");
+    let Some(length) = length else { return Err(broken) };
+    let main = signature as u64 + length.next_multiple_of(8);
+    match usize::try_from(main).ok().and_then(intro) {
+        None => Ok(Extent::Unknown(main + 16)),
+        Some(None) => Err(broken),
+        Some(Some(length)) => Ok(Extent::Whole(main + length)),
+    }
+}
+
 impl Headers {
     /// Reads lead, signature header and main header; leaves the stream at the payload.
     pub fn read(mut reader: impl Read) -> Result<Self, PackageError> {
@@ -140,5 +170,47 @@ impl Headers {
     /// What the package says about itself.
     pub fn package(&self) -> Result<Package<'_>, PackageError> {
         Package::of(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A lead and two headers of these numbers of entries and bytes, without their content.
+    fn start(signature: (u32, u32), main: (u32, u32)) -> Vec<u8> {
+        let mut bytes = vec![0; LEAD];
+        bytes[..5].copy_from_slice(&[0xed, 0xab, 0xee, 0xdb, 3]);
+        bytes[79] = 5;
+        for (entries, size) in [signature, main] {
+            bytes.extend([0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0]);
+            bytes.extend(entries.to_be_bytes());
+            bytes.extend(size.to_be_bytes());
+            if bytes.len() < 200 && u64::from(entries) * 16 + u64::from(size) < 1000 {
+                bytes.resize(bytes.len() + (entries * 16 + size).next_multiple_of(8) as usize, 0);
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn the_first_bytes_tell_how_long_headers_are() {
+        let whole = start((2, 13), (3, 100));
+        let main = LEAD as u64 + 16 + 48;
+        assert_eq!(extent(&whole).unwrap(), Extent::Whole(main + 16 + 48 + 100));
+        assert_eq!(extent(&whole[..LEAD + 15]).unwrap(), Extent::Unknown(LEAD as u64 + 16));
+        assert_eq!(extent(&whole[..main as usize + 3]).unwrap(), Extent::Unknown(main + 16));
+        assert_eq!(
+            extent(&start((2, 13), (u32::MAX, u32::MAX))).unwrap(),
+            Extent::Whole(main + 16 + 17 * 0xffff_ffff)
+        );
+        let far = LEAD as u64 + (16 + 17 * 0xffff_ffff_u64).next_multiple_of(8) + 16;
+        assert_eq!(extent(&start((u32::MAX, u32::MAX), (1, 1))).unwrap(), Extent::Unknown(far));
+        assert!(extent(&whole[..LEAD - 1]).is_err() && extent(b"<html>").is_err());
+        for at in [LEAD, LEAD + 4, main as usize + 2] {
+            let mut other = whole.clone();
+            other[at] ^= 1;
+            assert!(extent(&other).is_err(), "{at}");
+        }
     }
 }

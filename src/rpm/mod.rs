@@ -24,7 +24,7 @@ pub mod verify;
 pub use dependency::{Dependencies, Dependency, sense};
 pub use files::{File, Files, Listed};
 pub use header::{Header, HeaderError, Part};
-pub use headers::{Format, Headers};
+pub use headers::{Extent, Format, Headers, extent};
 pub use identity::{Identity, IdentityError, identify};
 pub use package::{Changelog, Changelogs, Package, PackageError};
 pub use payload::{Compressor, Decoder, Payload, PayloadError};

@@ -71,6 +71,9 @@ pub struct Candidate {
     /// Its paths, in the order of its header.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<PackagedFile>,
+    /// Trees that it does not belong to though it is `noarch`, by their arch: where it comes from says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_for: Vec<String>,
 }
 
 impl Candidate {
@@ -87,6 +90,7 @@ impl Candidate {
             recommends: Vec::new(),
             supplements: Vec::new(),
             files: Vec::new(),
+            not_for: Vec::new(),
         }
     }
 
@@ -112,6 +116,7 @@ impl Candidate {
             recommends: relations(&package.recommends),
             supplements: relations(&package.supplements),
             files: files.collect(),
+            not_for: Vec::new(),
         }
     }
 
@@ -148,6 +153,7 @@ impl Candidate {
             recommends: list(Kind::Recommends),
             supplements: list(Kind::Supplements),
             files: files.collect(),
+            not_for: Vec::new(),
         }
     }
 

@@ -76,7 +76,8 @@ impl<'u> Solver<'u> {
         let excludes: Vec<_> = request.exclude.iter().map(|text| Pattern::parse(text, tree)).collect();
         let fits = |candidate: &&Candidate| {
             let arch = candidate.nevra.arch.as_str();
-            tree.is_native(arch) || (judge.is_some() && tree.is_multilib(arch))
+            let fits = tree.is_native(arch) || (judge.is_some() && tree.is_multilib(arch));
+            fits && !candidate.not_for.iter().any(|name| name == tree.name)
         };
         let hides = |candidate: &Candidate| {
             excludes.iter().any(|pattern| pattern.matches(candidate, tree))

@@ -21,7 +21,7 @@ use super::world::*;
 const DATE: &str = "2026-11-01T00:00:00Z";
 
 /// A bench with a recipe whose only source is this repository.
-fn bench(repo: &str) -> Bench {
+pub fn bench(repo: &str) -> Bench {
     let bench = Bench::new();
     recipe(&bench, &format!("keys = [\"{}\"]\nrepo = {{ id = \"birds\", {repo} }}", fingerprint()));
     bench.write("keys/goose.asc", signer().certificate().armored());
@@ -43,16 +43,16 @@ fn recipe(bench: &Bench, source: &str) {
     );
 }
 
-fn gander(bench: &Bench, store: &str, arguments: &[&str]) -> Output {
+pub fn gander(bench: &Bench, store: &str, arguments: &[&str]) -> Output {
     run(bench.gander().args(["--store", store]).args(arguments))
 }
 
-fn lock(bench: &Bench) -> Output {
+pub fn lock(bench: &Bench) -> Output {
     gander(bench, "store", &["lock", "--update", "r.toml"])
 }
 
 /// Every file below a folder with its digest.
-fn files(folder: &Path) -> BTreeMap<String, Digest> {
+pub fn files(folder: &Path) -> BTreeMap<String, Digest> {
     let mut found = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(path) = open.pop() {

@@ -10,12 +10,15 @@
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/bench.rs"]
 mod bench;
+mod bundle;
 mod flow;
 mod genuine;
 mod hostile;
+mod hub;
 mod mirrors;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "../sample/mod.rs"]
 mod sample;
 mod server;
+mod tags;
 mod world;
