@@ -56,7 +56,7 @@ pub fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     for candidate in &all {
         imported += usize::from(import(&methods, user, candidate, args.time)?);
     }
-    let mut narration = format!("imported {imported} of {} packages", all.len());
+    let done = format!("imported {imported} of {} packages", all.len());
     if let Some(tag) = &args.tag {
         let builds: BTreeSet<&str> = all.iter().map(|candidate| candidate.build.as_str()).collect();
         let arches = all.iter().map(|candidate| candidate.arch.as_str());
@@ -65,11 +65,12 @@ pub fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
         let tagging =
             Tagging { tag, arches: arches.into_iter().collect(), builds: builds.into_iter().collect() };
         let tagged = methods.tag(&stamp, &tagging)?;
-        narration.push_str(&format!(", tagged {tagged} of {} builds with {tag}", tagging.builds.len()));
+        global.say(format_args!("{done}, tagged {tagged} of {} builds with {tag}", tagging.builds.len()));
+    } else {
+        global.say(done);
     }
     let read = methods.hub().read()?;
     let event = read.last_event(None, false)?.map_or(0, |event| event.id);
-    global.say(narration);
     println!("event {event}");
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,9 @@ mod import;
 mod serve;
 mod user;
 
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -39,7 +42,17 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
 
 /// Opens the hub in a folder, and puts in order what a dead process left half done there.
 fn open(folder: &Path) -> Result<Methods, Failure> {
-    Ok(Methods::new(Hub::open(folder)?)?)
+    let methods = Methods::new(Hub::open(folder)?)?;
+    // What is kept of passwords is for nobody else to guess at.
+    for name in ["hub.sqlite", "hub.sqlite-wal", "hub.sqlite-shm"] {
+        match fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Failure::from_error(Kind::Surroundings, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(methods)
 }
 
 /// The time of a change: one that was given, or now.

@@ -5,6 +5,7 @@
 //! the hub's Python has for it, because clients show them (hub 1.35.3, transcripts `fault_*`).
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::python;
 use crate::format::xmlrpc::{Fault, Value};
@@ -88,14 +89,16 @@ impl Bound {
             bound.named.insert(parameter.name.to_owned(), value);
         }
         for (name, value) in keywords {
-            if bound.named.contains_key(&name) {
-                return Err(fault(format!("got multiple values for argument '{name}'")));
-            } else if named.iter().any(|parameter| parameter.name == name) {
-                bound.named.insert(name, value);
-            } else if open {
-                bound.keywords.insert(name, value);
-            } else {
-                return Err(fault(format!("got an unexpected keyword argument '{name}'")));
+            let known = named.iter().any(|parameter| parameter.name == name);
+            match bound.named.entry(name) {
+                Entry::Occupied(entry) => {
+                    return Err(fault(format!("got multiple values for argument '{}'", entry.key())));
+                }
+                Entry::Vacant(entry) if known => _ = entry.insert(value),
+                Entry::Vacant(entry) if open => drop(bound.keywords.insert(entry.into_key(), value)),
+                Entry::Vacant(entry) => {
+                    return Err(fault(format!("got an unexpected keyword argument '{}'", entry.key())));
+                }
             }
         }
         if rest {

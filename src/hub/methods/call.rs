@@ -147,6 +147,11 @@ impl<'s, 'm> Call<'s, 'm> {
         written.map_err(|error| internal(chain(&error)))
     }
 
+    /// Whether this is one call of several.
+    pub fn is_one_of_several(&self) -> bool {
+        matches!(self.output, Output::Value)
+    }
+
     /// The state of the hub.
     pub fn view(&mut self) -> Result<&View, Fault> {
         match &mut self.source {

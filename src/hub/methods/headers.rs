@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind};
 use std::path::Path;
 
 use serde::Serialize;
@@ -20,7 +20,9 @@ use crate::rpm::{Header, Headers, dependency, tags};
 pub fn read(path: &Path) -> Result<Option<Headers>, Fault> {
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(error) => return Err(internal(error)),
     };
     Headers::read(BufReader::new(file)).map(Some).map_err(|error| internal(chain(&error)))

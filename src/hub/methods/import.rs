@@ -255,8 +255,8 @@ impl Methods {
         let mut tagged = 0;
         for nvr in &tagging.builds {
             let build = write.known_build(&BuildKey::from(*nvr))?;
-            let package = Key::Id(build.row.package_id);
-            let entry = write.package_config(id, build.row.package_id, None)?;
+            let package = Key::Id(build.package_id);
+            let entry = write.package_config(id, build.package_id, None)?;
             if entry.is_none_or(|entry| entry.blocked) {
                 let update = PackageUpdate {
                     owner: Some(Key::Id(stamp.user)),

@@ -25,6 +25,10 @@ struct Opened {
 /// `login(user, password, opts, renew)`: the declaration takes anything, as the hub's does.
 fn login(call: &mut Call<'_, '_>) -> Outcome {
     let bad = || refused("invalid username or password");
+    if call.is_one_of_several() {
+        // Thousands of guesses in one request would keep the hub busy for an hour.
+        return Err(refused("login cannot be part of a multiCall"));
+    }
     let mut arguments = std::mem::take(&mut call.bound.rest).into_iter();
     let mut keywords = std::mem::take(&mut call.bound.keywords);
     let mut next = |name: &str| arguments.next().or_else(|| keywords.remove(name));

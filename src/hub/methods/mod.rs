@@ -26,7 +26,8 @@ mod writes;
 use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::PoisonError;
 
 pub use import::{Import, Imported, Tagging};
 pub use package::PackageFile;
@@ -51,6 +52,8 @@ use crate::format::xmlrpc::{
 /// The version of Koji whose behaviour this is.
 pub const KOJI_VERSION: &str = "1.35.3";
 
+/// The folder of a hub in memory, which has no files: nothing can be below it.
+const NOWHERE: &str = "/dev/null";
 /// Calls of a multiCall.
 const CALLS: usize = 10_000;
 
@@ -96,8 +99,8 @@ fn now() -> Time {
 impl Methods {
     /// The methods of a hub. What a dead process left half done in its folder is put in order.
     pub fn new(hub: Hub) -> Result<Self, Fault> {
-        let folder = hub.folder().map_or_else(PathBuf::new, PathBuf::from);
-        let files = Files::new(&folder);
+        let folder = hub.folder().unwrap_or(Path::new(NOWHERE));
+        let files = Files::new(folder);
         if hub.folder().is_some() {
             let write = hub.write()?;
             files.recover(|note| took_place(&write, note))?;
@@ -128,6 +131,8 @@ impl Methods {
     fn perform(&self, caller: &Caller, call: xmlrpc::Call) -> Result<Vec<u8>, Fault> {
         let several = matches!(call.method.as_str(), "multiCall" | "system.multicall");
         let method = if several { None } else { Some(table::find(&call.method)?) };
+        let turn = caller.ticket.as_ref().and_then(|ticket| self.sessions.turn(ticket));
+        let _turn = turn.as_ref().map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
         let login = self.admit(caller, &call.method)?;
         let mut lazy = Lazy::new(&self.hub, &self.files);
         let answer = match method {

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::format::xmlrpc::Fault;
 
@@ -58,6 +58,15 @@ struct Session {
     used: f64,
     /// The number of the last call that changed something.
     last: Option<i64>,
+    /// Held by the call that is being answered.
+    turn: Arc<Mutex<()>>,
+}
+
+impl Session {
+    /// Whether a ticket has its key.
+    fn has(&self, ticket: &Ticket) -> bool {
+        self.key.len() == ticket.key.len() && openssl::memcmp::eq(self.key.as_bytes(), ticket.key.as_bytes())
+    }
 }
 
 /// All sessions of a hub.
@@ -95,9 +104,7 @@ impl Sessions {
         let unknown = || fault(AUTH_ERROR, "Invalid session or bad credentials");
         let mut state = self.state();
         let session = state.open.get_mut(&ticket.id).ok_or_else(unknown)?;
-        let same_key = session.key.len() == ticket.key.len()
-            && openssl::memcmp::eq(session.key.as_bytes(), ticket.key.as_bytes());
-        if !same_key || session.address != address {
+        if !session.has(ticket) || session.address != address {
             return Err(unknown());
         }
         let expired = now > session.renewed + LIFETIME;
@@ -119,6 +126,14 @@ impl Sessions {
         }
         session.used = now;
         Ok(Admitted::Login(Login { session: ticket.id, user: session.user, name: session.name.clone() }))
+    }
+
+    /// Calls of a session take turns, so that one that is sent again while the first is still being answered is known for
+    /// what it is. None where the key is not the session's.
+    pub fn turn(&self, ticket: &Ticket) -> Option<Arc<Mutex<()>>> {
+        let state = self.state();
+        let session = state.open.get(&ticket.id).filter(|session| session.has(ticket))?;
+        Some(Arc::clone(&session.turn))
     }
 
     /// Records that a call changed something.
@@ -159,6 +174,7 @@ impl Sessions {
             renewed: now,
             used: now,
             last: None,
+            turn: Arc::default(),
         };
         state.open.insert(id, session);
         Ok((id, key))

@@ -76,7 +76,7 @@ fn edit_tag(call: &mut Call<'_, '_>) -> Outcome {
             "name" => edit.name = (value != Value::Nil).then(|| python::plain(&value)),
             "arches" => edit.arches = Some(arches(value)?),
             "perm" | "perm_id" => {
-                edit.perm = Some(if value == Value::Nil { None } else { Some(key(value)?) })
+                edit.perm = Some(if value == Value::Nil { None } else { Some(key(value)?) });
             }
             "locked" => edit.locked = Some(python::truth(&value)),
             "maven_support" => edit.maven_support = Some(python::truth(&value)),

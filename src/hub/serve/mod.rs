@@ -7,6 +7,8 @@ mod files;
 mod http;
 mod patient;
 mod range;
+#[cfg(test)]
+mod tests;
 
 use std::convert::Infallible;
 use std::future::Future;
