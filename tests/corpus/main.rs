@@ -1,4 +1,4 @@
-//! The packages that `ci/bench repo` makes repositories of. The ignored tests write them into the folder that
+//! The packages that `ci/bench repo` makes repositories of and `ci/bench koji` tags. The ignored tests write them into the folder that
 //! GANDER_CORPUS names, the others hold that they come out the same every time and are good packages.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
@@ -6,6 +6,7 @@
 
 mod debian;
 mod package;
+mod tagged;
 mod tiny;
 #[path = "../sample/mod.rs"]
 mod sample;
@@ -82,6 +83,31 @@ fn write_real() {
     let folder = folder();
     let debs = debian::fetch(&folder.with_extension("store"));
     each(debs.len(), |place| write(&folder, &debian::package(&debs[place])));
+}
+
+/// The packages of GANDER_BUILDS builds (2,000).
+#[test]
+#[ignore = "writes 600 MB"]
+fn write_tagged() {
+    let builds = std::env::var("GANDER_BUILDS").map_or(2_000, |builds| builds.parse().unwrap());
+    let folder = folder();
+    each(builds * tagged::PARTS, |number| {
+        write(&folder, &tagged::package(number / tagged::PARTS, number % tagged::PARTS));
+    });
+}
+
+#[test]
+fn tagged_packages_are_good_and_have_large_headers() {
+    for build in [0, 7, 1_999] {
+        for part in 0..tagged::PARTS {
+            let package = tagged::package(build, part);
+            let bytes = package.bytes();
+            let headers = gander::rpm::Headers::read(&bytes[..]).unwrap();
+            assert_eq!(headers.package().unwrap().nevra.file_name(), package.file_name());
+            let length = headers.main.bytes().len();
+            assert!((48_000..56_000).contains(&length), "{}: {length} bytes", package.file_name());
+        }
+    }
 }
 
 #[test]

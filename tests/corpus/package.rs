@@ -119,7 +119,7 @@ pub struct Package {
     pub url: String,
     pub group: String,
     pub packager: String,
-    /// File name of the source package.
+    /// File name of the source package; empty for a source package.
     pub source: String,
     pub built: u32,
     pub needs: BTreeMap<List, Vec<Need>>,
@@ -133,7 +133,8 @@ pub struct Package {
 impl Package {
     /// The name of its file.
     pub fn file_name(&self) -> String {
-        format!("{}-{}-{}.{}.rpm", self.name, self.version, self.release, self.arch)
+        let arch = if self.source.is_empty() { "src" } else { &self.arch };
+        format!("{}-{}-{}.{arch}.rpm", self.name, self.version, self.release)
     }
 
     /// `EPOCH:VERSION-RELEASE`.
@@ -173,7 +174,6 @@ impl Package {
             (1016, Value::Translated(&self.group)),
             (1021, Value::Text("linux")),
             (1022, Value::Text(&self.arch)),
-            (1044, Value::Text(&self.source)),
             (1064, Value::Text("4.18.0")),
             (1124, Value::Text("cpio")),
             (1125, Value::Text("zstd")),
@@ -182,6 +182,10 @@ impl Package {
             (5092, Value::Texts(&sums)),
             (5093, Value::Int32(&[8])),
         ];
+        tags.push(match self.source.as_str() {
+            "" => (1106, Value::Int32(&[1])),
+            source => (1044, Value::Text(source)),
+        });
         if !self.url.is_empty() {
             tags.push((1020, Value::Text(&self.url)));
         }
@@ -220,7 +224,10 @@ impl Package {
         tags.sort_by_key(|(tag, _)| *tag);
         // The lead has room for 65 bytes of the name.
         let full = format!("{}-{}-{}", self.name, self.version, self.release);
-        whole(&full[..full.len().min(65)], &tags, &payload, &[0; RESERVED])
+        let mut bytes = whole(&full[..full.len().min(65)], &tags, &payload, &[0; RESERVED]);
+        // The lead says what it is, too.
+        bytes[7] = u8::from(self.source.is_empty());
+        bytes
     }
 
     /// The lists with what every package has in them; rpm sorts them.

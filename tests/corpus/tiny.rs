@@ -28,7 +28,7 @@ impl Numbers {
         (self.next() % below as u64) as usize
     }
 
-    fn word(&mut self) -> &'static str {
+    pub fn word(&mut self) -> &'static str {
         WORDS[self.below(WORDS.len())]
     }
 
