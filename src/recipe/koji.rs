@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::read::{Reader, made_of};
 use super::repo::{Url, UrlError};
-use super::schema::{InputKind, Origin};
+use super::schema::Origin;
 use super::table::{Table, Text};
 use crate::base::RelPath;
 use crate::base::relpath::RelPathError;
@@ -243,10 +243,7 @@ impl Reader {
 
     fn hub(&mut self, text: &Text<'_>) -> Option<HubPlace> {
         match HubPlace::parse(text.text) {
-            Ok(HubPlace::Embedded(folder)) => {
-                let folder = Text { text: folder.as_str(), span: text.span.clone() };
-                self.input("source.koji.hub", &folder, InputKind::Folder).map(HubPlace::Embedded)
-            }
+            // Its folder need not be there: a lock does without it where a bundle has the files.
             Ok(hub) => Some(hub),
             Err(error) => {
                 let help = "a hub is 'profile:NAME' of koji's configuration, 'https://…/kojihub' or 'embedded:FOLDER'";

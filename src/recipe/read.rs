@@ -490,7 +490,7 @@ impl Reader {
     }
 
     /// A path relative to the recipe's folder.
-    pub(super) fn input(&mut self, key: &str, text: &Text<'_>, kind: InputKind) -> Option<RelPath> {
+    fn input(&mut self, key: &str, text: &Text<'_>, kind: InputKind) -> Option<RelPath> {
         let path = text.parse::<RelPath>(&mut self.findings)?;
         self.inputs.push(InputPath { key: key.into(), path: path.clone(), kind, span: text.span.clone() });
         Some(path)

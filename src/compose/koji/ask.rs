@@ -177,6 +177,11 @@ impl<'d> Asking<'_, 'd> {
         if !blocked.is_empty() {
             note(format!("note: blocked in {id}: {}", blocked.into_iter().collect::<Vec<_>>().join(", ")));
         }
+        if !snapshot.modules.is_empty() {
+            let modules = snapshot.modules.iter().map(|module| format!("{}:{}", module.name, module.stream));
+            let modules = modules.collect::<Vec<_>>().join(", ");
+            note(format!("warning: {id} has modules, which are not looked at: {modules}"));
+        }
         if !deleted.is_empty() {
             note(format!(
                 "warning: builds of {id} deleted since event {}: {}",
