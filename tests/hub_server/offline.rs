@@ -45,7 +45,9 @@ fn an_import_makes_builds_and_tags_them() {
     packages.reverse();
     let import = |folder: &str, tag: &str, packages: &[PathBuf]| {
         let mut command = bench.gander();
-        command.args(["hub", "import", folder, "--tag", tag, "--time", "2026-01-02T00:00:00Z"]).args(packages);
+        command
+            .args(["hub", "import", folder, "--tag", tag, "--time", "2026-01-02T00:00:00Z"])
+            .args(packages);
         run(&mut command)
     };
     let done =
