@@ -75,7 +75,7 @@ impl NewBuild {
 }
 
 /// Names of files are made of these: none may lead elsewhere.
-fn check_part(what: &str, text: &str) -> Result<(), Fault> {
+pub(super) fn check_part(what: &str, text: &str) -> Result<(), Fault> {
     let bad = text.is_empty() || text == "." || text == ".." || text.contains(['/', '\\', '\0', '\n']);
     if bad {
         Err(generic(format!("No such {what} for a build: {}", super::names::quoted(text))))

@@ -15,7 +15,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::change::Write;
-use super::error::{HubError, unexpected};
+use super::error::{HubError, not_allowed, unexpected};
 use super::schema;
 use crate::format::xmlrpc::Fault;
 
@@ -31,6 +31,7 @@ pub struct Hub {
     writer: Mutex<View>,
     readers: Mutex<Vec<View>>,
     place: Option<Place>,
+    frozen: bool,
 }
 
 /// Where a hub lies that is not in memory.
@@ -82,7 +83,12 @@ impl Hub {
         check(&mut database, &path)?;
         lock.unlock().map_err(unusable(&path))?;
         let place = Place { folder: folder.to_owned(), lock };
-        Ok(Self { writer: Mutex::new(View { database }), readers: Mutex::default(), place: Some(place) })
+        Ok(Self {
+            writer: Mutex::new(View { database }),
+            readers: Mutex::default(),
+            place: Some(place),
+            frozen: false,
+        })
     }
 
     /// A fresh hub in memory, without files. Readers and writers take turns: a thread must let go of one before it asks
@@ -96,7 +102,17 @@ impl Hub {
         let mut database = Connection::open_in_memory().map_err(broken)?;
         configure(&database).map_err(broken)?;
         check(&mut database, &path)?;
-        Ok(Self { writer: Mutex::new(View { database }), readers: Mutex::default(), place: None })
+        Ok(Self {
+            writer: Mutex::new(View { database }),
+            readers: Mutex::default(),
+            place: None,
+            frozen: false,
+        })
+    }
+
+    /// The same, and nothing changes it any more.
+    pub(super) fn frozen(self) -> Self {
+        Self { frozen: true, ..self }
     }
 
     /// The folder; none in memory.
@@ -136,8 +152,11 @@ impl Hub {
     /// stays.
     ///
     /// # Errors
-    /// The database or the lock file cannot be written.
+    /// The database or the lock file cannot be written; the hub answers for a lock.
     pub fn write(&self) -> Result<Write<'_>, Fault> {
+        if self.frozen {
+            return Err(not_allowed("this hub answers for a lock: nothing in it can be changed"));
+        }
         let view = lock(&self.writer);
         let file = match &self.place {
             Some(place) => {

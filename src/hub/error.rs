@@ -29,6 +29,9 @@ pub enum HubError {
     /// The file is a database of something else. Retrying cannot help.
     #[error("'{}' is no database of a hub", .0.display())]
     Foreign(PathBuf),
+    /// What a lock keeps of a hub's answers cannot all be true. Retrying cannot help.
+    #[error("what the lock keeps of a hub's answers contradicts itself: {0}")]
+    Contradiction(String),
     /// A later gander made it. Retrying cannot help.
     #[error("the hub's database '{}' has schema {found}, and this gander knows up to {known}: use the gander that made it", path.display())]
     Newer {

@@ -140,7 +140,7 @@ impl Filters {
 }
 
 /// Python's syntax but for look-around and references back, which are refused; `\Z` is the end.
-fn compile(filter: &str) -> Result<Regex, Fault> {
+pub(super) fn compile(filter: &str) -> Result<Regex, Fault> {
     let mut pattern = String::from(r"\A(?:");
     let mut escaped = false;
     for character in filter.chars() {

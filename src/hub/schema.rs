@@ -24,6 +24,8 @@
 //! - `rpmsigs`: (rpm, sigkey, sighash): sigkey is '' for the unsigned header, else the last 8 digits of the key id;
 //!   sighash the MD5 of the signature header.
 //! - `rpm_checksum`: (rpm, sigkey, type 0 md5 1 sha1 2 sha256, checksum) of the whole file with that signature.
+//! - Tasks and buildroots that builds, RPMs and repositories name need not be there: a hub that answers for a lock does not
+//!   know them.
 //! - `repo`: repositories that were made of tags. `task`: what was asked for and what came of it.
 
 use rusqlite::Connection;
@@ -137,14 +139,14 @@ CREATE TABLE build (id INTEGER PRIMARY KEY, volume_id INTEGER NOT NULL REFERENCE
     pkg_id INTEGER NOT NULL REFERENCES package, version TEXT NOT NULL, release TEXT NOT NULL, epoch INTEGER,
     draft INTEGER NOT NULL, source TEXT, create_event INTEGER NOT NULL REFERENCES events, start_time INTEGER,
     completion_time INTEGER, promotion_time INTEGER, promoter INTEGER REFERENCES users, state INTEGER NOT NULL,
-    task_id INTEGER REFERENCES task, owner INTEGER NOT NULL REFERENCES users,
+    task_id INTEGER, owner INTEGER NOT NULL REFERENCES users,
     cg_id INTEGER REFERENCES content_generator, extra TEXT, UNIQUE (pkg_id, version, release)) STRICT;
 CREATE TABLE build_types (build_id INTEGER NOT NULL REFERENCES build, btype_id INTEGER NOT NULL REFERENCES btype,
     PRIMARY KEY (build_id, btype_id)) STRICT;
 CREATE TABLE buildroot (id INTEGER PRIMARY KEY, cg_id INTEGER REFERENCES content_generator, cg_version TEXT,
     host_os TEXT, host_arch TEXT, container_type TEXT, container_arch TEXT) STRICT;
 CREATE TABLE rpminfo (id INTEGER PRIMARY KEY, build_id INTEGER REFERENCES build,
-    buildroot_id INTEGER REFERENCES buildroot, name TEXT NOT NULL, version TEXT NOT NULL, release TEXT NOT NULL,
+    buildroot_id INTEGER, name TEXT NOT NULL, version TEXT NOT NULL, release TEXT NOT NULL,
     epoch INTEGER, arch TEXT NOT NULL, draft INTEGER NOT NULL,
     external_repo_id INTEGER NOT NULL REFERENCES external_repo, payloadhash TEXT NOT NULL, size INTEGER NOT NULL,
     buildtime INTEGER NOT NULL, metadata_only INTEGER NOT NULL, extra TEXT) STRICT;
@@ -155,7 +157,7 @@ CREATE TABLE archivetypes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, de
     extensions TEXT NOT NULL, compression_type TEXT) STRICT;
 CREATE TABLE archiveinfo (id INTEGER PRIMARY KEY, type_id INTEGER NOT NULL REFERENCES archivetypes,
     btype_id INTEGER NOT NULL REFERENCES btype, build_id INTEGER NOT NULL REFERENCES build,
-    buildroot_id INTEGER REFERENCES buildroot, filename TEXT NOT NULL, size INTEGER NOT NULL, checksum TEXT NOT NULL,
+    buildroot_id INTEGER, filename TEXT NOT NULL, size INTEGER NOT NULL, checksum TEXT NOT NULL,
     checksum_type INTEGER NOT NULL, metadata_only INTEGER NOT NULL, extra TEXT) STRICT;
 CREATE TABLE tag_updates (id INTEGER PRIMARY KEY, tag_id INTEGER NOT NULL REFERENCES tag,
     update_event INTEGER NOT NULL REFERENCES events, updater_id INTEGER NOT NULL REFERENCES users,
@@ -164,7 +166,7 @@ CREATE TABLE repo (id INTEGER PRIMARY KEY, create_event INTEGER NOT NULL REFEREN
     begin_event INTEGER REFERENCES events, end_event INTEGER REFERENCES events,
     tag_id INTEGER NOT NULL REFERENCES tag, state INTEGER NOT NULL, state_time INTEGER NOT NULL,
     creation_time INTEGER NOT NULL, dist INTEGER NOT NULL, opts TEXT, custom_opts TEXT,
-    task_id INTEGER REFERENCES task) STRICT;
+    task_id INTEGER) STRICT;
 ";
 
 const INDEXES: &str = "

@@ -34,6 +34,24 @@ row! {
 }
 
 row! {
+    /// A tag that lists a package (`listTags` with `package`).
+    PackageTagRow {
+        arches: Option<String> = "tag_config.arches",
+        blocked: bool = "tag_packages.blocked",
+        extra_arches: Option<String> = "tag_packages.extra_arches",
+        id: i64 = "tag.id",
+        locked: bool = "tag_config.locked",
+        maven_include_all: bool = "tag_config.maven_include_all",
+        maven_support: bool = "tag_config.maven_support",
+        name: String = "tag.name",
+        owner_id: i64 = "users.id",
+        owner_name: String = "users.name",
+        perm: Option<String> = "permissions.name",
+        perm_id: Option<i64> = "tag_config.perm_id",
+    }
+}
+
+row! {
     /// A build target (`getBuildTargets`).
     BuildTarget {
         id: i64 = "build_target.id",
@@ -273,6 +291,29 @@ impl View {
         let pattern = pattern.map(super::search::like);
         let tags = tags.with(tagged, build).with("tag.name LIKE ? ESCAPE '\\'", pattern);
         tags.list(&self.database, options)
+    }
+
+    /// The tags of now that list a package themselves, and how (`listTags` with `package`).
+    ///
+    /// # Errors
+    /// There is no such package; an order that is none.
+    pub fn tags_of_package(
+        &self,
+        package: &Key,
+        options: &QueryOptions,
+    ) -> Result<Listing<PackageTagRow>, Fault> {
+        let Some(found) = self.lookup("package", package)? else {
+            return Err(generic(format!("No such package: {}", package.plain())));
+        };
+        let from = format!(
+            "{TAGS} JOIN tag_packages ON tag_packages.tag_id = tag.id
+             JOIN tag_package_owners ON tag_package_owners.tag_id = tag.id
+                AND tag_package_owners.package_id = tag_packages.package_id
+             JOIN users ON users.id = tag_package_owners.owner"
+        );
+        let tags = Select::from(&from).at("tag_config", None).at("tag_packages", None);
+        let tags = tags.at("tag_package_owners", None).and("tag_packages.package_id = ?", [found.id]);
+        tags.order("tag.id").list(&self.database, options)
     }
 
     /// Build targets (`getBuildTargets`).

@@ -3,6 +3,7 @@
 //! The call `sslLogin` goes to `/ssllogin` below the hub's address, the one place where Koji's usual configuration of
 //! httpd asks for a certificate. It asks once it has read the request: by a new handshake under TLS 1.2, by
 //! post-handshake authentication under 1.3. Both need OpenSSL; what follows the login needs no certificate any more.
+//! Proxies are not used for it.
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -57,7 +58,10 @@ async fn exchange(
     // An IPv6 address stands in brackets there.
     let plain = host.trim_start_matches('[').trim_end_matches(']');
     let tcp = TcpStream::connect((plain, port)).await.map_err(|error| broken(error.to_string(), false))?;
-    let stream = tls::handshake(&settings, plain, tcp).await.map_err(|error| broken(error, true))?;
+    let stream = tls::handshake(&settings, plain, tcp).await.map_err(|reason| {
+        let certificate = reason.contains("certificate verify failed");
+        broken(reason, certificate)
+    })?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| broken(chain(&error), false))?;

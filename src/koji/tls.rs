@@ -26,6 +26,15 @@ pub(super) enum SettingsError {
         #[source]
         source: ErrorStack,
     },
+    /// A file cannot be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// OpenSSL fails.
     #[error("OpenSSL cannot be set up")]
     OpenSsl(#[from] ErrorStack),
@@ -46,7 +55,8 @@ pub(super) fn settings(profile: &Profile) -> Result<SslConnector, SettingsError>
         let what = "the certificates of authorities";
         let unusable = |source| SettingsError::File { path: path.display().to_string(), what, source };
         let mut store = openssl::x509::store::X509StoreBuilder::new()?;
-        let pem = std::fs::read(path).unwrap_or_default();
+        let unread = |source| SettingsError::Read { path: path.display().to_string(), source };
+        let pem = std::fs::read(path).map_err(unread)?;
         for certificate in openssl::x509::X509::stack_from_pem(&pem).map_err(unusable)? {
             store.add_cert(certificate)?;
         }

@@ -48,7 +48,7 @@ fn nvra(rpm: &TaggedRpm) -> String {
 }
 
 /// What the hub says of a member of a pair.
-fn answer(hub: &Read<'_>, tag: &str, event: Option<i64>, member: &str) -> Result<Value, Fault> {
+pub fn answer(hub: &Read<'_>, tag: &str, event: Option<i64>, member: &str) -> Result<Value, Fault> {
     let found = hub.tag(&tag.into(), event, true)?.unwrap();
     let id = found.row.id;
     let tagged = |filter: TaggedFilter| hub.tagged(id, &TaggedFilter { event, ..filter });
@@ -145,7 +145,7 @@ fn answer(hub: &Read<'_>, tag: &str, event: Option<i64>, member: &str) -> Result
     })
 }
 
-fn compare(wrong: &mut Vec<String>, what: &str, ours: &Value, wanted: &Value) {
+pub fn compare(wrong: &mut Vec<String>, what: &str, ours: &Value, wanted: &Value) {
     if ours != wanted {
         wrong.push(format!("{what}: {ours} instead of {wanted}"));
     }
@@ -262,7 +262,7 @@ fn link(link: &Value) -> LinkChange {
 }
 
 /// Setups with what is expected of each.
-fn sets(oracle: &Path) -> Vec<(String, PathBuf, PathBuf)> {
+pub fn sets(oracle: &Path) -> Vec<(String, PathBuf, PathBuf)> {
     let folder = oracle.join("koji");
     let mut all = Vec::new();
     for entry in fs::read_dir(&folder).unwrap() {
@@ -277,7 +277,7 @@ fn sets(oracle: &Path) -> Vec<(String, PathBuf, PathBuf)> {
     all
 }
 
-fn verdict(wrong: Vec<String>) -> Option<String> {
+pub fn verdict(wrong: Vec<String>) -> Option<String> {
     (!wrong.is_empty()).then(|| wrong.join("; "))
 }
 

@@ -11,6 +11,8 @@ mod closure;
 mod databases;
 mod file_conflicts;
 mod hub;
+mod hub_arguments;
+mod hub_replay;
 mod hub_transcripts;
 mod kickstart;
 mod koji;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use gander::hub::{
-    BuildState, History, Json, LinkChange, NewBuild, NewTag, PackageUpdate, RpmKey, Snapshot, Stamp,
-    TagConfig, TagEdit, TaggedFilter,
+    BuildState, History, Json, LinkChange, NewBuild, NewTag, PackageUpdate, QueryOptions, RpmKey, Snapshot,
+    Stamp, TagConfig, TagEdit, TaggedFilter,
 };
 use serde_json::json;
 
@@ -247,6 +247,11 @@ fn the_list_of_the_tag_that_is_asked_for_decides() {
     assert_eq!((own("t"), world.packages("t")), (0, vec!["a".to_owned()]));
     let again = world.try_change(|write| write.unblock_package(&stamp(), &"t".into(), &"a".into()));
     assert_eq!(again.unwrap_err().text, "package a NOT blocked in tag t");
+    let read = world.hub.read().unwrap();
+    let listing = read.tags_of_package(&"a".into(), &QueryOptions::default()).unwrap().rows();
+    let names: Vec<_> =
+        listing.iter().map(|row| (row.name.as_str(), row.blocked, row.owner_name.as_str())).collect();
+    assert_eq!(names, [("child", false, "admin"), ("base", false, "admin")]);
 }
 
 #[test]
@@ -305,8 +310,9 @@ fn priorities_of_one_tag_differ() {
     world.tags(&["t", "a", "b"], &[]);
     world.inherit("t", "a", link(0));
     let change = LinkChange { parent_id: 3, ..link(0) };
-    let fault =
-        world.try_change(|write| write.set_inheritance(&stamp(), &"t".into(), &[change.clone()], false));
+    let fault = world.try_change(|write| {
+        write.set_inheritance(&stamp(), &"t".into(), std::slice::from_ref(&change), false)
+    });
     let text = "Multiple parent tags ([2, 3]) cannot have the same priority value (0) on child tag 1";
     assert_eq!(fault.unwrap_err().text, text);
     assert_eq!(world.ancestors("t"), ["a"]);

@@ -75,6 +75,14 @@ fn certificates_of_servers_are_checked_and_ones_own_is_shown_when_asked_for() {
         let careless = Profile { no_ssl_verify: true, ..profile };
         assert_eq!(show(&careless).unwrap(), ", certificate ''", "{name}");
     }
+    // What is no file is named.
+    for (profile, file) in [
+        (Profile { serverca: Some("/nowhere/ca".into()), ..at(0) }, "/nowhere/ca"),
+        (Profile { cert: Some("/nowhere/cert".into()), ..at(0) }, "/nowhere/cert"),
+    ] {
+        let error = gander::base::chain(&login(&profile).unwrap_err());
+        assert!(error.contains(file), "{error}");
+    }
     // A login is not sent where everybody can read it.
     let open = Profile { server: "http://localhost:1/kojihub".into(), ..at(0) };
     assert!(matches!(login(&open).unwrap_err(), KojiError::Login { .. }));

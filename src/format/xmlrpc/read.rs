@@ -84,6 +84,14 @@ impl<R: Read> Reader<R> {
                 _ => return Err(self.scanner.wrong("a value has text beside an element")),
             }
         }
+        match self.scanner.frequent() {
+            Some(Element::Text) => return Ok(Kind::Text),
+            Some(Element::Int) => return Ok(Kind::Int),
+            Some(Element::Nil) => return Ok(Kind::Nil),
+            Some(Element::Boolean) => return Ok(Kind::Boolean),
+            Some(Element::Struct) => return Ok(Kind::Struct),
+            _ => {}
+        }
         Ok(match self.scanner.tag()? {
             Tag::Open(Element::Text) => Kind::Text,
             Tag::Open(Element::Int) => Kind::Int,
@@ -398,13 +406,15 @@ impl<'de, R: Read> SeqAccess<'de> for Entries<'_, R> {
         if self.ended {
             return Ok(None);
         }
-        match self.reader.scanner.tag()? {
-            Tag::Open(Element::Value) => {}
-            Tag::Close(Element::Data) => {
-                self.ended = true;
-                return Ok(None);
+        if !self.reader.scanner.starts(Element::Value)? {
+            match self.reader.scanner.tag()? {
+                Tag::Open(Element::Value) => {}
+                Tag::Close(Element::Data) => {
+                    self.ended = true;
+                    return Ok(None);
+                }
+                tag => return Err(self.reader.scanner.unexpected(tag, Element::Value)),
             }
-            tag => return Err(self.reader.scanner.unexpected(tag, Element::Value)),
         }
         let count = self.count;
         let value = self.reader.seed(seed).map_err(|error| inside(error, format_args!("[{count}]")))?;
@@ -443,13 +453,15 @@ impl<'de, R: Read> MapAccess<'de> for Members<'_, R> {
             return Ok(None);
         }
         let scanner = &mut self.reader.scanner;
-        match scanner.tag()? {
-            Tag::Open(Element::Member) => {}
-            Tag::Close(Element::Struct) => {
-                self.ended = true;
-                return Ok(None);
+        if !scanner.starts(Element::Member)? {
+            match scanner.tag()? {
+                Tag::Open(Element::Member) => {}
+                Tag::Close(Element::Struct) => {
+                    self.ended = true;
+                    return Ok(None);
+                }
+                tag => return Err(scanner.unexpected(tag, Element::Member)),
             }
-            tag => return Err(scanner.unexpected(tag, Element::Member)),
         }
         scanner.open(Element::Name)?;
         let at = scanner.at();

@@ -181,6 +181,27 @@ impl<R: Read> Scanner<R> {
         Ok(passed)
     }
 
+    /// Whether the start of this element comes next as it nearly always stands there; it is passed over then.
+    #[inline]
+    pub(super) fn starts(&mut self, element: Element) -> Result<bool, Caught> {
+        self.passed(element.tags().0)
+    }
+
+    /// What is passed over if it comes next and is one of the tags that nearly all values have.
+    #[inline]
+    pub(super) fn frequent(&mut self) -> Option<Element> {
+        let (element, length) = match self.rest() {
+            [b'<', b's', b't', b'r', b'i', b'n', b'g', b'>', ..] => (Element::Text, 8),
+            [b'<', b'i', b'n', b't', b'>', ..] => (Element::Int, 5),
+            [b'<', b'n', b'i', b'l', b'/', b'>', ..] => (Element::Nil, 6),
+            [b'<', b'b', b'o', b'o', b'l', b'e', b'a', b'n', b'>', ..] => (Element::Boolean, 9),
+            [b'<', b's', b't', b'r', b'u', b'c', b't', b'>', ..] => (Element::Struct, 8),
+            _ => return None,
+        };
+        self.start += length;
+        Some(element)
+    }
+
     /// The start of this element has to come.
     #[inline]
     pub(super) fn open(&mut self, element: Element) -> Result<(), Caught> {
