@@ -1,11 +1,13 @@
 //! A hub for commands that ask one: by a profile, by its URL, or in a folder.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{Failure, Kind};
 use crate::compose::{ComposeError, Hub as AskedHub};
+use crate::hub::Inside;
 use crate::koji::snapshot::{Checksum, Signature};
-use crate::koji::{self, Hub, KojiError, Profile, Question, TagError, TagState};
+use crate::koji::{self, Hub, KojiError, Profile, Question, Retry, TagError, TagState};
 use crate::recipe::HubPlace;
 
 /// A hub and what waits for its answers.
@@ -28,7 +30,13 @@ impl<'r> HubAt<'r> {
         let profile = match place {
             HubPlace::Profile(name) => Profile::named(name).map_err(|error| failed(error.into()))?,
             HubPlace::Url(url) => Profile::at(url.as_str()),
-            HubPlace::Embedded(below) => return Err(ComposeError::NoLock(below.below(folder))),
+            HubPlace::Embedded(below) => {
+                let name = place.to_string();
+                let inside = Inside::open(&below.below(folder), &name).map_err(failed)?;
+                // What fails in this process fails again.
+                let retry = Retry { most: 0, ..Retry::default() };
+                return Ok(Self { hub: Hub::over(Arc::new(inside), retry), name, files: None, runtime });
+            }
         };
         if offline {
             return Err(ComposeError::HubOffline(place.to_string()));

@@ -19,8 +19,8 @@ mod completions;
 mod compose;
 mod failure;
 mod global;
-mod hub;
 mod hub_at;
+mod hub;
 mod image;
 mod jail;
 mod key;
@@ -69,8 +69,8 @@ enum Command {
     Store(store::Args),
     Key(key::Args),
     Repo(repo::Args),
-    Hub(hub::Args),
     Koji(koji::Args),
+    Hub(hub::Args),
     Rpm(rpm::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -107,8 +107,8 @@ fn command_line() -> ExitCode {
         Command::Store(args) => store::run(global, args),
         Command::Key(args) => key::run(global, args),
         Command::Repo(args) => repo::run(global, args),
-        Command::Hub(args) => hub::run(global, args),
         Command::Koji(args) => koji::run(global, args),
+        Command::Hub(args) => hub::run(global, args),
         Command::Rpm(args) => rpm::run(global, args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

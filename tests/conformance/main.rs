@@ -16,6 +16,7 @@ mod hub_replay;
 mod hub_transcripts;
 mod kickstart;
 mod koji;
+mod koji_tag;
 mod librepo;
 mod librpm;
 mod multilib;

@@ -322,8 +322,8 @@ fn a_tag_can_be_looked_at() {
     let refused = |arguments: &[&str], code: i32, message: &str| {
         gander(&bench, "store", &[&["koji", "tag"], arguments].concat()).exits(code).says(message);
     };
-    refused(&["fish", "--hub", &place], 2, "the hub has no tag 'fish' at event 18");
-    refused(&["birds", "--hub", &place, "--event", "19"], 2, "has not reached event 19: its last one is 18");
+    refused(&["fish", "--hub", &place], 2, "the hub has no tag 'fish' at event 19");
+    refused(&["birds", "--hub", &place, "--event", "20"], 2, "has not reached event 20: its last one is 19");
     refused(&["birds", "--hub", "nowhere"], 2, "'nowhere' is no hub");
     refused(&["birds", "--hub", "profile:none"], 2, "there is no profile 'none'");
     refused(&["--offline", "birds", "--hub", &place], 3, "the network is not used");
