@@ -8,6 +8,7 @@
 
 mod attack;
 mod kills;
+mod offline;
 mod recorded;
 mod script;
 mod world;

@@ -230,9 +230,9 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(folder) else { continue };
         for entry in entries.map(Result::unwrap) {
             if entry.file_type().unwrap().is_dir() {
-                open.push(entry.path())
+                open.push(entry.path());
             } else {
-                found.push(entry.path())
+                found.push(entry.path());
             }
         }
     }

@@ -77,7 +77,7 @@ impl From<HubError> for Failure {
     fn from(error: HubError) -> Self {
         let kind = match &error {
             HubError::Folder { .. } | HubError::Database { .. } => Kind::Surroundings,
-            HubError::Foreign(_) | HubError::Contradiction(_) | HubError::Newer { .. } => Kind::Input,
+            HubError::Foreign(_) | HubError::Newer { .. } | HubError::Contradiction(_) => Kind::Input,
         };
         Self::from_error(kind, &error).hint_full_disk("the hub's disk")
     }

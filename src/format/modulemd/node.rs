@@ -13,8 +13,8 @@ const MOST: usize = 8_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     Text(String),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
 }
 
 /// A document and the lines that it has in the file, from 1: where it begins, and where the next one may.

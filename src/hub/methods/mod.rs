@@ -1,8 +1,8 @@
 //! Koji's methods: a call comes in as XML-RPC, and its answer goes out.
 //!
-//! [`table`] lists the methods with their parameters, who may call them and what they do; [`binding`] gives arguments to
-//! parameters; [`sessions`] knows who calls. A call is one transaction of the [`Hub`], and what it does to files takes
-//! place with it ([`placement`]). Of a `multiCall`, each call takes effect or not on its own, and all together are one
+//! `table` lists the methods with their parameters, who may call them and what they do; `binding` gives arguments to
+//! parameters; `sessions` knows who calls. A call is one transaction of the [`Hub`], and what it does to files takes
+//! place with it (`placement`). Of a `multiCall`, each call takes effect or not on its own, and all together are one
 //! transaction.
 
 mod binding;
