@@ -35,7 +35,7 @@ fn write(scratch: &Path, name: &str, packages: &[&str], form: Form) -> BTreeMap<
     }
     fs::write(root.join("in/comps.xml"), COMPS).unwrap();
     let io = StepIo {
-        params: repo::step(name, [], None, form, date()).unwrap().params,
+        params: repo::step(name, [], repo::Further::default(), form, date()).unwrap().params,
         source_date: date(),
         inputs: root.join("in"),
         output: root.join("out"),
@@ -178,7 +178,8 @@ fn the_step_is_named_by_its_inputs() {
     let path = |text: &str| gander::base::RelPath::new(text).unwrap();
     let input = gander::plan::Input::Object(Digest::of("x"));
     let step = |package: &str, form| {
-        repo::step("BaseOS x86_64", [(path(package), input.clone())], Some(input.clone()), form, date())
+        let further = repo::Further { comps: Some(input.clone()), ..repo::Further::default() };
+        repo::step("BaseOS x86_64", [(path(package), input.clone())], further, form, date())
     };
     let plain = step("Packages/a/a.rpm", Form::default()).unwrap();
     // Other forms are other steps, and the default is named by nothing.

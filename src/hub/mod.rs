@@ -5,8 +5,8 @@
 //! that a Koji hub 1.35 sends; [`Hub::write`] gives one transaction with a method for each change. What a Koji hub
 //! refuses is refused with its fault.
 //!
-//! Rules that are easy to get wrong stand where they are kept: the order of inheritance in [`inheritance`], which builds
-//! count and which is the latest in [`tagged`], what events freeze in [`events`].
+//! Rules that are easy to get wrong stand where they are kept: the order of inheritance in `inheritance`, which builds
+//! count and which is the latest in `tagged`, what events freeze in `events`.
 
 mod archives;
 mod build_changes;

@@ -1,10 +1,10 @@
 //! Packages that Koji has tagged: offered by their headers, downloaded once they are selected.
 //!
-//! 1. [`ask`]: the hub is asked what the tag has at one event, and which signatures there are of what counts.
-//! 2. [`offer`]: of the packages that count the headers are read that are not known yet; selection decides among them.
-//! 3. [`obtain`]: of those that were selected the digests of their files are asked for, and the files downloaded and
+//! 1. `ask`: the hub is asked what the tag has at one event, and which signatures there are of what counts.
+//! 2. `offer`: of the packages that count the headers are read that are not known yet; selection decides among them.
+//! 3. `obtain`: of those that were selected the digests of their files are asked for, and the files downloaded and
 //!    checked. What the hub said goes into the lock.
-//! 4. [`stock`]: later, what a lock takes from hubs is brought into the store. Nothing is asked any more.
+//! 4. `stock`: later, what a lock takes from hubs is brought into the store. Nothing is asked any more.
 
 mod ask;
 mod known;

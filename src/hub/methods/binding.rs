@@ -194,7 +194,9 @@ mod tests {
     /// The words are CPython 3.11's; the first three are in a hub's transcripts.
     #[test]
     fn what_does_not_fit_is_said_as_python_says_it() {
-        let cases: [(&str, &str, &[i64], &[&str], &str); 9] = [
+        /// Function, declaration, parameters, keywords and what is said.
+        type Case = (&'static str, &'static str, &'static [i64], &'static [&'static str], &'static str);
+        let cases: [Case; 9] = [
             ("get_tag", LISTING, &[], &[], "get_tag() missing 1 required positional argument: 'tag'"),
             ("R.l", LISTING, &[], &[], "R.l() missing 1 required positional argument: 'tag'"),
             ("R.l", LISTING, &[1], &["bogus"], "R.l() got an unexpected keyword argument 'bogus'"),

@@ -333,6 +333,7 @@ mod tests {
         files.stage(|file| file.write_all(b"x").map_err(internal)).unwrap().0
     }
 
+    #[allow(clippy::disallowed_methods, reason = "they are counted")]
     fn journals(world: &tempfile::TempDir) -> usize {
         fs::read_dir(world.path().join(JOURNALS)).unwrap().count()
     }

@@ -55,7 +55,9 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        drop(self.stop.take().map(|stop| stop.send(())));
+        if let Some(stop) = self.stop.take() {
+            stop.send(()).unwrap();
+        }
         self.thread.take().unwrap().join().unwrap();
     }
 }
