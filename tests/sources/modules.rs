@@ -125,7 +125,9 @@ fn the_stream_that_is_named_is_composed_and_its_metadata_go_along() {
             ]);
             dnf.arg("--setopt=module_platform_id=platform:el9");
             dnf.arg(format!("--installroot={}", bench.path("root").display()));
-            dnf.arg(format!("--setopt=cachedir={}", bench.path("cache").display()));
+            // dnf keeps metadata by address; each stream is another state at the same one.
+            let cache = bench.path(&format!("cache-{}", stream.unwrap_or_default()));
+            dnf.arg(format!("--setopt=cachedir={}", cache.display()));
             dnf.arg(format!("--repofrompath=r,{url}")).args(["--repo=r", "module", "list", "goose"]);
             let listed = run(dnf.env("LC_ALL", "C.UTF-8")).exits(0);
             assert!(
