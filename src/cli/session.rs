@@ -148,6 +148,7 @@ impl From<ComposeError> for Failure {
             | E::NoBuilder
             | E::Select { .. }
             | E::Modules(_)
+            | E::WhichTag { .. }
             | E::Occupied(_)
             | E::SamePlace { .. }
             | E::NoName(_)
@@ -173,6 +174,7 @@ impl From<ComposeError> for Failure {
             | E::DebianLock { .. }
             | E::Lock { .. }
             | E::NoLock(_)
+            | E::NoSnapshot { .. }
             | E::Assemble(_)
             | E::Image(_)
             | E::Repo(_)
@@ -227,6 +229,8 @@ impl From<ComposeError> for Failure {
                 Some(format!("see what changes and take it over with: gander lock --update {}", recipe(lock)))
             }
             E::NoLock(lock) => Some(format!("make it with: gander lock {}", recipe(lock))),
+            E::WhichTag { ids, .. } if !ids.is_empty() => Some("name one of them with --source".into()),
+            E::NoSnapshot { .. } => Some("name a bundle that has it with --bundle".into()),
             E::Lock { .. } => Some("restore it from version control, or remove it and resolve anew".into()),
             E::NotPinned(_) => Some(
                 "put the pinned files back, or take the others over with: gander lock --update RECIPE".into(),

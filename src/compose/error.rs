@@ -234,6 +234,25 @@ pub enum ComposeError {
         #[source]
         source: TagError,
     },
+    /// A lock has none or several tags, and which one is meant is not said. Retrying cannot help.
+    #[error("the lock '{lock}' {}", match .ids.as_slice() {
+        [] => "has no packages of a tag of Koji".to_owned(),
+        ids => format!("has the tags of these sources: {}", ids.join(", ")),
+    })]
+    WhichTag {
+        /// The lock's folder.
+        lock: PathBuf,
+        /// The ids of its sources that are tags.
+        ids: Vec<String>,
+    },
+    /// What a hub said is neither in the lock nor in the store. Retrying cannot help.
+    #[error("what the hub said about '{id}' is neither in the lock '{lock}' nor in the store")]
+    NoSnapshot {
+        /// The lock's folder.
+        lock: PathBuf,
+        /// The id of the source.
+        id: String,
+    },
     /// A hub would have to be asked, and the network must not be used. Retrying cannot help.
     #[error("the hub {0} would have to be asked, and the network is not used")]
     HubOffline(String),

@@ -37,7 +37,7 @@ pub use execute::{Event, Executed, Session, StepRecord, execute};
 pub use flow::{Composed, Downloads, MediumSummary, Options, TreeSummary, compose, planned, update};
 pub use folder::lock_folder;
 pub use inputs::RecipeFiles;
-pub use koji::Hub;
+pub use koji::{Hub, KeptTag, kept_tag};
 pub use lower::{Lowered, image_plan};
 pub use native::native;
 pub use resolve::Resolved;

@@ -1,6 +1,8 @@
 //! `gander hub`: one file per verb.
 
 mod import;
+mod listen;
+mod replay;
 mod serve;
 mod user;
 
@@ -17,7 +19,7 @@ use crate::format::xmlrpc::Fault;
 use crate::hub::methods::Methods;
 use crate::hub::{Hub, HubError, Time};
 
-/// Keep a Koji hub of your own: serve it, give it users, import packages.
+/// Keep a Koji hub of your own: serve it, give it users, import packages; or replay one from a lock.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -29,6 +31,7 @@ enum Verb {
     Serve(serve::Args),
     User(user::Args),
     Import(import::Args),
+    Replay(replay::Args),
 }
 
 /// Runs the command.
@@ -37,6 +40,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         Verb::Serve(args) => serve::run(global, &args),
         Verb::User(args) => user::run(global, &args),
         Verb::Import(args) => import::run(global, &args),
+        Verb::Replay(args) => replay::run(global, &args),
     }
 }
 

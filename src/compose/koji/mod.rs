@@ -7,12 +7,15 @@
 //! 4. `stock`: later, what a lock takes from hubs is brought into the store. Nothing is asked any more.
 
 mod ask;
+mod kept;
 mod known;
 mod obtain;
 mod offer;
 mod stock;
 
 use std::path::Path;
+
+pub use kept::{KeptTag, kept_tag};
 
 pub(super) use ask::{Opened, ask, chosen, stored};
 pub(super) use obtain::obtain;
