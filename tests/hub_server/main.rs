@@ -10,6 +10,7 @@ mod attack;
 mod kills;
 mod offline;
 mod recorded;
+mod replay;
 mod script;
 mod world;
 

@@ -35,13 +35,17 @@ pub struct Serving {
 impl Serving {
     /// Serves the hub in a folder of the bench.
     pub fn start(bench: &Bench, folder: &str) -> Self {
-        let mut child = bench
-            .gander()
-            .args(["hub", "serve", folder])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        Self::run(bench, &["hub", "serve", folder])
+    }
+
+    /// Serves what a lock keeps of a tag.
+    pub fn replay(bench: &Bench, lock: &str) -> Self {
+        Self::run(bench, &["--store", "store", "hub", "replay", lock])
+    }
+
+    fn run(bench: &Bench, arguments: &[&str]) -> Self {
+        let mut child =
+            bench.gander().args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port =

@@ -36,13 +36,14 @@ pub fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     let store = global.open_store()?;
     let network = Network::new(global, &store)?;
     let kept = kept_tag(&store, &network, &lock, args.source.as_deref())?;
-    let methods = Arc::new(Methods::new(Hub::replay(&kept.snapshot)?)?);
     // Objects of the store by the names that the hub has for them.
-    let topdir = store.scratch("replay")?;
+    let folder = store.scratch("replay")?;
+    let topdir = folder.path().join("topdir");
+    let methods = Arc::new(Methods::of_files(Hub::replay(&kept.snapshot)?, folder.path()));
     for (path, digest) in &kept.files {
-        let place = path.below(topdir.path());
+        let place = path.below(&topdir);
         let link = || {
-            fs::create_dir_all(place.parent().unwrap_or(topdir.path()))?;
+            fs::create_dir_all(place.parent().unwrap_or(&topdir))?;
             fs::hard_link(store.object_path(digest), &place)
         };
         link().map_err(|error| Failure::from_error(Kind::Surroundings, &error))?;
@@ -55,6 +56,6 @@ pub fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     }
     let head = &kept.snapshot.head;
     let what = format!("what the lock keeps of {} at event {}", head.hub, head.event);
-    args.listen.serve(global, methods, topdir.path().to_owned(), &what)?;
+    args.listen.serve(global, methods, topdir.clone(), &what)?;
     Ok(ExitCode::SUCCESS)
 }

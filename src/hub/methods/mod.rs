@@ -105,8 +105,17 @@ impl Methods {
             let write = hub.write()?;
             files.recover(|note| took_place(&write, note))?;
         }
+        Ok(Self::over(hub, files))
+    }
+
+    /// The methods of a hub in memory, whose files are those in `topdir/` of a folder.
+    pub fn of_files(hub: Hub, folder: &Path) -> Self {
+        Self::over(hub, Files::new(folder))
+    }
+
+    fn over(hub: Hub, files: Files) -> Self {
         let uploads = Uploads::new(files.topdir());
-        Ok(Self { hub, files, uploads, sessions: Sessions::default(), passwords: Checker::default() })
+        Self { hub, files, uploads, sessions: Sessions::default(), passwords: Checker::default() }
     }
 
     /// The hub.
