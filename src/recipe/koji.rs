@@ -93,7 +93,7 @@ pub enum HubPlaceError {
     #[error("'{}' is no name of a profile", .0.escape_debug())]
     Profile(String),
     /// It does not say where the hub is.
-    #[error("an embedded hub has a folder, as given to 'gander hub': embedded:FOLDER")]
+    #[error("an embedded hub has a folder, as given to 'gander hub': embedded:FOLDER, or name it as 'files'")]
     NoFolder,
     /// The folder is none beside the recipe.
     #[error("the folder of an embedded hub: {0}")]
@@ -173,10 +173,14 @@ impl Reader {
     pub(super) fn koji<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Origin> {
         let table = Table::of("'koji' of [[source]]", value, KOJI, &mut self.findings)?;
         let hub = table.required("hub", &mut self.findings);
-        let hub = hub.and_then(|text| self.hub(&text));
         let files = table.text("files", &mut self.findings);
-        let files = files.and_then(|text| self.url(&text, true));
-        match (&hub, table.get("files")) {
+        // "embedded" on its own: what 'files' names is the hub's folder.
+        let inside = hub.as_ref().is_some_and(|hub| hub.text == "embedded") && files.is_some();
+        let (hub, files) = match files {
+            Some(folder) if inside => (self.embedded(&folder), None),
+            files => (hub.and_then(|text| self.hub(&text)), files.and_then(|text| self.url(&text, true))),
+        };
+        match (&hub, table.get("files").filter(|_| !inside)) {
             (Some(HubPlace::Url(_)), None) => self.findings.add_with_help(
                 table.span.clone(),
                 "'koji' of [[source]] lacks 'files', the place of the hub's files",
@@ -239,6 +243,13 @@ impl Reader {
             force,
             noarch,
         })))
+    }
+
+    fn embedded(&mut self, folder: &Text<'_>) -> Option<HubPlace> {
+        match RelPath::new(folder.text) {
+            Ok(folder) => Some(HubPlace::Embedded(folder)),
+            Err(error) => self.lack(folder.span.clone(), HubPlaceError::Folder(error).to_string()),
+        }
     }
 
     fn hub(&mut self, text: &Text<'_>) -> Option<HubPlace> {

@@ -426,6 +426,8 @@ fn finds_what_is_wrong_with_tags() {
     assert_eq!((found.event, found.inherit, found.noarch), (Some(16), false, Noarch::Source));
     assert_eq!((found.hub, found.files), (HubPlace::Profile("x".into()), None));
     assert_eq!((found.hold[0].package.as_str(), found.force[0].package.as_str()), ("a-b", "c"));
+    let (found, _) = read(&koji("hub = \"embedded\", files = \"hub\", tag = \"t\""));
+    assert_eq!(found.hub, HubPlace::Embedded(RelPath::new("hub").unwrap()));
     let (found, _) = read(&koji("hub = \"embedded:hub\", tag = \"t\""));
     assert_eq!(found.hub, HubPlace::Embedded("hub".parse().unwrap()));
     for (source, expected) in [
@@ -436,6 +438,7 @@ fn finds_what_is_wrong_with_tags() {
         (koji("hub = \"profile:\", tag = \"t\""), "'' is no name of a profile"),
         (koji("hub = \"embedded\", tag = \"t\""), "an embedded hub has a folder"),
         (koji("hub = \"embedded:../x\", tag = \"t\""), "is not a plain relative path"),
+        (koji("hub = \"embedded\", tag = \"t\", files = \"../x\""), "is not a plain relative path"),
         (koji("hub = \"embedded:x\", tag = \"t\", files = \"https://h/\""), "'files' has no meaning"),
         (koji("hub = \"file:///x\", files = \"https://h/\", tag = \"t\""), "by https: or http:"),
         (koji("hub = \"profile:x\", tag = \"a b\", id = \"a\""), "'a b' is no name of a tag"),
