@@ -6,12 +6,12 @@ use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
 use serde_json::{Value as JsonValue, json};
 
-use super::database::View;
-use super::error::generic;
-use super::names::{BuildKey, Key};
-use super::query::Json;
-use super::time::Time;
 use crate::format::xmlrpc::Fault;
+use crate::hub::store::database::View;
+use crate::hub::store::error::generic;
+use crate::hub::store::names::{BuildKey, Key};
+use crate::hub::store::query::Json;
+use crate::hub::store::time::Time;
 
 /// Which entries; a filter that does not fit a table leaves the table out of the answer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,6 +36,8 @@ pub struct History {
     pub build_target: Option<Key>,
     /// Of this key of extra values.
     pub xkey: Option<String>,
+    /// Of this comps group.
+    pub group: Option<Key>,
     /// In force now, or not.
     pub active: Option<bool>,
     /// Begun or ended by this user.
@@ -48,7 +50,7 @@ pub struct History {
     pub after_event: Option<i64>,
     /// Begun or ended before it.
     pub before_event: Option<i64>,
-    /// Filters that this hub has nothing for: `host`, `channel`, `group`. Set: no table fits.
+    /// Filters that this hub has nothing for: `host`, `channel`. Set: no table fits.
     pub of_nothing: bool,
 }
 
@@ -70,6 +72,7 @@ struct Table {
 use Kind::{Plain, Truth};
 
 const TAG: (&str, &str, &str, &str) = ("tag", "tag", "tag_id", "tag.name");
+const GROUP: (&str, &str, &str, &str) = ("groups", "groups", "group_id", "group.name");
 const REPO: (&str, &str, &str, &str) =
     ("external_repo", "external_repo", "external_repo_id", "external_repo.name");
 const PACKAGE: (&str, &str, &str, &str) = ("package", "package", "package_id", "package.name");
@@ -97,6 +100,47 @@ const TABLES: &[Table] = &[
         name: "external_repo_config",
         columns: &[("external_repo_id", Plain), ("url", Plain)],
         joins: &[REPO],
+    },
+    Table {
+        name: "group_config",
+        columns: &[
+            ("group_id", Plain),
+            ("tag_id", Plain),
+            ("blocked", Truth),
+            ("exported", Truth),
+            ("display_name", Plain),
+            ("is_default", Truth),
+            ("uservisible", Truth),
+            ("description", Plain),
+            ("langonly", Plain),
+            ("biarchonly", Truth),
+        ],
+        joins: &[GROUP, TAG],
+    },
+    Table {
+        name: "group_package_listing",
+        columns: &[
+            ("group_id", Plain),
+            ("tag_id", Plain),
+            ("package", Plain),
+            ("blocked", Truth),
+            ("type", Plain),
+            ("basearchonly", Truth),
+            ("requires", Plain),
+        ],
+        joins: &[GROUP, TAG],
+    },
+    Table {
+        name: "group_req_listing",
+        columns: &[
+            ("group_id", Plain),
+            ("tag_id", Plain),
+            ("req_id", Plain),
+            ("blocked", Truth),
+            ("type", Plain),
+            ("is_metapkg", Truth),
+        ],
+        joins: &[GROUP, TAG, ("groups", "req", "req_id", "req.name")],
     },
     Table {
         name: "tag_config",
@@ -164,13 +208,10 @@ const TABLES: &[Table] = &[
     },
 ];
 
-/// Tables of Koji that are always empty here, and what they can be filtered by: groups, hosts, data of external
-/// repositories.
+/// Tables of Koji that are always empty here, and what they can be filtered by: hosts, members of user groups, data
+/// of external repositories.
 const EMPTY: &[(&str, &[&str])] = &[
     ("external_repo_data", &["external_repo"]),
-    ("group_config", &["tag"]),
-    ("group_package_listing", &["tag", "package"]),
-    ("group_req_listing", &["tag"]),
     ("host_channels", &[]),
     ("host_config", &[]),
     ("user_groups", &["user"]),
@@ -216,6 +257,7 @@ impl View {
             ("external_repo", filter.external_repo.is_some()),
             ("build_target", filter.build_target.is_some()),
             ("xkey", filter.xkey.is_some()),
+            ("group", filter.group.is_some()),
         ];
         for (name, fits) in EMPTY.iter().filter(|(name, _)| wanted(name)) {
             if !filter.of_nothing && set.iter().all(|(what, set)| !set || fits.contains(what)) {
@@ -256,8 +298,14 @@ impl View {
             (&filter.cg, "content_generator"),
             (&filter.external_repo, "external_repo"),
             (&filter.build_target, "build_target"),
+            (&filter.group, "groups"),
         ] {
             let Some(key) = key else { continue };
+            if joined == "package" && table.name == "group_package_listing" {
+                // Groups have names of RPMs, which need not be packages of the hub.
+                query.and("group_package_listing.package = ?", [key.plain()]);
+                continue;
+            }
             let Some(alias) = alias(joined) else { return Ok(None) };
             query.and(&format!("{alias}.id = ?"), [self.lookup_strict(joined, key)?.id]);
         }

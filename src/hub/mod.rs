@@ -5,60 +5,52 @@
 //! that a Koji hub 1.35 sends; [`Hub::write`] gives one transaction with a method for each change. What a Koji hub
 //! refuses is refused with its fault.
 //!
-//! Rules that are easy to get wrong stand where they are kept: the order of inheritance in `inheritance`, which builds
-//! count and which is the latest in `tagged`, what events freeze in `events`.
+//! The state is in `store` (the file, its tables and transactions), `tags` and `builds`; `people`, `history`, `search`,
+//! `tasks` and `repos` are a table or a question each. Koji's methods on it are in [`methods`], its server in [`serve`].
+//! `inside` calls the methods in this process, and `replay` fills a hub from a lock.
+//!
+//! Rules that are easy to get wrong stand where they are kept: the order of inheritance in `tags/inheritance`, which
+//! builds count and which is the latest in `tags/tagged`, what events freeze in `store/events`.
 
-mod archives;
-mod build_changes;
 mod builds;
-mod change;
-mod checksums;
-mod database;
-mod error;
-mod events;
-mod external;
 mod history;
-mod inheritance;
 mod inside;
-mod last_change;
 pub mod methods;
-mod names;
-mod packages;
 mod people;
-mod query;
 mod replay;
 mod repos;
-mod rpms;
-pub mod schema;
 mod search;
+mod sessions;
 pub mod serve;
-mod tagged;
-mod tagging;
+mod store;
 mod tags;
 mod tasks;
-mod time;
 
-pub use archives::{Archive, ArchiveFilter, NewArchive, NewBuildroot};
-pub use build_changes::NewBuild;
-pub use builds::{Build, BuildFilter, BuildState, ListedBuild};
-pub use change::{Stamp, Write};
-pub use checksums::{ChecksumType, Checksums};
-pub use database::{Hub, Read, View};
-pub use error::HubError;
-pub use events::Event;
-pub use external::{ExternalRepo, TagExternalRepo};
+pub use builds::archives::{Archive, ArchiveFilter, NewArchive, NewBuildroot};
+pub use builds::build::{Build, BuildFilter, BuildState, ListedBuild, UntaggedBuild};
+pub use builds::changes::NewBuild;
+pub(in crate::hub) use builds::changes::check_part;
+pub use builds::checksums::{ChecksumType, Checksums};
+pub use builds::rpms::{ListedRpm, NewRpm, Rpm, RpmFilter, Signature};
 pub use history::History;
-pub use inheritance::{Ancestor, Descendant, Link, LinkChange};
 pub use inside::Inside;
-pub use names::{BuildKey, Key, RpmKey};
-pub use packages::{PackageEntry, PackageFilter, PackageName, PackageUpdate};
-pub use people::{Permission, User};
-pub use query::{Json, Listing, QueryOptions};
+pub use people::{Permission, User, UserFilter};
 pub use repos::{NewRepo, Repo};
-pub use rpms::{ListedRpm, NewRpm, Rpm, RpmFilter, Signature};
 pub use search::Found;
-pub use tagged::{TaggedBuild, TaggedFilter, TaggedRpm};
-pub use tagging::Snapshot;
-pub use tags::{BuildConfig, BuildTarget, Named, NewTag, PackageTagRow, Tag, TagConfig, TagEdit, TagRow};
-pub use tasks::{NewTask, Task};
-pub use time::{Seconds, Time};
+pub use store::change::{Stamp, Write};
+pub use store::database::{Hub, Read, View};
+pub use store::error::HubError;
+pub use store::events::Event;
+pub use store::names::{BuildKey, Key, RpmKey};
+pub use store::query::{Json, Listing, QueryOptions};
+pub use store::schema;
+pub use store::time::{Seconds, Time};
+pub use tags::external::{ExternalRepo, TagExternalRepo};
+pub use tags::groups::{Group, GroupFilter, GroupPackage, GroupRequirement, GroupRow, GroupSettings, Member};
+pub use tags::inheritance::{Ancestor, Descendant, Link, LinkChange};
+pub use tags::packages::{PackageEntry, PackageFilter, PackageName, PackageUpdate};
+pub use tags::tag::{BuildConfig, Named, NewTag, PackageTagRow, Tag, TagConfig, TagEdit, TagRow};
+pub use tags::tagged::{TaggedArchive, TaggedBuild, TaggedFilter, TaggedRpm};
+pub use tags::tagging::Snapshot;
+pub use tags::targets::BuildTarget;
+pub use tasks::{ListedTask, NewTask, Task, TaskFilter};

@@ -3,12 +3,13 @@
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
-use super::change::{Stamp, Write};
-use super::database::View;
-use super::error::{generic, not_allowed};
-use super::names::{Key, check_name};
-use super::query::{Select, row};
 use crate::format::xmlrpc::Fault;
+use crate::hub::search;
+use crate::hub::store::change::{Stamp, Write};
+use crate::hub::store::database::View;
+use crate::hub::store::error::{generic, not_allowed};
+use crate::hub::store::names::{Key, check_name};
+use crate::hub::store::query::{Listing, QueryOptions, Select, row, set};
 
 /// A user (`getUser`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,6 +24,27 @@ pub struct User {
     pub status: i64,
     /// 0 person, 1 host.
     pub usertype: i64,
+}
+
+row! {
+    /// A user, without principals.
+    Row {
+        id: i64 = "users.id",
+        name: String = "users.name",
+        status: i64 = "users.status",
+        usertype: i64 = "users.usertype",
+    }
+}
+
+/// Which users (`listUsers`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// Of these types; none: of all.
+    pub kinds: Option<Vec<i64>>,
+    /// Whose names begin so, whatever the case.
+    pub prefix: Option<String>,
+    /// Who have this permission.
+    pub permission: Option<Key>,
 }
 
 row! {
@@ -49,6 +71,37 @@ impl View {
             None if strict => Err(generic(format!("No such user: {}", user.quoted()))),
             user => Ok(user),
         }
+    }
+
+    /// Users (`listUsers`), lowest id first unless another order is wanted.
+    ///
+    /// # Errors
+    /// There is no such permission; an order that is none.
+    pub fn users(&self, filter: &UserFilter, options: &QueryOptions) -> Result<Listing<User>, Fault> {
+        let permission = filter.permission.as_ref();
+        let permission = permission.map(|key| self.lookup_strict("permissions", key)).transpose()?;
+        let prefix = filter.prefix.as_deref().filter(|prefix| !prefix.is_empty());
+        let has = "users.id IN (SELECT user_id FROM user_perms WHERE perm_id = ? AND revoke_event IS NULL)";
+        let users = Select::from("users")
+            .with("users.usertype IN (SELECT value FROM json_each(?))", filter.kinds.as_deref().map(set))
+            .with(
+                "users.name LIKE ? ESCAPE '\\'",
+                prefix.map(|prefix| format!("{}%", search::literal(prefix))),
+            )
+            .with(has, permission.map(|permission| permission.id));
+        Ok(match users.order("users.id").list::<Row>(&self.database, options)? {
+            Listing::Count(count) => Listing::Count(count),
+            Listing::Rows(rows) => {
+                let user = |Row { id, name, status, usertype }| User {
+                    id,
+                    krb_principals: Vec::new(),
+                    name,
+                    status,
+                    usertype,
+                };
+                Listing::Rows(rows.into_iter().map(user).collect())
+            }
+        })
     }
 
     /// A user's id.
@@ -229,5 +282,46 @@ impl Write<'_> {
             }
             change.begin("cg_users", "cg_id, user_id", &[&generator.id, &user])
         })
+    }
+
+    /// Takes that back (`revokeCGAccess`).
+    ///
+    /// # Errors
+    /// User or generator do not exist.
+    pub fn revoke_generator(&mut self, stamp: &Stamp, user: &Key, generator: &Key) -> Result<(), Fault> {
+        self.change(stamp, |change| {
+            let user = change.known_user(user)?.id;
+            let generator = change.lookup_strict("content_generator", generator)?.id;
+            change.end("cg_users", "cg_id = ? AND user_id = ?", &[&generator, &user])?;
+            Ok(())
+        })
+    }
+
+    /// Gives a user another name (`editUser`).
+    ///
+    /// # Errors
+    /// There is no such user; the name is taken or none.
+    pub fn rename_user(&mut self, user: &Key, name: &str) -> Result<(), Fault> {
+        let user = self.known_user(user)?;
+        if user.name == name {
+            return Ok(());
+        }
+        check_name(&name.replace('@', "_"))?;
+        if let Some(other) = self.user(&name.into(), false)? {
+            return Err(generic(format!("Name {name} already taken by user {}", other.id)));
+        }
+        self.database.execute("UPDATE users SET name = ? WHERE id = ?", params![name, user.id])?;
+        Ok(())
+    }
+
+    /// Describes a permission (`editPermission`).
+    ///
+    /// # Errors
+    /// There is no such permission.
+    pub fn describe_permission(&mut self, permission: &Key, description: &str) -> Result<(), Fault> {
+        let id = self.lookup_strict("permissions", permission)?.id;
+        let sql = "UPDATE permissions SET description = ? WHERE id = ?";
+        self.database.execute(sql, params![description, id])?;
+        Ok(())
     }
 }

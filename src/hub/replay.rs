@@ -11,16 +11,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, Params, params};
 use serde_json::json;
 
-use super::build_changes::check_part;
-use super::builds::BuildState;
-use super::checksums::ChecksumType;
-use super::database::Hub;
-use super::error::{HubError, generic};
-use super::inheritance::compile;
-use super::query::Json;
-use super::time::Time;
 use crate::format::xmlrpc::Fault;
+use crate::hub::builds::build::BuildState;
+use crate::hub::builds::changes::check_part;
+use crate::hub::builds::checksums::ChecksumType;
+use crate::hub::store::database::Hub;
+use crate::hub::store::error::{HubError, generic};
+use crate::hub::store::query::Json;
+use crate::hub::store::time::Time;
+use crate::hub::tags::inheritance::compile;
 use crate::koji::Snapshot;
+use crate::koji::snapshot::Modulemd;
 
 /// The event of what a lock does not date.
 const FIRST: i64 = 1;
@@ -190,13 +191,17 @@ impl Filling<'_> {
         each(self.database, "INSERT INTO volume VALUES (?, ?)", &volumes, |(id, name)| (id, name))?;
         let mut extra = BTreeMap::new();
         for module in modules {
-            let info = json!({
+            let mut info = json!({
                 "name": module.name,
                 "stream": module.stream,
                 "version": module.version,
                 "context": module.context,
                 "content_koji_tag": module.content_tag,
             });
+            let own = |record: &&Modulemd| record.build == module.build && record.file.is_none();
+            if let Some(record) = self.snapshot.modulemd.iter().find(own) {
+                info["modulemd_str"] = json!(record.text);
+            }
             extra.insert(module.build, Json(json!({ "typeinfo": { "module": info } })));
         }
         let mut statement = self.database.prepare(
@@ -230,9 +235,26 @@ impl Filling<'_> {
             self.database.execute("INSERT INTO btype (name) VALUES ('module')", [])?;
             let sql = "INSERT INTO build_types SELECT ?, id FROM btype WHERE name = 'module'";
             each(self.database, sql, modules, |module| (module.build,))?;
+            self.archives()?;
         }
         let sql = "INSERT INTO tag_listing (tag_id, build_id, create_event, creator_id) VALUES (?, ?, ?, ?)";
         each(self.database, sql, taggings, |tagging| (tagging.tag, tagging.build, tagging.event, user))
+    }
+
+    /// Files in which builds of modules say what they are. Their numbers are not kept.
+    fn archives(&self) -> Result<(), Fault> {
+        let sql = "INSERT INTO archiveinfo (type_id, btype_id, build_id, filename, size, checksum, checksum_type, metadata_only)
+             SELECT archivetypes.id, btype.id, ?, ?, ?, ?, ?, 0 FROM archivetypes, btype
+             WHERE archivetypes.name = 'txt' AND btype.name = 'module'";
+        let mut statement = self.database.prepare(sql)?;
+        for record in &self.snapshot.modulemd {
+            let (Some(file), Some(checksum)) = (&record.file, &record.checksum) else { continue };
+            check_part("file", file)?;
+            let (kind, checksum) = checksum.split_once(':').unwrap_or_default();
+            let kind = ChecksumType::named(kind)? as i64;
+            statement.execute(params![record.build, file, record.size, checksum, kind])?;
+        }
+        Ok(())
     }
 
     fn rpms(&self) -> Result<(), Fault> {

@@ -2,13 +2,13 @@
 
 use rusqlite::params;
 
-use super::change::{Stamp, Write};
-use super::database::View;
-use super::error::generic;
-use super::names::Key;
-use super::query::{Json, Select, row};
-use super::time::{Seconds, Time};
 use crate::format::xmlrpc::Fault;
+use crate::hub::store::change::{Stamp, Write};
+use crate::hub::store::database::View;
+use crate::hub::store::error::generic;
+use crate::hub::store::names::Key;
+use crate::hub::store::query::{Json, Select, row};
+use crate::hub::store::time::{Seconds, Time};
 
 row! {
     /// A repository (`repoInfo`, `getRepo`).

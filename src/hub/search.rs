@@ -1,9 +1,10 @@
 //! Searching by name.
 
-use super::database::View;
-use super::error::generic;
-use super::query::{Columns, Listing, QueryOptions, Select, row};
 use crate::format::xmlrpc::Fault;
+use crate::hub::store::database::View;
+use crate::hub::store::error::generic;
+use crate::hub::store::query::{Columns, Listing, QueryOptions, Select, row};
+use crate::hub::tags::inheritance;
 
 row! {
     /// Something found (`search`).
@@ -71,8 +72,7 @@ impl View {
                     .map(|found| found.id)
                     .collect();
                 let found = Select::from(&format!("({table})")).order(Found::COLUMNS[0].1);
-                let found =
-                    found.and("id IN (SELECT value FROM json_each(?))", [super::inheritance::ids(&ids)]);
+                let found = found.and("id IN (SELECT value FROM json_each(?))", [inheritance::ids(&ids)]);
                 found.list(&self.database, options)
             }
             _ => found.and("name = ?", [terms.to_owned()]).list(&self.database, options),

@@ -3,12 +3,12 @@
 use rusqlite::params;
 use serde::Serialize;
 
-use super::change::{Stamp, Write};
-use super::database::View;
-use super::error::generic;
-use super::query::{Json, Select, row};
-use super::time::{Seconds, Time};
 use crate::format::xmlrpc::Fault;
+use crate::hub::store::change::{Stamp, Write};
+use crate::hub::store::database::View;
+use crate::hub::store::error::generic;
+use crate::hub::store::query::{Json, Listing, QueryOptions, Select, row, set};
+use crate::hub::store::time::{Seconds, Time};
 
 row! {
     /// A task, without its request.
@@ -63,7 +63,64 @@ pub struct NewTask {
     pub priority: i64,
 }
 
+row! {
+    /// A task in lists.
+    ListedTask {
+        arch: String = "task.arch",
+        awaited: Option<bool> = "task.awaited",
+        channel_id: i64 = "task.channel_id",
+        completion_time: Option<Time> = "task.completion_time",
+        create_time: Time = "task.create_time",
+        host_id: Option<i64> = "task.host_id",
+        id: i64 = "task.id",
+        label: Option<String> = "task.label",
+        method: String = "task.method",
+        owner: i64 = "task.owner",
+        owner_name: String = "users.name",
+        owner_type: i64 = "users.usertype",
+        parent: Option<i64> = "task.parent",
+        priority: i64 = "task.priority",
+        request: Json = "task.request",
+        result: Option<Json> = "task.result",
+        start_time: Option<Time> = "task.start_time",
+        state: i64 = "task.state",
+        waiting: Option<bool> = "task.waiting",
+        weight: f64 = "task.weight",
+    }
+}
+
+/// Which tasks (`listTasks`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskFilter {
+    /// Of this owner.
+    pub owner: Option<i64>,
+    /// In one of these states.
+    pub states: Option<Vec<i64>>,
+    /// That do this.
+    pub method: Option<String>,
+    /// Only those that no other task made.
+    pub top: bool,
+}
+
 impl View {
+    /// Tasks (`listTasks`), lowest id first unless another order is wanted.
+    ///
+    /// # Errors
+    /// An order that is none.
+    pub fn list_tasks(
+        &self,
+        filter: &TaskFilter,
+        options: &QueryOptions,
+    ) -> Result<Listing<ListedTask>, Fault> {
+        Select::from("task JOIN users ON users.id = task.owner")
+            .with("task.owner = ?", filter.owner)
+            .with("task.state IN (SELECT value FROM json_each(?))", filter.states.as_deref().map(set))
+            .with("task.method = ?", filter.method.clone())
+            .only(filter.top, "task.parent IS NULL")
+            .order("task.id")
+            .list(&self.database, options)
+    }
+
     /// A task (`getTaskInfo`).
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests start themselves again")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test may fail")]
 
+mod groups;
 mod hostile;
 mod kills;
 mod rules;

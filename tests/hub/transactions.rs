@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
-use gander::hub::{Hub, HubError, NewTag, TaggedFilter};
+use gander::hub::{GroupFilter, GroupSettings, Hub, HubError, NewTag, TaggedFilter};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -130,12 +130,34 @@ fn refused(folder: &Path) -> HubError {
 }
 
 #[test]
+fn a_hub_of_the_first_version_gets_what_it_lacks() {
+    let folder = TempDir::new().unwrap();
+    drop(opened(&folder));
+    let path = folder.path().join("hub.sqlite");
+    let first = Connection::open(&path).unwrap();
+    for table in ["group_config", "group_req_listing", "group_package_listing", "groups", "sessions"] {
+        first.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+    }
+    first.execute("DELETE FROM sequence WHERE name = 'session'", []).unwrap();
+    first.pragma_update(None, "user_version", 1).unwrap();
+    drop(first);
+    let hub = Hub::open(folder.path()).unwrap();
+    let mut write = hub.write().unwrap();
+    write.create_tag(&stamp(), "t", &NewTag::default()).unwrap();
+    write.add_group(&stamp(), &"t".into(), &"core".into(), false, false, GroupSettings::new()).unwrap();
+    write.commit().unwrap();
+    let again = Hub::open(folder.path()).unwrap();
+    let groups = again.read().unwrap().tag_groups(&"t".into(), &GroupFilter::default()).unwrap();
+    assert_eq!(groups.len(), 1);
+}
+
+#[test]
 fn what_is_no_hub_of_this_version_is_left_alone() {
     let folder = TempDir::new().unwrap();
     drop(opened(&folder));
     let path = folder.path().join("hub.sqlite");
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(refused(folder.path()), HubError::Newer { found: 2, known: 1, .. }));
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 3).unwrap();
+    assert!(matches!(refused(folder.path()), HubError::Newer { found: 3, known: 2, .. }));
     for suffix in ["", "-wal", "-shm"] {
         fs::remove_file(folder.path().join(format!("hub.sqlite{suffix}"))).ok();
     }

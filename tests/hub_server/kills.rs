@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use gander::format::xmlrpc::{Arguments, Value};
 
 use super::bench::{Bench, has_peers};
-use super::world::{Serving, administrator, files, source_package};
+use super::world::{
+    Serving, administrator, files, koji, koji_command, large_source_package, peers, source_package,
+};
 
 #[test]
 fn a_killed_import_leaves_all_or_nothing() {
@@ -92,4 +95,48 @@ fn a_killed_import_leaves_all_or_nothing() {
     }
     let Value::Array(builds) = hub.call(None, "listBuilds", Arguments::none()).unwrap() else { panic!() };
     assert_eq!(builds.len(), sources.len());
+}
+
+#[test]
+fn an_upload_that_is_cut_off_leaves_nothing_and_is_done_again() {
+    let test = "an_upload_that_is_cut_off_leaves_nothing_and_is_done_again";
+    let Some((program, _)) = peers(test) else { return };
+    if !has_peers(&["rpmbuild"]) {
+        return;
+    }
+    let bench = Bench::new();
+    administrator(&bench, "hub");
+    let large = large_source_package(&bench, "killed", 48);
+    let import = ["import", large.to_str().unwrap()];
+    let size = std::fs::metadata(&large).unwrap().len();
+    let hub = Serving::start(&bench, "hub");
+    let mut client = koji_command(&bench, &program, hub.port, &import)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // The command line sends pieces of 1 MiB.
+    let begun = Instant::now();
+    let mut arrived = 0;
+    while arrived < 4 << 20 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{arrived} bytes of {size} arrived");
+        std::thread::sleep(Duration::from_millis(1));
+        let uploads = files(&bench.path("hub/topdir/work"));
+        arrived = uploads.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len()).sum();
+    }
+    hub.kill();
+    drop(client.kill());
+    client.wait().unwrap();
+    let arrived: u64 =
+        files(&bench.path("hub/topdir/work")).iter().map(|file| std::fs::metadata(file).unwrap().len()).sum();
+    println!("killed with {arrived} bytes of {size}");
+    assert!(arrived < size, "the kill came too late");
+
+    let hub = Serving::start(&bench, "hub");
+    assert_eq!(files(&bench.path("hub/topdir")), Vec::<PathBuf>::new(), "what was cut off is still there");
+    assert_eq!(hub.call(None, "getBuild", Arguments::of("killed-1-1")).unwrap(), Value::Nil);
+    koji(&bench, &program, hub.port, &import).exits(0);
+    let kept = bench.path("hub/topdir/packages/killed/1/1/src/killed-1-1.src.rpm");
+    assert_eq!(std::fs::read(kept).unwrap(), std::fs::read(&large).unwrap());
+    assert_eq!(files(&bench.path("hub/topdir/work")), Vec::<PathBuf>::new());
 }

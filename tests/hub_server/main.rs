@@ -7,11 +7,14 @@
 #![allow(clippy::disallowed_methods, reason = "tests read the environment and start the peers")]
 
 mod attack;
+mod commands;
+mod full;
 mod kills;
 mod offline;
 mod recorded;
 mod replay;
 mod script;
+mod sessions;
 mod world;
 
 #[path = "../cli/bench.rs"]

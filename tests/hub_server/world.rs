@@ -44,8 +44,12 @@ impl Serving {
     }
 
     fn run(bench: &Bench, arguments: &[&str]) -> Self {
-        let mut child =
-            bench.gander().args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::spawn(bench.gander().args(arguments))
+    }
+
+    /// A program that serves a hub, and says where on its first line.
+    pub fn spawn(program: &mut Command) -> Self {
+        let mut child = program.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port =
@@ -57,6 +61,13 @@ impl Serving {
     /// The number of its process.
     pub fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
+    }
+
+    /// Kills it, and waits until it is gone.
+    pub fn kill(mut self) {
+        let mut child = self.child.take().unwrap();
+        run(Command::new("kill").arg("-9").arg(child.id().to_string())).exits(0);
+        child.wait().unwrap();
     }
 
     /// Ends it as an administrator does; its exit code.
@@ -189,6 +200,11 @@ pub fn administrator(bench: &Bench, folder: &str) {
 
 /// Runs the koji command line against a port of this machine.
 pub fn koji(bench: &Bench, program: &Path, port: u16, arguments: &[&str]) -> Output {
+    run(&mut koji_command(bench, program, port, arguments))
+}
+
+/// The same, to be run.
+pub fn koji_command(bench: &Bench, program: &Path, port: u16, arguments: &[&str]) -> Command {
     let config = bench.write(
         &format!("koji-{port}.conf"),
         format!(
@@ -197,7 +213,8 @@ pub fn koji(bench: &Bench, program: &Path, port: u16, arguments: &[&str]) -> Out
     );
     let downloads = bench.path("downloads");
     std::fs::create_dir_all(&downloads).unwrap();
-    run(Command::new(program)
+    let mut command = Command::new(program);
+    command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", bench.path("home"))
@@ -208,7 +225,8 @@ pub fn koji(bench: &Bench, program: &Path, port: u16, arguments: &[&str]) -> Out
         .arg("-c")
         .arg(config)
         .args(["-p", "hub", "--authtype=password", "--user=kojiadmin", "--password=honk"])
-        .args(arguments))
+        .args(arguments);
+    command
 }
 
 /// A source package of this name, for binaries that were built elsewhere.
@@ -224,6 +242,25 @@ pub fn source_package(bench: &Bench, name: &str, version: &str, release: &str) -
         .arg(spec))
     .exits(0);
     folder.join(format!("{name}-{version}-{release}.src.rpm"))
+}
+
+/// A source package NAME-1-1 with so many MiB that no compression makes less.
+pub fn large_source_package(bench: &Bench, name: &str, size: usize) -> PathBuf {
+    let mut noise = vec![0; size << 20];
+    openssl::rand::rand_bytes(&mut noise).unwrap();
+    bench.write("sources/noise", noise);
+    let spec = bench.write(
+        &format!("large-{name}.spec"),
+        format!("Name: {name}\nVersion: 1\nRelease: 1\nSummary: x\nLicense: MIT\nSource0: noise\n%description\nx\n"),
+    );
+    let folder = bench.path("sources");
+    let define = |name: &str| format!("{name} {}", folder.display());
+    run(Command::new("rpmbuild")
+        .args(["-bs", "--define", "_source_payload w1.gzdio", "--define", &define("_topdir")])
+        .args(["--define", &define("_srcrpmdir"), "--define", &define("_sourcedir")])
+        .arg(spec))
+    .exits(0);
+    folder.join(format!("{name}-1-1.src.rpm"))
 }
 
 /// Files below a folder, sorted.

@@ -39,7 +39,7 @@ pub fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     // Objects of the store by the names that the hub has for them.
     let folder = store.scratch("replay")?;
     let topdir = folder.path().join("topdir");
-    let methods = Arc::new(Methods::of_files(Hub::replay(&kept.snapshot)?, folder.path()));
+    let methods = Arc::new(Methods::of_files(Hub::replay(&kept.snapshot)?, folder.path())?);
     for (path, digest) in &kept.files {
         let place = path.below(&topdir);
         let link = || {

@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::binding::Bound;
-use super::placement::{Files, Placement};
-use super::sessions::{Admitted, Login};
+use super::files::placement::{Files, Placement};
+use super::login::sessions::{Admitted, Login};
 use super::table::Method;
 use super::{Caller, Methods, generic, internal, now, python};
 use crate::base::chain;
 use crate::format::xmlrpc::{Arguments, Fault, Value, write_answer, write_value};
-use crate::hub::error::{not_allowed, parameter};
+use crate::hub::store::error::{not_allowed, parameter};
 use crate::hub::{BuildKey, Hub, Key, QueryOptions, Read, RpmKey, Stamp, View, Write};
 
 /// What a method gives: its answer as XML-RPC.
@@ -84,6 +84,11 @@ impl<'m> Lazy<'m> {
             placement.back_to(mark);
         }
         result
+    }
+
+    /// The state for writing, where it was asked for.
+    pub fn written(&mut self) -> Option<&mut Write<'m>> {
+        if let State::Write(write) = &mut self.state { Some(write) } else { None }
     }
 
     /// Makes permanent what was changed; whether anything was.

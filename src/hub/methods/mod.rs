@@ -7,20 +7,12 @@
 
 mod binding;
 mod call;
-mod header_tags;
-mod headers;
-mod import;
+mod files;
 mod introspection;
 mod login;
-mod package;
-mod passwords;
-mod placement;
 mod python;
 mod reads;
-mod sessions;
-mod signing;
 mod table;
-mod uploads;
 mod writes;
 
 use std::fmt::Display;
@@ -29,25 +21,26 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::PoisonError;
 
-pub use import::{Import, Imported, Tagging};
-pub use package::PackageFile;
-pub use passwords::{PasswordError, hash as hash_password};
-pub use placement::Files;
-pub use sessions::Ticket;
-pub use uploads::Piece;
+pub use files::import::{Import, Imported, Tagging};
+pub use files::package::PackageFile;
+pub use files::placement::Files;
+pub use files::uploads::Piece;
+pub use login::passwords::{PasswordError, hash as hash_password};
+pub use login::sessions::Ticket;
 
 use self::call::{Call, Lazy, Outcome, Output};
-use self::passwords::Checker;
-use self::placement::Note;
-use self::sessions::{Admitted, Sessions};
+use self::files::placement::Note;
+use self::files::uploads::Uploads;
+use self::login::passwords::Checker;
+use self::login::sessions::{Admitted, Sessions};
 use self::table::{Method, Needs};
-use self::uploads::Uploads;
-use super::error::{generic, unexpected};
 use super::{Hub, RpmKey, Time, View};
 use crate::base::chain;
 use crate::format::xmlrpc::{
     self, Arguments, Fault, Value, XmlRpcError, read_call, write_answer, write_answers, write_fault,
 };
+use crate::hub::store::error::not_allowed;
+use crate::hub::store::error::{generic, unexpected};
 
 /// The version of Koji whose behaviour this is.
 pub const KOJI_VERSION: &str = "1.35.3";
@@ -105,17 +98,19 @@ impl Methods {
             let write = hub.write()?;
             files.recover(|note| took_place(&write, note))?;
         }
-        Ok(Self::over(hub, files))
+        Self::over(hub, files)
     }
 
     /// The methods of a hub in memory, whose files are those in `topdir/` of a folder.
-    pub fn of_files(hub: Hub, folder: &Path) -> Self {
+    pub fn of_files(hub: Hub, folder: &Path) -> Result<Self, Fault> {
         Self::over(hub, Files::new(folder))
     }
 
-    fn over(hub: Hub, files: Files) -> Self {
+    fn over(hub: Hub, files: Files) -> Result<Self, Fault> {
         let uploads = Uploads::new(files.topdir());
-        Self { hub, files, uploads, sessions: Sessions::default(), passwords: Checker::default() }
+        let (kept, last) = hub.read()?.sessions()?;
+        let sessions = Sessions::of(kept, last);
+        Ok(Self { hub, files, uploads, sessions, passwords: Checker::default() })
     }
 
     /// The hub.
@@ -151,10 +146,13 @@ impl Methods {
             }
             None => self.several(caller, &login, &mut lazy, call.arguments())?,
         };
-        if lazy.commit()?
-            && let Some(ticket) = &caller.ticket
-        {
-            self.sessions.changed(ticket);
+        let ticket = caller.ticket.as_ref().filter(|_| matches!(login, Some(Admitted::Login(_))));
+        let time = now();
+        if let (Some(Ticket { id, call: Some(call), .. }), Some(write)) = (ticket, lazy.written()) {
+            write.keep_call(*id, *call, time)?;
+        }
+        if let (true, Some(ticket)) = (lazy.commit()?, ticket) {
+            self.sessions.changed(ticket, time);
         }
         Ok(answer)
     }
@@ -205,13 +203,14 @@ impl Methods {
     /// Looks at the session of a call.
     fn admit(&self, caller: &Caller, method: &str) -> Result<Option<Admitted>, Fault> {
         let Some(ticket) = &caller.ticket else { return Ok(None) };
-        let admitted = self.sessions.admit(ticket, caller.address, method, now().seconds())?;
-        if let Admitted::Login(login) = &admitted {
-            let user = self.hub.read()?.user(&login.user.into(), false)?;
-            if user.is_none_or(|user| user.status != 0) {
-                let text = format!("logins by {} are not allowed", login.name);
-                return Err(Fault { code: sessions::AUTH_ERROR, text });
+        let mut admitted = self.sessions.admit(ticket, caller.address, method, now())?;
+        if let Admitted::Login(login) = &mut admitted {
+            let user = self.hub.read()?.known_user(&login.user.into())?;
+            if user.status != 0 {
+                let text = format!("logins by {} are not allowed", user.name);
+                return Err(Fault { code: login::sessions::AUTH_ERROR, text });
             }
+            login.name = user.name;
         }
         Ok(Some(admitted))
     }
@@ -220,7 +219,7 @@ impl Methods {
     pub fn upload(&self, caller: &Caller, piece: Result<Piece, Fault>, body: &mut dyn io::Read) -> Vec<u8> {
         let received = self.admit(caller, "").and_then(|admitted| match admitted {
             Some(Admitted::Login(login)) => self.uploads.receive(login.user, &piece?, body),
-            _ => Err(super::error::not_allowed("you must be logged-in to upload a file")),
+            _ => Err(not_allowed("you must be logged-in to upload a file")),
         });
         let answer =
             received.and_then(|received| write_answer(&received).map_err(|error| internal(chain(&error))));
@@ -255,11 +254,19 @@ fn took_place(view: &View, note: &Note) -> Result<bool, Fault> {
         Note::Rpm { nvra, .. } => Ok(view.rpm(&RpmKey::from(nvra.as_str()), false)?.is_some()),
         Note::Signature { nvra, sigkey, .. } => {
             let Some(rpm) = view.rpm(&RpmKey::from(nvra.as_str()), false)? else { return Ok(false) };
-            Ok(signing::has_signature(view, rpm.id, sigkey)?)
+            Ok(files::signing::has_signature(view, rpm.id, sigkey)?)
         }
         Note::Build { id, .. } => {
             let build = view.build(&(*id).into(), false)?;
             Ok(build.is_some_and(|build| build.row.state == super::BuildState::Deleted as i64))
+        }
+        Note::Arrival { id, volume, .. } => {
+            let build = view.build(&(*id).into(), false)?;
+            Ok(build.is_some_and(|build| build.row.volume_id == *volume))
+        }
+        Note::Departure { id, volume, .. } => {
+            let build = view.build(&(*id).into(), false)?;
+            Ok(build.is_some_and(|build| build.row.volume_id != *volume))
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The table of methods: what each is called, what it takes, who may call it, what it does.
 
 use super::call::{Call, Outcome};
+use super::files::{import, signing};
 use super::generic;
-use super::{import, introspection, login, reads, signing, writes};
+use super::{introspection, login, reads, writes};
 use crate::format::xmlrpc::Fault;
 
 /// Who may call a method.

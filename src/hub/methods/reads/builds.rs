@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::super::call::{Call, Outcome};
-use super::super::import::{RpmPaths, known};
+use super::super::files::headers;
+use super::super::files::import::{RpmPaths, known};
+use super::super::generic;
 use super::super::table::Method;
-use super::super::{generic, headers};
 use super::tags::time;
 use crate::format::xmlrpc::{Fault, Value};
 use crate::hub::{ArchiveFilter, BuildFilter, BuildState, RpmFilter, RpmKey};
@@ -252,6 +253,11 @@ pub const METHODS: &[Method] = &[
         "buildID=None, buildrootID=None, componentBuildrootID=None, hostID=None, type=None, filename=None, size=None, checksum=None, checksum_type=None, typeInfo=None, queryOpts=None, imageID=None, archiveID=None, strict=False",
         list_archives,
     ),
+    Method::read("untaggedBuilds", "untagged_builds", "name=None, queryOpts=None, draft=None", |call| {
+        let (name, draft, options) = (call.text("name")?, call.choice("draft"), call.options()?);
+        let all = call.view()?.untagged_builds(name.as_deref(), draft, &options)?;
+        call.answer(&all)
+    }),
     Method::read("queryRPMSigs", "query_rpm_sigs", "rpm_id=None, sigkey=None, queryOpts=None", |call| {
         let (rpm, sigkey, options) = (call.some_rpm("rpm_id")?, call.text("sigkey")?, call.options()?);
         let all = call.view()?.signatures(rpm.as_ref(), sigkey.as_deref(), &options)?;

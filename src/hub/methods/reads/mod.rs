@@ -3,8 +3,9 @@
 mod builds;
 mod tagged;
 mod tags;
+mod tasks;
 
 use super::table::Method;
 
 /// The methods.
-pub const METHODS: &[&[Method]] = &[tags::METHODS, tagged::METHODS, builds::METHODS];
+pub const METHODS: &[&[Method]] = &[tags::METHODS, tagged::METHODS, builds::METHODS, tasks::METHODS];

@@ -93,6 +93,19 @@ pub const METHODS: &[Method] = &[
         list_tagged_rpms,
     ),
     Method::read(
+        "listTaggedArchives",
+        "RootExports.listTaggedArchives",
+        "tag, event=None, inherit=False, latest=False, package=None, type=None, strict=True, extra=True",
+        |call| {
+            let (tag, filter) = asked(call)?;
+            let all = match tag {
+                Some(tag) => call.view()?.tagged_archives(tag, &filter)?,
+                None => (Vec::new(), Vec::new()),
+            };
+            call.answer(&all)
+        },
+    ),
+    Method::read(
         "getLatestBuilds",
         "RootExports.getLatestBuilds",
         "tag, event=None, package=None, type=None, draft=None",

@@ -4,8 +4,8 @@ use super::super::call::{Call, Outcome};
 use super::super::table::Method;
 use super::super::{generic, python};
 use crate::format::xmlrpc::{Fault, Value};
-use crate::hub::error::parameter;
-use crate::hub::{BuildKey, History, Key, PackageFilter, Time};
+use crate::hub::store::error::parameter;
+use crate::hub::{BuildKey, GroupFilter, History, Key, PackageFilter, Time};
 
 /// The id of a tag at an event; refuses one that is not there then.
 pub(super) fn tag_at(call: &mut Call<'_, '_>, tag: &Key, event: Option<i64>) -> Result<i64, Fault> {
@@ -117,7 +117,8 @@ fn query_history(call: &mut Call<'_, '_>) -> Outcome {
             "before" => filter.before = time_of(&value)?,
             "afterEvent" => filter.after_event = number()?,
             "beforeEvent" => filter.before_event = number()?,
-            "host" | "channel" | "group" => filter.of_nothing = true,
+            "group" => filter.group = Some(key()?),
+            "host" | "channel" => filter.of_nothing = true,
             // Koji passes over what it does not know.
             _ => {}
         }
@@ -293,9 +294,15 @@ pub const METHODS: &[Method] = &[
         "tag, event=None, inherit=True, incl_pkgs=True, incl_reqs=True, incl_blocked=False",
         |call| {
             let (tag, event) = (call.key("tag")?, call.integer("event")?);
-            tag_at(call, &tag, event)?;
-            // This hub knows no groups.
-            call.answer(&[(); 0])
+            let filter = GroupFilter {
+                event,
+                inherit: call.flag("inherit"),
+                packages: call.flag("incl_pkgs"),
+                requirements: call.flag("incl_reqs"),
+                blocked: call.flag("incl_blocked"),
+            };
+            let groups = call.view()?.tag_groups(&tag, &filter)?;
+            call.answer(&groups)
         },
     ),
     Method::read(
