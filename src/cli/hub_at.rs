@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Failure, Kind};
+use super::{Failure, Global, Kind};
+use crate::base::chain;
 use crate::compose::{ComposeError, Hub as AskedHub};
 use crate::hub::Inside;
 use crate::koji::snapshot::{Checksum, Signature};
-use crate::koji::{self, Hub, KojiError, Profile, Question, Retry, TagError, TagState};
+use crate::koji::{self, Hub, KojiError, Profile, Question, Retry, TagError, TagState, Watch};
 use crate::recipe::HubPlace;
 
 /// A hub and what waits for its answers.
@@ -18,12 +20,26 @@ pub(super) struct HubAt<'r> {
     runtime: &'r tokio::runtime::Runtime,
 }
 
+/// Says why nothing happens for a while: Koji's own profile tries for ten minutes.
+#[derive(Debug)]
+struct Told {
+    quiet: bool,
+}
+
+impl Watch for Told {
+    fn waits(&self, why: &KojiError, pause: Duration) {
+        if !self.quiet {
+            eprintln!("note: {}; the hub is asked again in {} s", chain(why), pause.as_secs());
+        }
+    }
+}
+
 impl<'r> HubAt<'r> {
     /// A hub; no call is made yet. The folder is the one that an embedded hub's folder is relative to.
     pub(super) fn open(
         place: &HubPlace,
         folder: &Path,
-        offline: bool,
+        global: &Global,
         runtime: &'r tokio::runtime::Runtime,
     ) -> Result<Self, ComposeError> {
         let failed = |error: KojiError| ComposeError::Hub { id: place.to_string(), source: error.into() };
@@ -38,12 +54,13 @@ impl<'r> HubAt<'r> {
                 return Ok(Self { hub: Hub::over(Arc::new(inside), retry), name, files: None, runtime });
             }
         };
-        if offline {
+        if global.offline {
             return Err(ComposeError::HubOffline(place.to_string()));
         }
         let name = profile.server.trim_end_matches('/').to_owned();
         let files = profile.topurl.clone();
-        Ok(Self { hub: Hub::open(&profile).map_err(failed)?, name, files, runtime })
+        let hub = Hub::open(&profile).map_err(failed)?.with_watch(Arc::new(Told { quiet: global.quiet }));
+        Ok(Self { hub, name, files, runtime })
     }
 }
 
@@ -83,7 +100,7 @@ pub(super) fn kind(error: &TagError) -> Kind {
         | TagError::NoEvent(_)
         | TagError::NotTagged { .. }
         | TagError::NoBuild(_) => Kind::Usage,
-        TagError::Fault { .. } | TagError::Contradiction(_) => Kind::Input,
+        TagError::Contradiction(_) | TagError::NoContent { .. } => Kind::Input,
     }
 }
 

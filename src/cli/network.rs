@@ -12,7 +12,7 @@ use crate::fetch::{FetchError, Fetcher, Wanted};
 use crate::koji::{self, CopyError, Head, HeadOf};
 use crate::oci;
 use crate::recipe::HubPlace;
-use crate::repo::open::{self, HeaderError, HeaderOf, Location, Opened};
+use crate::repo::open::{self, HeaderError, HeaderOf, Location, Opened, Pinned};
 use crate::rpm::Headers;
 use crate::store::Store;
 
@@ -119,7 +119,11 @@ impl Downloads for Network<'_> {
         Ok(self.runtime.block_on(self.fetcher.all(missing, PARALLEL, &()))?)
     }
 
-    fn repository(&self, location: Location) -> Result<Opened, ComposeError> {
+    fn repository(&self, location: Location, pinned: Option<Pinned>) -> Result<Opened, ComposeError> {
+        if let Some(pinned) = pinned {
+            let opened = open::reopen(&location, pinned, &self.fetcher, self.store, &());
+            return Ok(self.runtime.block_on(opened)?);
+        }
         self.global.say(format_args!("opening the repository {}", location.id));
         Ok(self.runtime.block_on(open::open(&location, now(), &self.fetcher, self.store, &()))?)
     }
@@ -129,7 +133,7 @@ impl Downloads for Network<'_> {
     }
 
     fn hub<'d>(&'d self, place: &HubPlace, folder: &Path) -> Result<Box<dyn Hub + 'd>, ComposeError> {
-        Ok(Box::new(HubAt::open(place, folder, self.global.offline, &self.runtime)?))
+        Ok(Box::new(HubAt::open(place, folder, self.global, &self.runtime)?))
     }
 
     fn heads(
@@ -148,8 +152,9 @@ impl Downloads for Network<'_> {
 /// Packages at a time.
 const PARALLEL: usize = 8;
 
-/// Headers at a time: one is small, and what takes time is the way to the server.
-const CONNECTIONS: usize = 32;
+/// Headers at a time: one is small, and what takes time is the way to the server. With the four connections of calls, and
+/// those that begin while others end, a hub sees no more than 32.
+const CONNECTIONS: usize = 24;
 
 /// The time at which signatures of repositories are judged.
 #[allow(clippy::disallowed_methods, reason = "whether a signature has expired reaches no output")]

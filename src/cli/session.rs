@@ -8,6 +8,7 @@ use super::timings::Timings;
 use super::{Failure, Global, Kind, run};
 use crate::compose::{ComposeError, Downloads, Event, Session};
 use crate::fetch::FetchError;
+use crate::repo::open::OpenError;
 use crate::runner::{Backend, Choice, Runner};
 use crate::select::{Problem, SelectError};
 use crate::store::{Store, StoreError};
@@ -181,6 +182,7 @@ impl From<ComposeError> for Failure {
             | E::Digest(_)
             | E::Package { .. }
             | E::BrokenPackages(_)
+            | E::Modulemd(_)
             | E::Conflicts(_)
             | E::Outside(_)
             | E::WeakChecksum { .. }
@@ -274,7 +276,7 @@ impl From<ComposeError> for Failure {
             E::NotStored(_) => Some(
                 "take them from another bundle with --bundle, or resolve anew with 'gander lock --update'".into(),
             ),
-            E::NotMovable(_) | E::AllMove(_) => Some("run 'gander lock --update' without names of packages".into()),
+            E::NotMovable(_) | E::AllMove(_) | E::Open(OpenError::Gone { .. }) => Some("run 'gander lock --update' without names of packages".into()),
             E::NoFiles(_) => Some("name the place under 'files' of the source".into()),
             E::GoneFromHub { .. } => Some(
                 "ask for what the hub has now with 'gander lock --update', or compose from a bundle with --bundle".into(),

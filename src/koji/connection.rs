@@ -1,11 +1,14 @@
 //! Calls of a hub's methods, one by one and many at once.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 use std::{fmt, mem};
 
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
 use super::error::{FaultKind, KojiError, Version};
@@ -18,11 +21,25 @@ use crate::format::xmlrpc::{Arguments, Fault, Limits, Value, read_answer, write_
 /// Calls in one `multiCall`, as the koji program has it.
 const BATCH: usize = 1000;
 
+/// Batches that travel at the same time, and connections that are kept.
+pub(super) const CONNECTIONS: usize = 4;
+
+/// Hears of what takes long.
+pub trait Watch: fmt::Debug + Send + Sync {
+    /// A call had no answer, for this reason, and is made again after a pause.
+    fn waits(&self, why: &KojiError, pause: Duration);
+}
+
+impl Watch for () {
+    fn waits(&self, _: &KojiError, _: Duration) {}
+}
+
 /// A hub.
 #[derive(Clone, Debug)]
 pub struct Hub {
     transport: Arc<dyn Transport>,
     retry: Retry,
+    watch: Arc<dyn Watch>,
     batch: usize,
     limits: Limits,
     version: Arc<OnceLock<Version>>,
@@ -44,6 +61,7 @@ impl Hub {
         Self {
             transport,
             retry,
+            watch: Arc::new(()),
             batch: BATCH,
             limits: Limits::lists(),
             version: Arc::default(),
@@ -56,6 +74,13 @@ impl Hub {
     #[must_use]
     pub fn with_batch(mut self, calls: usize) -> Self {
         self.batch = calls.max(1);
+        self
+    }
+
+    /// The same with somebody who hears of calls that are made again.
+    #[must_use]
+    pub fn with_watch(mut self, watch: Arc<dyn Watch>) -> Self {
+        self.watch = watch;
         self
     }
 
@@ -97,7 +122,7 @@ impl Hub {
             let offline = matches!(error.fault(), Some((FaultKind::ServerOffline, _)));
             if offline && self.retry.offline {
                 // The hub is there and says that it did nothing.
-                tokio::time::sleep(self.retry.offline_interval).await;
+                self.wait(&error, self.retry.offline_interval).await;
                 continue;
             }
             again &= error.is_transient() && tries < self.retry.most;
@@ -105,10 +130,15 @@ impl Hub {
                 return Err(error);
             }
             if tries > 0 {
-                tokio::time::sleep(self.retry.interval).await;
+                self.wait(&error, self.retry.interval).await;
             }
             tries += 1;
         }
+    }
+
+    async fn wait(&self, why: &KojiError, pause: Duration) {
+        self.watch.waits(why, pause);
+        tokio::time::sleep(pause).await;
     }
 
     /// Sends a call once.
@@ -130,31 +160,44 @@ impl Hub {
     }
 
     /// Calls many methods, in as few `multiCall`s as the size of a batch allows. The answers have the order of the
-    /// calls; each is a `T` or a fault of its own.
+    /// calls; each is a `T` or a fault of its own. Batches travel at the same time, unless a session numbers them.
     pub async fn batch<T>(&self, calls: Vec<(String, Arguments)>) -> Result<Vec<Result<T, Fault>>, KojiError>
     where
         T: DeserializeOwned + Send + 'static,
     {
-        let mut answers = Vec::with_capacity(calls.len());
         let mut calls = calls.into_iter().peekable();
-        while calls.peek().is_some() {
-            let batch: Vec<Value> = calls
-                .by_ref()
-                .take(self.batch)
-                .map(|(method, arguments)| {
-                    let params = Value::Array(arguments.into_params());
-                    Value::Struct([("methodName".into(), method.into()), ("params".into(), params)].into())
-                })
-                .collect();
-            let count = batch.len();
-            let of_batch: Vec<Outcome<T>> =
-                self.call("multiCall", Arguments::of(Value::Array(batch))).await?;
-            if of_batch.len() != count {
-                return Err(KojiError::Count { calls: count, answers: of_batch.len() });
+        let (mut under_way, mut answers, mut place) = (JoinSet::new(), BTreeMap::new(), 0_usize);
+        let most = if self.is_logged_in() { 1 } else { CONNECTIONS };
+        loop {
+            while under_way.len() < most && calls.peek().is_some() {
+                let batch = calls.by_ref().take(self.batch).collect();
+                let (hub, this) = (self.clone(), place);
+                under_way.spawn(async move { (this, hub.multi_call(batch).await) });
+                place += 1;
             }
-            answers.extend(of_batch.into_iter().map(|outcome| outcome.0));
+            let Some(joined) = under_way.join_next().await else { break };
+            let (this, of_batch) = joined.map_err(|error| KojiError::Reading(error.to_string()))?;
+            answers.insert(this, of_batch?);
         }
-        Ok(answers)
+        Ok(answers.into_values().flatten().collect())
+    }
+
+    /// Calls methods in one `multiCall`.
+    async fn multi_call<T>(&self, calls: Vec<(String, Arguments)>) -> Result<Vec<Result<T, Fault>>, KojiError>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let count = calls.len();
+        let entry = |(method, arguments): (String, Arguments)| {
+            let params = Value::Array(arguments.into_params());
+            Value::Struct([("methodName".into(), method.into()), ("params".into(), params)].into())
+        };
+        let calls = Value::Array(calls.into_iter().map(entry).collect());
+        let answers: Vec<Outcome<T>> = self.call("multiCall", Arguments::of(calls)).await?;
+        if answers.len() != count {
+            return Err(KojiError::Count { calls: count, answers: answers.len() });
+        }
+        Ok(answers.into_iter().map(|outcome| outcome.0).collect())
     }
 
     /// The hub's version: what its answers said, or what it says when asked (from 1.23 on).

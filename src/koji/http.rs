@@ -11,6 +11,7 @@ use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap
 use reqwest::{Certificate, Client, Response, Url};
 use tokio::sync::mpsc;
 
+use super::connection::CONNECTIONS;
 use super::error::KojiError;
 use super::profile::{Profile, ProfileError};
 use super::transport::{Reply, Request, Sending, Transport};
@@ -42,6 +43,7 @@ impl Http {
             // What Koji's own library says, since hubs and their proxies know it.
             .user_agent("koji/1")
             .http1_only()
+            .pool_max_idle_per_host(CONNECTIONS)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(profile.auth_timeout)
             .read_timeout(profile.timeout);

@@ -1,6 +1,6 @@
 //! Where a hub's files are below `topurl` and `topdir` (Koji 1.35, `koji.PathInfo`).
 
-use super::rows::{Build, Rpm, TaggedBuild};
+use super::rows::{Build, Rpm};
 use crate::base::RelPath;
 
 /// The volume that stands in no path.
@@ -17,17 +17,6 @@ pub struct BuildPath<'b> {
     pub release: &'b str,
     /// The volume.
     pub volume: &'b str,
-}
-
-impl<'b> From<&'b TaggedBuild> for BuildPath<'b> {
-    fn from(build: &'b TaggedBuild) -> Self {
-        Self {
-            name: &build.package_name,
-            version: &build.version,
-            release: &build.release,
-            volume: &build.volume_name,
-        }
-    }
 }
 
 impl<'b> From<&'b Build> for BuildPath<'b> {

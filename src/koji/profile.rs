@@ -26,7 +26,7 @@ pub struct Profile {
     pub topurl: Option<String>,
     /// `topdir`: where the hub's files are mounted.
     pub topdir: PathBuf,
-    /// `authtype`: `noauth`, `ssl`, `password` or `kerberos`; none: whatever there is.
+    /// `authtype`: `noauth`, `ssl`, `password`, `kerberos` or `gssapi`; none: whatever there is.
     pub authtype: Option<String>,
     /// `cert`: file of the client certificate and its key, PEM. `~/.koji/client.crt` where that is there.
     pub cert: Option<PathBuf>,

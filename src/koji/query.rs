@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::connection::Hub;
 use super::error::{FaultKind, KojiError, Version};
 use super::rows::{
-    Archive, Build, Checksums, Event, ExternalRepo, History, Link, Package, Rpm, Signature, Tag, TaggedBuild,
-    TaggedRpms,
+    Archive, Build, Checksums, Event, ExternalRepo, Link, Package, Rpm, Signature, Tag, TaggedRpms,
+    TaggingHistory,
 };
 use crate::format::xmlrpc::{Arguments, Value};
 
@@ -90,32 +90,53 @@ impl Hub {
         &self,
         tag: impl Into<Value>,
         which: &Tagged,
-    ) -> Result<Vec<TaggedBuild>, KojiError> {
+    ) -> Result<Vec<Build>, KojiError> {
         let Some(arguments) = self.which(tag, which).await? else { return Ok(Vec::new()) };
         self.call("listTagged", arguments).await
     }
 
     /// RPMs in a tag, in no order, and their builds.
     pub async fn tagged_rpms(&self, tag: impl Into<Value>, which: &Tagged) -> Result<TaggedRpms, KojiError> {
-        let Some(mut arguments) = self.which(tag, which).await? else {
+        let Some(arguments) = self.which_rpms(tag, which).await? else {
             return Ok(TaggedRpms(vec![], vec![]));
         };
+        match self.call("listTaggedRPMS", arguments.clone()).await {
+            Err(error) if which.lean && is_unknown(&error) => {
+                self.call("listTaggedRPMS", without_extra(arguments)).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// RPMs in many tags, by number, in the order of the tags.
+    pub async fn tags_rpms(&self, tags: &[i64], which: &Tagged) -> Result<Vec<TaggedRpms>, KojiError> {
+        let Some(arguments) = self.which_rpms("", which).await? else {
+            return Ok(tags.iter().map(|_| TaggedRpms(vec![], vec![])).collect());
+        };
+        let of = |arguments: Arguments| {
+            move |tag: &i64| Arguments { positional: vec![(*tag).into()], ..arguments.clone() }
+        };
+        match self.each("listTaggedRPMS", tags, of(arguments.clone())).await {
+            Err(error) if which.lean && is_unknown(&error) => {
+                self.each("listTaggedRPMS", tags, of(without_extra(arguments))).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn which_rpms(
+        &self,
+        tag: impl Into<Value>,
+        which: &Tagged,
+    ) -> Result<Option<Arguments>, KojiError> {
+        let Some(mut arguments) = self.which(tag, which).await? else { return Ok(None) };
         if !which.arches.is_empty() {
             arguments = arguments.with("arch", which.arches.clone());
         }
         if which.signatures {
             arguments = arguments.with("rpmsigs", true);
         }
-        if !which.lean {
-            return self.call("listTaggedRPMS", arguments).await;
-        }
-        match self.call("listTaggedRPMS", arguments.clone().with("extra", false)).await {
-            // A hub that is too old for the argument.
-            Err(error) if matches!(error.fault(), Some((FaultKind::Parameter, _))) => {
-                self.call("listTaggedRPMS", arguments).await
-            }
-            answer => answer,
-        }
+        Ok(Some(if which.lean { arguments.with("extra", false) } else { arguments }))
     }
 
     /// The arguments; none where the hub is too old to have any such thing.
@@ -136,23 +157,35 @@ impl Hub {
         Ok(Some(arguments))
     }
 
-    /// Calls a method for each of many things and gives the answers in their order; a fault of one is that of all.
-    async fn each<T>(
+    /// Calls a method about each of many things and gives the answers in their order; a fault of one is that of all, and
+    /// says which.
+    async fn each<T, W>(
         &self,
         method: &str,
-        arguments: impl Iterator<Item = Arguments>,
+        of: &[W],
+        arguments: impl Fn(&W) -> Arguments,
     ) -> Result<Vec<T>, KojiError>
     where
         T: serde::de::DeserializeOwned + Send + 'static,
+        W: std::fmt::Display,
     {
-        let calls = arguments.map(|arguments| (method.to_owned(), arguments)).collect();
-        let refused = |fault| KojiError::Fault { method: method.into(), fault };
-        self.batch(calls).await?.into_iter().map(|answer| answer.map_err(refused)).collect()
+        let calls = of.iter().map(|one| (method.to_owned(), arguments(one))).collect();
+        let answers = self.batch(calls).await?.into_iter().zip(of);
+        let refused = |one: &W, fault| KojiError::Fault { method: format!("{method} of {one}"), fault };
+        answers.map(|(answer, one)| answer.map_err(|fault| refused(one, fault))).collect()
+    }
+
+    /// Many tags, by number or name, in their order; none where there was none at the event.
+    pub async fn tags<W>(&self, tags: &[W], event: Option<i64>) -> Result<Vec<Option<Tag>>, KojiError>
+    where
+        W: std::fmt::Display + Clone + Into<Value>,
+    {
+        self.each("getTag", tags, |tag| Arguments::of(tag.clone()).with_some("event", event)).await
     }
 
     /// Signatures of RPMs, by number, in the order of the RPMs.
     pub async fn signatures(&self, rpms: &[i64]) -> Result<Vec<Vec<Signature>>, KojiError> {
-        self.each("queryRPMSigs", rpms.iter().map(|rpm| Arguments::of(*rpm))).await
+        self.each("queryRPMSigs", rpms, |rpm| Arguments::of(*rpm)).await
     }
 
     /// Digests of RPMs' files, by number, in the order of the RPMs; empty for a build that was deleted. Hubs before 1.32
@@ -162,7 +195,7 @@ impl Hub {
         if hub < CHECKSUMS {
             return Err(KojiError::TooOld { hub, what: "asking for checksums", needs: CHECKSUMS });
         }
-        self.each("getRPMChecksums", rpms.iter().map(|rpm| Arguments::of(*rpm))).await
+        self.each("getRPMChecksums", rpms, |rpm| Arguments::of(*rpm)).await
     }
 
     /// Tags of RPMs' headers, by number, in the order of the RPMs. The hub reads each file for it.
@@ -171,9 +204,8 @@ impl Hub {
         rpms: &[i64],
         tags: &[&str],
     ) -> Result<Vec<BTreeMap<String, Value>>, KojiError> {
-        let tags: Vec<&str> = tags.to_vec();
-        let of = |rpm: &i64| Arguments::none().with("rpmID", *rpm).with("headers", tags.clone());
-        self.each("getRPMHeaders", rpms.iter().map(of)).await
+        let of = |rpm: &i64| Arguments::none().with("rpmID", *rpm).with("headers", tags.to_vec());
+        self.each("getRPMHeaders", rpms, of).await
     }
 
     /// A build, by number or name-version-release; none where there is none.
@@ -181,9 +213,12 @@ impl Hub {
         self.call("getBuild", Arguments::of(build)).await
     }
 
-    /// Many builds, by number, in their order.
-    pub async fn builds(&self, builds: &[i64]) -> Result<Vec<Option<Build>>, KojiError> {
-        self.each("getBuild", builds.iter().map(|build| Arguments::of(*build))).await
+    /// Many builds, by number or name-version-release, in their order; none where there is none.
+    pub async fn builds<W>(&self, builds: &[W]) -> Result<Vec<Option<Build>>, KojiError>
+    where
+        W: std::fmt::Display + Clone + Into<Value>,
+    {
+        self.each("getBuild", builds, |build| Arguments::of(build.clone())).await
     }
 
     /// An RPM, by number or name-version-release.arch; none where there is none.
@@ -191,9 +226,9 @@ impl Hub {
         self.call("getRPM", Arguments::of(rpm)).await
     }
 
-    /// The RPMs of a build.
-    pub async fn build_rpms(&self, build: i64) -> Result<Vec<Rpm>, KojiError> {
-        self.call("listBuildRPMs", Arguments::of(build)).await
+    /// The RPMs of builds, by number, in the order of the builds.
+    pub async fn build_rpms(&self, builds: &[i64]) -> Result<Vec<Vec<Rpm>>, KojiError> {
+        self.each("listBuildRPMs", builds, |build| Arguments::of(*build)).await
     }
 
     /// Repositories that builds of the tag see besides it, those of its parents included.
@@ -205,9 +240,22 @@ impl Hub {
         self.call("getExternalRepoList", Arguments::of(tag).with_some("event", event)).await
     }
 
-    /// Files of a build that are no RPMs.
-    pub async fn archives(&self, build: i64) -> Result<Vec<Archive>, KojiError> {
-        self.call("listArchives", Arguments::of(build)).await
+    /// Files of builds, by number, that are no RPMs, of one kind (`module`, `image` …), in the order of the builds.
+    pub async fn archives(&self, builds: &[i64], kind: &str) -> Result<Vec<Vec<Archive>>, KojiError> {
+        let of = |build: &i64| Arguments::none().with("buildID", *build).with("type", kind);
+        self.each("listArchives", builds, of).await
+    }
+
+    /// The package lists of tags, by number, without those of their parents, in the order of the tags.
+    pub async fn own_packages(
+        &self,
+        tags: &[i64],
+        event: Option<i64>,
+    ) -> Result<Vec<Vec<Package>>, KojiError> {
+        let of = |tag: &i64| {
+            Arguments::none().with("tagID", *tag).with("inherited", false).with_some("event", event)
+        };
+        self.each("listPackages", tags, of).await
     }
 
     /// The tag's package list with that of its parents, blocked packages included.
@@ -221,24 +269,32 @@ impl Hub {
         self.call("listPackages", arguments).await
     }
 
-    /// What changed in tables (`tag_listing`, `tag_inheritance` …) for a tag behind one event and up to another.
-    pub async fn history(
+    /// What was ever tagged in tags, by number, before an event, in the order of the tags.
+    pub async fn tagging_history(
         &self,
-        tables: &[&str],
-        tag: impl Into<Value>,
-        after: Option<i64>,
-        before: Option<i64>,
-    ) -> Result<History, KojiError> {
-        let arguments = Arguments::none()
-            .with("tables", tables.to_vec())
-            .with("tag", tag)
-            .with_some("afterEvent", after)
-            .with_some("beforeEvent", before);
-        self.call("queryHistory", arguments).await
+        tags: &[i64],
+        before: i64,
+    ) -> Result<Vec<Vec<TaggingHistory>>, KojiError> {
+        let of = |tag: &i64| {
+            let arguments = Arguments::none().with("tables", vec!["tag_listing"]).with("tag", *tag);
+            arguments.with("beforeEvent", before)
+        };
+        let tables: Vec<BTreeMap<String, Vec<TaggingHistory>>> = self.each("queryHistory", tags, of).await?;
+        Ok(tables.into_iter().map(|tables| tables.into_values().flatten().collect()).collect())
     }
 
     /// Whether any of these tags changed behind an event.
     pub async fn changed_since(&self, event: i64, tags: &[i64]) -> Result<bool, KojiError> {
         self.call("tagChangedSinceEvent", Arguments::of(event).and(tags.to_vec())).await
     }
+}
+
+/// Whether a hub is too old for one of the arguments.
+fn is_unknown(error: &KojiError) -> bool {
+    matches!(error.fault(), Some((FaultKind::Parameter, _)))
+}
+
+fn without_extra(mut arguments: Arguments) -> Arguments {
+    arguments.keywords.remove("extra");
+    arguments
 }

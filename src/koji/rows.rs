@@ -52,8 +52,8 @@ pub struct Link {
     pub intransitive: bool,
     /// Whether builds are inherited, but not settings.
     pub noconfig: bool,
-    /// Packages that are inherited, a regular expression.
-    pub pkg_filter: Text,
+    /// Packages that are inherited, a regular expression; all where there is none.
+    pub pkg_filter: Option<Text>,
     /// Levels from the tag that was asked for.
     pub currdepth: i64,
     /// Levels that count behind it.
@@ -63,10 +63,10 @@ pub struct Link {
     pub filter: Vec<Text>,
 }
 
-/// A row of `listTagged`: a build and the tag that it is in.
+/// A build: `getBuild`, a row of `listTagged`, or one of the builds of `listTaggedRPMS`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct TaggedBuild {
-    /// The build.
+pub struct Build {
+    /// Its number.
     pub build_id: i64,
     /// The package.
     pub package_id: i64,
@@ -80,23 +80,75 @@ pub struct TaggedBuild {
     pub epoch: Option<u32>,
     /// Name, version and release.
     pub nvr: Text,
-    /// 1 where it is complete.
+    /// 0 building, 1 complete, 2 deleted, 3 failed, 4 cancelled.
     pub state: i64,
-    /// The tag that it comes from.
-    pub tag_id: i64,
-    /// That tag's name.
-    pub tag_name: Text,
-    /// The event at which it was tagged.
-    pub create_event: i64,
-    /// Where its files are.
-    pub volume_name: Text,
-    /// Whose it is.
-    pub owner_name: Text,
-    /// When it was complete.
-    pub completion_time: Option<Text>,
     /// A build that may be replaced (Koji 1.34).
     #[serde(default)]
     pub draft: bool,
+    /// Where its files are.
+    pub volume_id: i64,
+    /// That volume's name.
+    pub volume_name: Text,
+    /// Whose it is.
+    pub owner_id: i64,
+    /// That user's name.
+    pub owner_name: Text,
+    /// The task that made it.
+    pub task_id: Option<i64>,
+    /// The event at which it began to be.
+    pub creation_event_id: i64,
+    /// When that was, as the hub writes times.
+    pub creation_time: Text,
+    /// When it was begun.
+    pub start_time: Option<Text>,
+    /// When it was complete.
+    pub completion_time: Option<Text>,
+    /// Of a row of what is tagged: the tag that it comes from.
+    #[serde(default)]
+    pub tag_id: Option<i64>,
+    /// Of a row of what is tagged: that tag's name.
+    #[serde(default)]
+    pub tag_name: Option<Text>,
+    /// Of a row of what is tagged: the event at which it was tagged.
+    #[serde(default)]
+    pub create_event: Option<i64>,
+    /// What else there is to say; only `getBuild` says it.
+    #[serde(default)]
+    pub extra: Option<Extra>,
+}
+
+/// `extra` of a build, as far as it says what kind of build it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Extra {
+    /// By kind.
+    #[serde(default)]
+    pub typeinfo: Option<TypeInfo>,
+}
+
+/// What a build of a kind is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct TypeInfo {
+    /// Of a module.
+    #[serde(default)]
+    pub module: Option<ModuleInfo>,
+}
+
+/// The build of a module.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ModuleInfo {
+    /// The module's name.
+    pub name: Text,
+    /// Its stream.
+    pub stream: Text,
+    /// Its version.
+    pub version: Text,
+    /// Its context.
+    pub context: Text,
+    /// The tag that has its packages.
+    pub content_koji_tag: Text,
+    /// What it says of itself: YAML.
+    #[serde(default)]
+    pub modulemd_str: Option<Text>,
 }
 
 /// An RPM: a row of `listTaggedRPMS`, `listRPMs`, `listBuildRPMs`, or `getRPM`.
@@ -122,6 +174,8 @@ pub struct Rpm {
     pub size: u64,
     /// When it was built, in seconds since 1970.
     pub buildtime: i64,
+    /// Where it was built.
+    pub buildroot_id: Option<i64>,
     /// It is known but not there.
     #[serde(default)]
     pub metadata_only: bool,
@@ -136,7 +190,7 @@ pub struct Rpm {
 
 /// `listTaggedRPMS`: RPMs in no order, and the builds that they are of.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct TaggedRpms(pub Vec<Rpm>, pub Vec<TaggedBuild>);
+pub struct TaggedRpms(pub Vec<Rpm>, pub Vec<Build>);
 
 /// A row of `queryRPMSigs`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -152,41 +206,6 @@ pub struct Signature {
 /// Digests of an RPM's file: by key (see [`Signature`]), then by algorithm (`md5`, `sha256`).
 pub type Checksums = BTreeMap<Text, BTreeMap<Text, Text>>;
 
-/// `getBuild`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Build {
-    /// Its number.
-    pub build_id: i64,
-    /// The package's name.
-    pub package_name: Text,
-    /// Version.
-    pub version: Text,
-    /// Release.
-    pub release: Text,
-    /// Epoch; none is not 0.
-    pub epoch: Option<u32>,
-    /// Name, version and release.
-    pub nvr: Text,
-    /// 0 building, 1 complete, 2 deleted, 3 failed, 4 cancelled.
-    pub state: i64,
-    /// Where its files are.
-    pub volume_name: Text,
-    /// Whose it is.
-    pub owner_name: Text,
-    /// What it was built from.
-    #[serde(default)]
-    pub source: Option<Text>,
-    /// When it was complete, in seconds since 1970.
-    #[serde(default)]
-    pub completion_ts: Option<f64>,
-    /// What else there is to say: `typeinfo.module` of a module.
-    #[serde(default)]
-    pub extra: Option<BTreeMap<String, Value>>,
-    /// A build that may be replaced (Koji 1.34).
-    #[serde(default)]
-    pub draft: bool,
-}
-
 /// A row of `listPackages`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Package {
@@ -201,8 +220,9 @@ pub struct Package {
     /// Whether builds of it are left out.
     pub blocked: bool,
     /// Whose it is.
-    #[serde(default)]
-    pub owner_name: Option<Text>,
+    pub owner_id: i64,
+    /// That user's name.
+    pub owner_name: Text,
     /// Arches that it has besides those of the tag.
     #[serde(default)]
     pub extra_arches: Option<Text>,
@@ -212,7 +232,11 @@ pub struct Package {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ExternalRepo {
     /// The tag that has it.
+    pub tag_id: i64,
+    /// That tag's name.
     pub tag_name: Text,
+    /// Its number.
+    pub external_repo_id: i64,
     /// Its name.
     pub external_repo_name: Text,
     /// Its address, with `$arch` in it.
@@ -246,5 +270,20 @@ pub struct Archive {
     pub checksum_type: i64,
 }
 
-/// `queryHistory`: by table, rows in the hub's order.
-pub type History = BTreeMap<String, Vec<BTreeMap<String, Value>>>;
+/// A row of `queryHistory` about what was tagged (`tag_listing`).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct TaggingHistory {
+    /// The package's name.
+    pub name: Text,
+    /// The build's version.
+    pub version: Text,
+    /// The build's release.
+    pub release: Text,
+    /// The state of the build now.
+    #[serde(rename = "build.state")]
+    pub state: i64,
+    /// The event at which it was tagged.
+    pub create_event: i64,
+    /// The event at which it was untagged.
+    pub revoke_event: Option<i64>,
+}

@@ -13,7 +13,9 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::connection::Hub;
 use super::error::KojiError;
-use super::login;
+use super::login::{self, Proof};
+use super::negotiate;
+use super::profile::Profile;
 use super::transport::{Request, Ticket};
 use crate::format::xmlrpc::{Arguments, Value, write_call};
 
@@ -29,6 +31,31 @@ pub enum Credentials {
     },
     /// The profile's client certificate, whose name is that of the user.
     Certificate,
+    /// A ticket of Kerberos of the profile's `principal`, or of whoever has one; it needs the feature `gssapi`.
+    Kerberos,
+}
+
+impl Credentials {
+    /// What a profile says that somebody logs in with, as the koji program has it; nothing where nobody does.
+    ///
+    /// # Errors
+    /// `authtype` is not known, or is one that this build, or a profile alone, does not do.
+    pub fn of(profile: &Profile) -> Result<Option<Self>, KojiError> {
+        let no = |reason: String| Err(KojiError::Login { url: profile.server.clone(), reason });
+        match profile.authtype.as_deref() {
+            Some("noauth") => Ok(None),
+            Some("ssl") => Ok(Some(Self::Certificate)),
+            None if profile.cert.is_some() => Ok(Some(Self::Certificate)),
+            Some("kerberos" | "gssapi") | None if negotiate::HERE => Ok(Some(Self::Kerberos)),
+            Some("kerberos" | "gssapi") => no(negotiate::LACKS.into()),
+            None => no(format!("the profile names neither 'authtype' nor 'cert', and {}", negotiate::LACKS)),
+            Some("password") => no("a profile has no password: give a user and a password".into()),
+            Some(other) => no(format!(
+                "'authtype' is '{}': known are noauth, ssl, password, kerberos and gssapi",
+                other.escape_debug()
+            )),
+        }
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -36,6 +63,7 @@ impl fmt::Debug for Credentials {
         match self {
             Self::Password { user, .. } => write!(f, "Password({user:?})"),
             Self::Certificate => f.write_str("Certificate"),
+            Self::Kerberos => f.write_str("Kerberos"),
         }
     }
 }
@@ -132,14 +160,18 @@ impl Hub {
                 let request = Request { body, session: expired };
                 self.exchange("login", request).await?
             }
-            Credentials::Certificate => {
+            Credentials::Certificate | Credentials::Kerberos => {
+                let proof = match credentials {
+                    Credentials::Kerberos => Proof::Kerberos,
+                    _ => Proof::Certificate,
+                };
                 let profile = self.profile.as_ref().ok_or_else(|| KojiError::Login {
                     url: self.name().into(),
-                    reason: "no profile says which certificate".into(),
+                    reason: "there is no profile".into(),
                 })?;
                 let call =
                     write_call("sslLogin", &Arguments::none().with_some("renew", renews).into_params());
-                login::by_certificate(profile, call, expired.as_ref()).await?
+                login::by(proof, profile, call, expired.as_ref()).await?
             }
         };
         let key = Zeroizing::new(granted.key);

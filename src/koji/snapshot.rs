@@ -5,8 +5,8 @@
 //!
 //! The form is text, one JSON object a line without spaces between its members, which stand in the order of the structs
 //! here. The first line is the [`Head`], `{"gander-koji":1,…}`. Each other line has one member, whose name is the kind of
-//! record: `tag`, `link`, `package`, `tagging`, `build`, `rpm`, `signature`, `checksum`, `external` and `module`, in this
-//! order. Links stand in the order in which the hub walks the inheritance, records of other kinds are sorted by their
+//! record: `tag`, `link`, `package`, `tagging`, `build`, `rpm`, `signature`, `checksum`, `external`, `module` and
+//! `modulemd`, in this order. Links stand in the order in which the hub walks the inheritance, records of other kinds are sorted by their
 //! members, each of them once. Members that are `null` or an empty list are left out. Stored, the text is a zstd stream.
 //!
 //! Which records there are:
@@ -17,18 +17,24 @@
 //!   `tagging` where the build is tagged (not for forced builds);
 //! - of each RPM of these builds: `rpm`; of those that count by the source's options: `signature`;
 //! - of the RPMs that were selected, where the hub knows them: `checksum`;
-//! - external repositories of any of the tags, and builds of modules.
+//! - external repositories of any of the tags, and builds of modules: of each stream those of its latest version in the
+//!   first tag that has one, with `build` and `tagging`;
+//! - where streams were asked for: of all these builds `modulemd`, and of those asked for also what their content tag has:
+//!   its `tag`, its `package` list, its `tagging`, `build` and `rpm` records. A content tag is told from the others by
+//!   standing in no `link`.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::modules::{Module, Modulemd};
 use crate::base::Digest;
 
 const VERSION: u32 = 1;
 /// More than any hub has to say about a tag: rawhide has some 300,000 RPMs.
 const LARGEST: u64 = 2 << 30;
-const LONGEST_LINE: u64 = 4 << 20;
+const LONGEST_LINE: u64 = 8 << 20;
 const MOST: usize = 20_000_000;
 const LEVEL: i32 = 9;
 
@@ -57,6 +63,8 @@ pub struct Snapshot {
     pub externals: Vec<External>,
     /// Builds of modules.
     pub modules: Vec<Module>,
+    /// What they say of themselves.
+    pub modulemd: Vec<Modulemd>,
 }
 
 /// What was asked.
@@ -301,24 +309,6 @@ pub struct External {
     pub arches: Option<String>,
 }
 
-/// The build of a module.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Module {
-    /// The build.
-    pub build: i64,
-    /// The module's name.
-    pub name: String,
-    /// Its stream.
-    pub stream: String,
-    /// Its version.
-    pub version: String,
-    /// Its context.
-    pub context: String,
-    /// The tag that has its packages.
-    pub content_tag: String,
-}
-
 /// A line, written.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -333,6 +323,7 @@ enum LineOf<'s> {
     Checksum(&'s Checksum),
     External(&'s External),
     Module(&'s Module),
+    Modulemd(&'s Modulemd),
 }
 
 /// A line, read.
@@ -349,6 +340,7 @@ enum Line {
     Checksum(Checksum),
     External(External),
     Module(Module),
+    Modulemd(Modulemd),
 }
 
 /// What was stored is no snapshot, or cannot be stored.
@@ -384,6 +376,7 @@ impl Snapshot {
         order(&mut self.checksums);
         order(&mut self.externals);
         order(&mut self.modules);
+        order(&mut self.modulemd);
     }
 
     fn lines(&self) -> impl Iterator<Item = LineOf<'_>> {
@@ -393,7 +386,9 @@ impl Snapshot {
         let rpms = self.rpms.iter().map(LineOf::Rpm).chain(self.signatures.iter().map(LineOf::Signature));
         let rest = self.checksums.iter().map(LineOf::Checksum);
         let rest = rest.chain(self.externals.iter().map(LineOf::External));
-        tags.chain(lists).chain(builds).chain(rpms).chain(rest).chain(self.modules.iter().map(LineOf::Module))
+        let modules = self.modules.iter().map(LineOf::Module);
+        let modules = modules.chain(self.modulemd.iter().map(LineOf::Modulemd));
+        tags.chain(lists).chain(builds).chain(rpms).chain(rest).chain(modules)
     }
 
     fn write(&self, mut out: impl Write) -> std::io::Result<()> {
@@ -466,6 +461,7 @@ impl Snapshot {
                 Line::Checksum(record) => (7, push(&mut found.checksums, record)),
                 Line::External(record) => (8, push(&mut found.externals, record)),
                 Line::Module(record) => (9, push(&mut found.modules, record)),
+                Line::Modulemd(record) => (10, push(&mut found.modulemd, record)),
             };
             if !sorted || this < kind {
                 return Err(damaged("the records are not in their order"));
@@ -484,6 +480,15 @@ impl Snapshot {
     /// A tag by its id.
     pub fn tag(&self, id: i64) -> Option<&Tag> {
         self.tags.iter().find(|tag| tag.id == id)
+    }
+
+    /// The builds that only content tags of modules have: the tag that was asked about does not inherit from these.
+    pub fn content(&self) -> BTreeSet<i64> {
+        let own: BTreeSet<i64> = self.links.iter().map(|link| link.parent).chain([self.head.tag]).collect();
+        let (own, others): (Vec<&Tagging>, Vec<_>) =
+            self.taggings.iter().partition(|tagging| own.contains(&tagging.tag));
+        let own: BTreeSet<i64> = own.iter().map(|tagging| tagging.build).collect();
+        others.iter().map(|tagging| tagging.build).filter(|build| !own.contains(build)).collect()
     }
 
     /// The signatures of an RPM.

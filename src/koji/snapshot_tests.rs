@@ -40,6 +40,10 @@ fn snapshot() -> Snapshot {
         checksums: vec![checksum(30, "e4c497f3"), checksum(30, "")],
         externals: vec![External { tag: 1, url: "http://h/$arch".into(), ..External::default() }],
         modules: vec![Module { build: 9, stream: "s".into(), ..Module::default() }],
+        modulemd: vec![
+            Modulemd { build: 9, file: Some("modulemd.x86_64.txt".into()), ..Modulemd::default() },
+            Modulemd { build: 9, text: "a: b\n".into(), ..Modulemd::default() },
+        ],
     };
     snapshot.sort();
     snapshot
@@ -53,7 +57,7 @@ fn the_form_round_trips_and_is_one() {
         "{\"gander-koji\":1,\"hub\":\"https://h.example/kojihub\",\"koji\":\"1.35.3\",\"event\":43,\
          \"time\":1795295654688350,\"tag\":3,\"inherit\":true,\"latest\":true}\n{\"tag\":{\"id\":0,"
     ));
-    assert_eq!(text.lines().count(), 1 + 2 + 3 + 1 + 2 + 2 + 2 + 3 + 2 + 1 + 1);
+    assert_eq!(text.lines().count(), 1 + 2 + 3 + 1 + 2 + 2 + 2 + 3 + 2 + 1 + 1 + 2);
     assert_eq!(Snapshot::read(text.as_bytes()).unwrap(), snapshot);
     assert_eq!(Snapshot::decode(&snapshot.encode().unwrap()).unwrap(), snapshot);
     assert_eq!(snapshot.digest(), Digest::of(&text));

@@ -40,16 +40,19 @@ pub(super) enum SettingsError {
     OpenSsl(#[from] ErrorStack),
 }
 
-/// Settings for connections that show the profile's certificate.
-pub(super) fn settings(profile: &Profile) -> Result<SslConnector, SettingsError> {
-    let path = profile.cert.as_ref().ok_or(SettingsError::None)?;
-    let file = |what| {
-        let path = path.display().to_string();
-        move |source| SettingsError::File { path, what, source }
-    };
+/// Settings for connections that may show the profile's certificate.
+pub(super) fn settings(profile: &Profile, show: bool) -> Result<SslConnector, SettingsError> {
     let mut builder = SslConnector::builder(SslMethod::tls_client())?;
-    builder.set_certificate_chain_file(path).map_err(file("a client certificate"))?;
-    builder.set_private_key_file(path, SslFiletype::PEM).map_err(file("the key of a client certificate"))?;
+    if show {
+        let path = profile.cert.as_ref().ok_or(SettingsError::None)?;
+        let file = |what| {
+            let path = path.display().to_string();
+            move |source| SettingsError::File { path, what, source }
+        };
+        builder.set_certificate_chain_file(path).map_err(file("a client certificate"))?;
+        let what = file("the key of a client certificate");
+        builder.set_private_key_file(path, SslFiletype::PEM).map_err(what)?;
+    }
     if let Some(path) = &profile.serverca {
         // As with Koji: these, and no others.
         let what = "the certificates of authorities";

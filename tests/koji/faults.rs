@@ -1,11 +1,13 @@
 //! What goes wrong on the way, and what is tried again.
 
 use std::io::Write as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use gander::format::xmlrpc::{Arguments, Fault, Limits, Value, XmlRpcError, write_answer, write_fault};
-use gander::koji::{FaultKind, Hub, KojiError, Retry};
+use gander::koji::{FaultKind, Hub, KojiError, Retry, Watch};
 
 use super::server::{Act, Server, fault, value};
 use super::{hub, profile, run};
@@ -18,6 +20,17 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// What a hub does with a call, by name.
 type Trouble = (&'static str, Box<dyn Fn() -> Act + Send + Sync>);
+
+/// What was heard of calls that are made again.
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Watch for Heard {
+    fn waits(&self, why: &KojiError, pause: Duration) {
+        assert_eq!(pause, profile("").retry.interval);
+        self.0.lock().unwrap().push(why.to_string());
+    }
+}
 
 async fn hello(hub: &Hub) -> Result<String, KojiError> {
     hub.call("hello", Arguments::none()).await
@@ -73,8 +86,13 @@ fn what_passes_is_tried_again() {
     ];
     for (name, trouble) in troubles {
         let server = Server::start(move |_, before| if before < 3 { trouble() } else { value("Hello") });
-        assert_eq!(run(hello(&hub(&server))).unwrap(), "Hello", "{name}");
+        let heard = Arc::new(Heard::default());
+        let hub = hub(&server).with_watch(heard.clone());
+        assert_eq!(run(hello(&hub)).unwrap(), "Hello", "{name}");
         assert_eq!(server.asked().len(), 4, "{name}");
+        // The first time is at once.
+        let heard = heard.0.lock().unwrap();
+        assert!(heard.len() == 2 && heard.iter().all(|why| !why.is_empty()), "{name}: {heard:?}");
     }
     // As often as the profile says, and not at all where it says so.
     for (retry, asked) in

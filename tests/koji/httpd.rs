@@ -22,7 +22,7 @@ case $PATH_INFO in
 /ssllogin)
   printf '<value><struct>'
   member session-id '<value><int>7</int></value>'
-  member session-key "$(text "key of $SSL_CLIENT_S_DN_CN by $SSL_PROTOCOL")"
+  member session-key "$(text "key of ${SSL_CLIENT_S_DN_CN:-$REMOTE_USER} by $SSL_PROTOCOL")"
   member header-auth '<value><boolean>1</boolean></value>'
   printf '</struct></value>'
   ;;
@@ -47,7 +47,49 @@ pub struct Httpd {
 impl Httpd {
     /// Starts it; none where it is not installed. `clients` are the authorities of client certificates, PEM.
     pub fn start(hosts: &[Host<'_>], clients: &[u8]) -> Option<Self> {
-        let modules = ["mpm_prefork", "authz_core", "unixd", "ssl", "cgi", "alias", "env"];
+        Self::asking(hosts, clients, "SSLVerifyClient require\nSSLVerifyDepth 10", &[])
+    }
+
+    /// The same, which asks for tickets instead of certificates.
+    #[cfg(feature = "gssapi")]
+    pub fn with_tickets(hosts: &[Host<'_>], realm: &super::realm::Realm) -> Option<Self> {
+        if !Path::new(MODULES).join("mod_auth_gssapi.so").exists() {
+            return None;
+        }
+        let keytab = realm.path("http.keytab");
+        let asks = format!(
+            "AuthType GSSAPI\nAuthName Koji\nGssapiCredStore keytab:{}\nRequire valid-user",
+            keytab.display()
+        );
+        let none = ("KRB5RCACHENAME", "none:".to_owned());
+        let environment: Vec<_> = realm.environment("httpd-tickets").into_iter().chain([none]).collect();
+        Self::asking(hosts, hosts[0].certificate, &asks, &environment)
+    }
+
+    /// The same, which asks for nothing.
+    #[cfg(feature = "gssapi")]
+    pub fn open(hosts: &[Host<'_>]) -> Option<Self> {
+        Self::asking(hosts, hosts[0].certificate, "", &[])
+    }
+
+    fn asking(
+        hosts: &[Host<'_>],
+        clients: &[u8],
+        asks: &str,
+        environment: &[(&'static str, String)],
+    ) -> Option<Self> {
+        let modules = [
+            "mpm_prefork",
+            "authn_core",
+            "authz_core",
+            "authz_user",
+            "auth_gssapi",
+            "unixd",
+            "ssl",
+            "cgi",
+            "alias",
+            "env",
+        ];
         if !Path::new(PROGRAM).exists() || !Path::new(MODULES).join("mod_ssl.so").exists() {
             return None;
         }
@@ -81,7 +123,7 @@ impl Httpd {
                 "Listen 127.0.0.1:{port}\n<VirtualHost 127.0.0.1:{port}>\nSSLEngine on\nSSLProtocol {}\n\
                  SSLCertificateFile {root}/{number}.pem\nSSLCertificateKeyFile {root}/{number}.pem\n\
                  SSLCACertificateFile {root}/clients.pem\nScriptAlias /kojihub {root}/hub\n\
-                 SSLOptions +StdEnvVars\n<Location /kojihub/ssllogin>\nSSLVerifyClient require\nSSLVerifyDepth 10\n\
+                 SSLOptions +StdEnvVars\n<Location /kojihub/ssllogin>\n{asks}\n\
                  </Location>\n</VirtualHost>",
                 host.protocol
             )
@@ -93,6 +135,7 @@ impl Httpd {
         let child = Command::new(PROGRAM)
             .args(["-X", "-f"])
             .arg(at("config"))
+            .envs(environment.iter().cloned())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -8,8 +8,11 @@ mod certificates;
 mod faults;
 mod generator;
 mod httpd;
+mod kerberos;
 mod old;
 mod profiles;
+#[cfg(feature = "gssapi")]
+mod realm;
 mod server;
 mod sessions;
 mod speed;

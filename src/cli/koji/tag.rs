@@ -51,7 +51,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         None => HubPlace::Profile(Profile::usual_name()),
     };
     let runtime = image::runtime()?;
-    let hub = HubAt::open(&place, Path::new("."), global.offline, &runtime)?;
+    let hub = HubAt::open(&place, Path::new("."), global, &runtime)?;
     let question = Question {
         tag: &args.tag,
         event: args.event,
@@ -59,6 +59,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         latest: !args.all,
         held: &[],
         forced: &[],
+        modules: &[],
     };
     let failed = |source| ComposeError::Hub { id: args.tag.clone(), source };
     let mut state = hub.tagged(&question).map_err(failed)?;
