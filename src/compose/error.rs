@@ -196,8 +196,11 @@ pub enum ComposeError {
         "packages of '{0}' cannot move alone: the lock has no state of that tag, asked in that way, to move them from"
     )]
     NotMovable(String),
-    /// Packages of other sources would move as well. Retrying cannot help.
-    #[error("packages cannot move alone: the recipe has the repository '{0}', whose packages all move")]
+    /// Packages of a repository would move as well. Retrying cannot help.
+    #[error(
+        "packages cannot move alone: the lock has no state of the repository '{0}', opened in that way, that it could \
+         stay in"
+    )]
     AllMove(String),
     /// It is not known where a hub's files are. Retrying cannot help.
     #[error("the configuration of the hub of '{0}' does not say where its files are (topurl)")]
@@ -339,6 +342,9 @@ pub enum ComposeError {
     /// Modules cannot be as the recipe asks for. Retrying cannot help.
     #[error("modules cannot be as the recipe asks for:{}", lines(.0))]
     Modules(Vec<String>),
+    /// What a hub has on builds of modules cannot be used. Retrying cannot help unless a download was cut off.
+    #[error("what the hub has on builds of modules cannot be used:{}", lines(.0))]
+    Modulemd(Vec<String>),
     /// A source offers different packages under one name. Retrying cannot help.
     #[error("these packages have one name and different contents:{}", lines(.0))]
     Conflicts(Vec<String>),

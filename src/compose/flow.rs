@@ -25,7 +25,7 @@ use crate::koji::{CopyError, Head, HeadOf};
 use crate::lock::{Lock, Origin, Signed};
 use crate::plan::{Input, Plan};
 use crate::recipe::HubPlace;
-use crate::repo::open::{HeaderError, HeaderOf, Location, Opened};
+use crate::repo::open::{HeaderError, HeaderOf, Location, Opened, Pinned};
 use crate::rpm::Headers;
 use crate::sign::LocalSigner;
 
@@ -39,8 +39,8 @@ pub trait Downloads {
     fn files(&self, wanted: Vec<Wanted>) -> Result<(), ComposeError>;
     /// Gets objects that are nowhere but in stores and bundles, where a bundle has them.
     fn kept(&self, digests: Vec<Digest>) -> Result<(), ComposeError>;
-    /// Opens a repository, as of now.
-    fn repository(&self, location: Location) -> Result<Opened, ComposeError>;
+    /// Opens a repository, as of now or in the state that a lock has.
+    fn repository(&self, location: Location, pinned: Option<Pinned>) -> Result<Opened, ComposeError>;
     /// Reads the headers of packages, in the order of what is asked for.
     fn headers(&self, wanted: Vec<HeaderOf>) -> Vec<Result<Headers, HeaderError>>;
     /// A hub; the folder is the recipe's, for one that lies beside it.
@@ -107,7 +107,7 @@ pub struct MediumSummary {
 }
 
 /// Resolves a recipe, has headers signed where the key is at hand, shows what changed, a line each, and writes the lock.
-/// With `only`, nothing but builds of these packages moves in the recipe's tags.
+/// With `only`, nothing but builds of these packages moves in the recipe's tags, and its repositories stay as they are.
 pub fn update(
     session: &Session<'_>,
     downloads: &dyn Downloads,

@@ -235,7 +235,7 @@ pub(super) mod tests {
             Candidate::new(nevra("goose-0:2-3.src"), Digest::of("src")),
             Candidate::new(nevra("lone-0:1-1.src"), Digest::of("lone")),
         ]);
-        let stored = universe.unwrap().encode().unwrap();
+        let stored = universe.unwrap().encode().unwrap().bytes;
         let (both, sources) = ([("Base", "aarch64"), ("Base", "x86_64")], [("Base", "source")]);
         let packages = [
             ("goose-1:2-3.x86_64", package(&both[1..], &[FINGERPRINT])),

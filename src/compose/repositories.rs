@@ -8,16 +8,16 @@ use super::execute::Session;
 use super::flow::Downloads;
 use super::harvest::{Harvest, Harvested, Offered, read};
 use super::inputs::RecipeFiles;
-use super::modules::{self, Modular};
+use super::modules::Modular;
 use super::signatures::{self, Accepted};
 use crate::base::{Digest, Nevra, RelPath, chain};
 use crate::fetch::Wanted;
 use crate::format::repodata;
 use crate::lock::{Header, Lock, Origin, Repository};
-use crate::recipe::{OnUnsigned, Origin as Place, RepoSource};
-use crate::repo::open::{Filter, HeaderOf, Location, Opened, is_same, url};
+use crate::recipe::{OnUnsigned, Origin as Where, Recipe, RepoSource, Source};
+use crate::repo::open::{Filter, HeaderOf, Location, Opened, Pinned, is_same, url};
 use crate::rpm::dependency::Kind;
-use crate::select::{Candidate, Visible, visible};
+use crate::select::{Candidate, Visible};
 
 /// A package that only a repository's metadata tell of.
 #[derive(Clone, Debug)]
@@ -32,15 +32,18 @@ pub struct Listed {
     pub outside: Option<String>,
 }
 
-/// Opens the repositories of a recipe and takes in what they offer; the lock's header and objects say what was opened.
-pub(super) fn offer(
+/// A repository with its place among the recipe's sources.
+pub(super) type Place<'r> = (usize, &'r RepoSource, Opened);
+
+/// Opens the repositories of a recipe, each in the state of a lock where there is one; the lock's header and objects say
+/// what was opened.
+pub(super) fn open<'r>(
     session: &Session<'_>,
     downloads: &dyn Downloads,
-    files: &RecipeFiles,
-    header: &mut Header,
-    objects: &mut BTreeMap<Digest, Vec<u8>>,
-    harvest: &mut Harvest,
-) -> Result<Modular, ComposeError> {
+    files: &'r RecipeFiles,
+    before: Option<&Lock>,
+    (header, objects): (&mut Header, &mut BTreeMap<Digest, Vec<u8>>),
+) -> Result<Vec<Place<'r>>, ComposeError> {
     let mut all = Vec::new();
     for (source, repo) in repositories(files) {
         let keys = match repo.repo_gpgcheck {
@@ -51,7 +54,8 @@ pub(super) fn offer(
             false => None,
         };
         let location = Location { id: repo.id.clone(), addresses: repo.addresses.clone(), keys };
-        let opened = session.timed("metadata", || downloads.repository(location))?;
+        let pinned = before.map(|lock| pinned(files, source, repo, lock)).transpose()?;
+        let opened = session.timed("metadata", || downloads.repository(location, pinned))?;
         for refused in &opened.refused {
             session.note(format!("note: a mirror of {} was passed over: {refused}", repo.id));
         }
@@ -73,24 +77,52 @@ pub(super) fn offer(
         header.repositories.push(Repository { id, mirrors, repomd });
         all.push((source, repo, opened));
     }
-    let (choices, modules) = modules::asked(&all);
-    let visible = visible(&modules, &choices)
-        .map_err(|problems| ComposeError::Modules(problems.iter().map(ToString::to_string).collect()))?;
-    modules::tell(session, &visible);
-    for (source, repo, opened) in &all {
-        for pattern in add(repo, *source, opened, &visible, harvest)? {
+    Ok(all)
+}
+
+/// Takes in what repositories offer.
+pub(super) fn offer(
+    session: &Session<'_>,
+    opened: &[Place<'_>],
+    visible: &Visible<'_>,
+    harvest: &mut Harvest,
+) -> Result<(), ComposeError> {
+    for (source, repo, opened) in opened {
+        for pattern in add(repo, *source, opened, visible, harvest)? {
             session.note(format!("warning: '{pattern}' means no package of {}", repo.id));
         }
     }
-    harvest.check_conflicts()?;
-    Ok(Modular::of(&visible))
+    harvest.check_conflicts()
+}
+
+/// The state of a repository that a lock has, if the recipe asked for it in the same way then.
+fn pinned(
+    files: &RecipeFiles,
+    source: usize,
+    repo: &RepoSource,
+    lock: &Lock,
+) -> Result<Pinned, ComposeError> {
+    let text = lock.objects.get(&lock.header.recipe_text).and_then(|text| std::str::from_utf8(text).ok());
+    let then = text.and_then(|text| Recipe::parse(text, &files.path.display().to_string()).ok());
+    let alike = |now: &Source| {
+        let mut then = then.iter().flat_map(|then| &then.sources);
+        then.any(|then| then.origin == now.origin && then.keys == now.keys)
+    };
+    let known = lock.header.repositories.iter().find(|known| known.id == repo.id);
+    let repomd = known.and_then(|known| lock.objects.get(&known.repomd));
+    match (known, repomd) {
+        (Some(known), Some(repomd)) if files.recipe.sources.get(source).is_some_and(alike) => {
+            Ok(Pinned { mirrors: known.mirrors.clone(), repomd: repomd.clone() })
+        }
+        _ => Err(ComposeError::AllMove(repo.id.clone())),
+    }
 }
 
 /// The repositories of a recipe with their places among its sources.
 fn repositories(files: &RecipeFiles) -> impl Iterator<Item = (usize, &RepoSource)> {
     files.recipe.sources.iter().enumerate().filter_map(|(place, source)| match &source.origin {
-        Place::Repo(repo) => Some((place, repo)),
-        Place::Build(_) | Place::Dir(_) | Place::Koji(_) => None,
+        Where::Repo(repo) => Some((place, repo)),
+        Where::Build(_) | Where::Dir(_) | Where::Koji(_) => None,
     })
 }
 
@@ -208,7 +240,7 @@ pub(super) fn obtain(
 /// Whether signatures of headers alone are what packages are trusted by. Where `repomd.xml` is signed, it covers them wholly.
 fn must_cover(files: &RecipeFiles, source: usize) -> bool {
     let source = files.recipe.sources.get(source).map(|source| &source.origin);
-    matches!(source, Some(Place::Repo(RepoSource { gpgcheck: true, repo_gpgcheck: false, .. })))
+    matches!(source, Some(Where::Repo(RepoSource { gpgcheck: true, repo_gpgcheck: false, .. })))
 }
 
 /// Looks at the headers of packages that must be signed, so that one which is not is known before all are downloaded.

@@ -12,7 +12,7 @@ use super::harvest::{self, Harvest, Offered};
 use super::inputs::{BuildFiles, RecipeFiles};
 use super::koji;
 use super::lower::{self, Builds};
-use super::modules;
+use super::modules::{self, Modular};
 use super::repositories;
 use super::signatures;
 use crate::base::{Digest, RelPath, SourceDate};
@@ -51,13 +51,6 @@ pub(super) fn resolve(
     only: &[String],
     home: Option<&Path>,
 ) -> Result<Resolved, ComposeError> {
-    let others = files.recipe.sources.iter().find_map(|source| match &source.origin {
-        crate::recipe::Origin::Repo(repo) if !only.is_empty() => Some(repo.id.clone()),
-        _ => None,
-    });
-    if let Some(id) = others {
-        return Err(ComposeError::AllMove(id));
-    }
     let mut tags = koji::ask(session, downloads, files, old, only)?;
     if let Some(lock) = old.filter(|old| stands(session, files, &tags, old)) {
         session.note("nothing changed since the lock was made");
@@ -102,21 +95,30 @@ pub(super) fn resolve(
     let mut harvest = Harvest::default();
     harvest.builds(session.store, files, &header, &builds, &done)?;
     harvest.folders(session.store, files)?;
-    let modules = repositories::offer(session, downloads, files, &mut header, &mut objects, &mut harvest)?;
-    koji::offer(session, downloads, files, &mut tags, &mut harvest)?;
+    // Where only some packages of tags are to move, repositories stay in the state that the lock has.
+    let before = old.filter(|_| !only.is_empty());
+    let pins = (&mut header, &mut objects);
+    let repositories = repositories::open(session, downloads, files, before, pins)?;
+    let modules = modules::of(session, files, &repositories, &tags)?;
+    let visible = modules.visible(session, files, &tags)?;
+    repositories::offer(session, &repositories, &visible, &mut harvest)?;
+    koji::offer(session, downloads, files, &mut tags, &visible, &mut harvest)?;
+    let modules = Modular::of(&visible);
+    drop(repositories);
     if files.recipe.release.source_date.is_none() {
         let latest = harvest.packages.values().map(|package| package.build_time).max().unwrap_or_default();
         header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::NoDate)?;
     }
 
     let universe = Universe::new(std::mem::take(&mut harvest.candidates))?;
-    header.universe = universe.digest();
     let encoded = universe.encode()?;
-    if encoded.len() <= UNIVERSE_IN_LOCK {
-        header.universe_object = Some(Digest::of(&encoded));
-        objects.insert(Digest::of(&encoded), encoded);
+    header.universe = encoded.digest;
+    if encoded.bytes.len() <= UNIVERSE_IN_LOCK {
+        let digest = Digest::of(&encoded.bytes);
+        header.universe_object = Some(digest);
+        objects.insert(digest, encoded.bytes);
     } else {
-        header.universe_stored = Some(session.store.put_bytes(&encoded)?);
+        header.universe_stored = Some(session.store.put_bytes(&encoded.bytes)?);
     }
 
     let mut selected = contents::Selected::new();
@@ -130,7 +132,15 @@ pub(super) fn resolve(
     modules::carry(&modules, &selected, &mut header, &mut objects);
     let names = selected.keys().cloned().collect();
     repositories::obtain(session, downloads, files, &header, &names, &modules, &mut harvest)?;
-    koji::obtain(session, downloads, files, tags, &names, (&mut header, &mut objects), &mut harvest)?;
+    koji::obtain(
+        session,
+        downloads,
+        files,
+        tags,
+        (&names, &modules),
+        (&mut header, &mut objects),
+        &mut harvest,
+    )?;
 
     let signer = signatures::open(&files.recipe, header.source_date, home)?;
     let mut keys: BTreeMap<String, Certificate> = BTreeMap::new();

@@ -43,6 +43,9 @@ pub struct Koji {
     /// Whose word on arches `noarch` packages follow, where it is not their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noarch: Option<String>,
+    /// Streams of modules whose packages count, and modules that are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<String>,
     /// The digest of what the hub said.
     pub snapshot: Digest,
     /// The same as it lies among the objects; none where it is too large for them.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::modules::ModuleChoice;
 use super::read::{Reader, made_of};
 use super::repo::{Url, UrlError};
 use super::schema::Origin;
@@ -27,6 +28,7 @@ pub(super) const KOJI: &[&str] = &[
     "hold",
     "force",
     "noarch",
+    "modules",
 ];
 pub(super) const PIN: &[&str] = &["build", "reason"];
 
@@ -63,6 +65,8 @@ pub struct KojiSource {
     pub force: Vec<PinnedBuild>,
     /// Whose word on arches `noarch` packages follow.
     pub noarch: Noarch,
+    /// Streams whose packages are taken from the tags of their builds, and modules that are left out.
+    pub modules: Vec<ModuleChoice>,
 }
 
 /// A hub.
@@ -227,6 +231,8 @@ impl Reader {
         }
         let noarch = table.text("noarch", &mut self.findings);
         let noarch = noarch.and_then(|text| text.choose(NOARCH, &mut self.findings)).unwrap_or_default();
+        let modules = table.texts("modules", &mut self.findings);
+        let modules = modules.iter().filter_map(|text| text.parse(&mut self.findings)).collect();
         Some(Origin::Koji(Box::new(KojiSource {
             id: id?.text.into(),
             hub: hub?,
@@ -242,6 +248,7 @@ impl Reader {
             hold,
             force,
             noarch,
+            modules,
         })))
     }
 

@@ -8,6 +8,8 @@
 //! - Packages outside of modules are not seen where an active build has a package of their name, or one whose name they
 //!   provide. Source packages are only hidden by source packages.
 //!
+//! Where one build of a stream is asked for (by version, perhaps by context), its other builds count as not active.
+//!
 //! What a module needs of `platform` is not looked at: repositories are of one platform. Modules are told apart by arch, so
 //! that the repositories of several can be sources of one recipe; what is active for one arch hides names for all.
 
@@ -38,8 +40,8 @@ pub struct Visible<'m> {
 /// Why modules cannot be as they are asked for. Retrying cannot help.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum ModularProblem {
-    /// No repository has the module.
-    #[error("no repository has the module '{0}'")]
+    /// No source has the module.
+    #[error("no source has the module '{0}'")]
     Module(String),
     /// It has no such stream.
     #[error("the module '{module}' has no stream '{stream}', only {}", .known.join(", "))]
@@ -49,6 +51,14 @@ pub enum ModularProblem {
         /// The stream that was asked for.
         stream: String,
         /// Those that it has.
+        known: Vec<String>,
+    },
+    /// The stream has no such build.
+    #[error("there is no build {wanted}, only {}", .known.join(", "))]
+    Build {
+        /// The build that was asked for.
+        wanted: String,
+        /// Those that the stream has.
         known: Vec<String>,
     },
     /// Two streams of one module are asked for.
@@ -82,11 +92,20 @@ pub fn visible<'m>(
     modules: &[&'m Modules],
     choices: &'m [ModuleChoice],
 ) -> Result<Visible<'m>, BTreeSet<ModularProblem>> {
-    let mut builds: BTreeMap<(&str, &str), Vec<&Stream>> = BTreeMap::new();
+    let mut builds: Builds<'_> = BTreeMap::new();
     for (module, stream) in modules.iter().flat_map(|modules| modules.streams()) {
         builds.entry((&stream.arch, module)).or_default().push(stream);
     }
     let chosen = chosen(choices, &builds)?;
+    for ((_, module), streams) in &mut builds {
+        let of = |stream: &Stream| {
+            let about = |choice: &&ModuleChoice| {
+                choice.module == *module && choice.stream.as_deref() == Some(&stream.name)
+            };
+            choices.iter().filter(about).all(|choice| choice.admits(stream.version, &stream.context))
+        };
+        streams.retain(|stream| of(stream));
+    }
     let defaults = modules.iter().flat_map(|modules| &modules.documents).filter_map(default);
     let mut active: Active<'_> = BTreeMap::new();
     for (module, stream) in defaults.filter(|(module, _)| !chosen.contains_key(module)) {
@@ -216,6 +235,16 @@ fn chosen<'m>(
         } else if let Some(stream) = stream.filter(|stream| !known.contains(*stream)) {
             let (module, stream, known) = (module.into(), stream.into(), known.into_iter().collect());
             problems.insert(ModularProblem::Stream { module, stream, known });
+        } else if let Some(stream) = stream {
+            let all = builds.iter().filter(|((_, name), _)| *name == module).flat_map(|(_, builds)| builds);
+            let all: Vec<_> = all.filter(|build| build.name == stream).collect();
+            if !all.iter().any(|build| choice.admits(build.version, &build.context)) {
+                let known =
+                    all.iter().map(|build| format!("{module}:{stream}:{}:{}", build.version, build.context));
+                let known: BTreeSet<String> = known.collect();
+                let (wanted, known) = (choice.to_string(), known.into_iter().collect());
+                problems.insert(ModularProblem::Build { wanted, known });
+            }
         }
     }
     if problems.is_empty() { Ok(chosen) } else { Err(problems) }

@@ -138,13 +138,34 @@ fn what_cannot_be_is_told_all_at_once() {
     assert_eq!(
         problems(&file, &["swan:1", "goose:3", "!duck"]),
         [
-            "no repository has the module 'duck'",
-            "no repository has the module 'swan'",
+            "no source has the module 'duck'",
+            "no source has the module 'swan'",
             "the module 'goose' has no stream '3', only 1, 2",
         ]
     );
     assert_eq!(
         problems(&file, &["goose:1", "goose:2"]),
         ["two streams of the module 'goose' are asked for, 1 and 2: only one can be active"]
+    );
+}
+
+#[test]
+fn one_build_of_a_stream_can_be_asked_for() {
+    let file = [
+        stream("goose:1", 1, "a", "", &["goose-0:1-1.x86_64"]),
+        stream("goose:1", 2, "a", "", &["goose-0:1-2.x86_64"]),
+        stream("goose:1", 2, "b", "", &["goose-0:1-3.x86_64"]),
+    ]
+    .concat();
+    let packages = ["goose-0:1-1.x86_64", "goose-0:1-2.x86_64", "goose-0:1-3.x86_64"];
+    for (choice, places) in
+        [("goose:1", &[0, 1][..]), ("goose:1:1", &[0]), ("goose:1:2:b", &[2]), ("goose:1:2", &[1])]
+    {
+        let expected: Vec<String> = places.iter().map(|place| packages[*place].to_owned()).collect();
+        assert_eq!(seen(&file, &[choice], &packages), (vec!["goose:1".into()], expected), "{choice}");
+    }
+    assert_eq!(
+        problems(&file, &["goose:1:1:b"]),
+        ["there is no build goose:1:1:b, only goose:1:1:a, goose:1:2:a, goose:1:2:b"]
     );
 }

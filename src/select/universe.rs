@@ -4,7 +4,7 @@
 //! sorted by name, version, arch and content digest. The universe's digest is that of this text, so it does not
 //! depend on the order in which candidates were found, nor on the compressor. On disk the text is a zstd stream.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,20 @@ const VERSION: u32 = 1;
 const LARGEST: u64 = 4 << 30;
 const LONGEST_LINE: u64 = 256 << 20;
 const MOST: usize = 2_000_000;
-const LEVEL: i32 = 12;
+/// What is large stays in the store: a level that takes a second for 200 MB of text, where 12 takes ten.
+const LEVEL: i32 = 3;
+/// What is small travels in locks, which are kept for good.
+const SMALL: usize = 1 << 20;
+const LEVEL_OF_SMALL: i32 = 12;
+
+/// A universe as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// The digest of its text form.
+    pub digest: Digest,
+    /// Its text form, compressed.
+    pub bytes: Vec<u8>,
+}
 
 impl Universe {
     /// Sorts candidates. One that was found twice with the same content counts once.
@@ -79,32 +92,22 @@ impl Universe {
         Ok(())
     }
 
-    /// The digest of its text form.
-    pub fn digest(&self) -> Digest {
-        struct Sink(Hasher);
-        impl Write for Sink {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                self.0.update(bytes);
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
+    /// Its text form, compressed, and the digest of that text.
+    pub fn encode(&self) -> Result<Encoded, UniverseError> {
+        let mut encoded = self.encode_at(LEVEL).map_err(UniverseError::Compression)?;
+        if encoded.bytes.len() <= SMALL {
+            encoded = self.encode_at(LEVEL_OF_SMALL).map_err(UniverseError::Compression)?;
         }
-        let mut sink = Sink(Hasher::new());
-        let written = self.write(&mut sink);
-        debug_assert!(written.is_ok(), "hashing cannot fail, and all of a candidate is JSON");
-        sink.0.finish()
+        Ok(encoded)
     }
 
-    /// Its text form, compressed.
-    pub fn encode(&self) -> Result<Vec<u8>, UniverseError> {
-        let encode = || {
-            let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
-            self.write(std::io::BufWriter::with_capacity(1 << 16, &mut encoder))?;
-            encoder.finish()
-        };
-        encode().map_err(UniverseError::Compression)
+    fn encode_at(&self, level: i32) -> std::io::Result<Encoded> {
+        let both = Both { hasher: Hasher::new(), encoder: zstd::Encoder::new(Vec::new(), level)? };
+        // Both take large pieces faster than the few bytes that JSON is written in.
+        let mut out = BufWriter::with_capacity(1 << 16, both);
+        self.write(&mut out)?;
+        let both = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        Ok(Encoded { digest: both.hasher.finish(), bytes: both.encoder.finish()? })
     }
 
     /// Reads what [`Universe::encode`] wrote.
@@ -147,6 +150,24 @@ impl Universe {
     }
 }
 
+/// Hashes text and compresses it.
+struct Both {
+    hasher: Hasher,
+    encoder: zstd::Encoder<'static, Vec<u8>>,
+}
+
+impl Write for Both {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.hasher.update(bytes);
+        self.encoder.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.encoder.flush()
+    }
+}
+
 fn read_line(reader: &mut impl BufRead, number: usize) -> Result<Option<Vec<u8>>, UniverseError> {
     let mut line = Vec::new();
     let read = reader.take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(UniverseError::Compression)?;
@@ -181,10 +202,10 @@ mod tests {
         let one = Universe::new(names.iter().map(|name| candidate(name)).collect()).unwrap();
         let two =
             Universe::new(names.iter().rev().chain(&names).map(|name| candidate(name)).collect()).unwrap();
-        assert_eq!((one.digest(), one.encode().unwrap()), (two.digest(), two.encode().unwrap()));
+        assert_eq!(one.encode().unwrap(), two.encode().unwrap());
         let order: Vec<_> = one.candidates().iter().map(|candidate| candidate.nevra.to_string()).collect();
         assert_eq!(order, ["a-0:2-1.i686", "a-0:2-1.x86_64", "a-0:10-1.i686", "b-0:1-1.x86_64"]);
-        assert_eq!(Universe::decode(&one.encode().unwrap()).unwrap(), one);
+        assert_eq!(Universe::decode(&one.encode().unwrap().bytes).unwrap(), one);
     }
 
     #[test]
@@ -220,7 +241,7 @@ mod tests {
             let stored = zstd::encode_all(text.as_bytes(), 1).unwrap();
             assert!(Universe::decode(&stored).is_err(), "{text}");
         }
-        let good = Universe::new(vec![candidate("a-0:1-1.noarch")]).unwrap().encode().unwrap();
+        let good = Universe::new(vec![candidate("a-0:1-1.noarch")]).unwrap().encode().unwrap().bytes;
         assert!(Universe::decode(&good[..good.len() - 5]).is_err());
         assert!(Universe::decode(b"no zstd").is_err());
     }

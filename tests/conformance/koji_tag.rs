@@ -90,7 +90,8 @@ fn tags_at_events_are_what_the_hub_said() {
         let all: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         for pair in all["pairs"].as_array().unwrap() {
             let (tag, event) = (text(&pair["tag"]), pair["event"].as_i64());
-            let question = Question { tag, event, inherit: true, latest: true, held: &[], forced: &[] };
+            let question =
+                Question { tag, event, inherit: true, latest: true, held: &[], forced: &[], modules: &[] };
             let found = runtime.block_on(koji::state(&hub, "embedded:hub", &question));
             let label = format!("{name} {tag} at {}", pair["event"]);
             let verdict = match (found, pair.get("fault")) {

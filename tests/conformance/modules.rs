@@ -25,7 +25,7 @@ fn theirs(scratch: &Path, repository: &Path, choices: &[ModuleChoice]) -> BTreeS
     let states = root.join("etc/dnf/modules.d");
     drop(fs::remove_dir_all(&states));
     fs::create_dir_all(&states).unwrap();
-    for ModuleChoice { module, stream } in choices {
+    for ModuleChoice { module, stream, .. } in choices {
         let state = if stream.is_some() { "enabled" } else { "disabled" };
         let stream = stream.as_deref().unwrap_or_default();
         let text = format!("[{module}]\nname={module}\nstream={stream}\nprofiles=\nstate={state}\n");
@@ -140,7 +140,11 @@ fn published_modules_let_the_same_packages_be_seen_as_with_dnf() {
         for turn in 0..=most {
             let chosen = streams.iter().filter(|_| turn > 0).map(|(module, streams)| {
                 let stream = streams.iter().nth(turn % streams.len()).unwrap();
-                ModuleChoice { module: (*module).into(), stream: Some((*stream).into()) }
+                ModuleChoice {
+                    module: (*module).into(),
+                    stream: Some((*stream).into()),
+                    ..ModuleChoice::default()
+                }
             });
             let chosen: Vec<_> = chosen.collect();
             let (ours, theirs) = (ours(&read, &chosen), theirs(scratch.path(), &repository, &chosen));

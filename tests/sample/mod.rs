@@ -115,6 +115,12 @@ pub fn package() -> Vec<u8> {
 /// A package that rpm installs: one file, nothing required.
 #[allow(dead_code, reason = "not every test needs it")]
 pub fn installable(name: &str, version: &str) -> Vec<u8> {
+    modular(name, version, None)
+}
+
+/// The same, of a stream of a module: `NAME:STREAM:VERSION:CONTEXT`.
+#[allow(dead_code, reason = "not every test needs it")]
+pub fn modular(name: &str, version: &str, label: Option<&str>) -> Vec<u8> {
     let content = format!("{name} {version}\n");
     let member = format!("./usr/share/{name}");
     let payload = compress(Some("gzip"), &archive(&[(0o100_644, &member, content.as_bytes())]));
@@ -122,51 +128,49 @@ pub fn installable(name: &str, version: &str) -> Vec<u8> {
     let own = hex(&digest(Hashing::SHA256, &[content.as_bytes()]));
     let (full, source) = (format!("{name}-{version}-1"), format!("{name}-{version}-1.src.rpm"));
     let evr = format!("{version}-1");
-    whole(
-        &full,
-        &[
-            (100, Value::Texts(&["C"])),
-            (1000, Value::Text(name)),
-            (1001, Value::Text(version)),
-            (1002, Value::Text("1")),
-            (1004, Value::Translated("A bird")),
-            (1005, Value::Translated("It is a bird.")),
-            (1006, Value::Int32(&[1_793_491_200])),
-            (1007, Value::Text("localhost")),
-            (1009, Value::Int32(&[content.len() as u32])),
-            (1014, Value::Text("MIT")),
-            (1016, Value::Translated("Unspecified")),
-            (1021, Value::Text("linux")),
-            (1022, Value::Text("noarch")),
-            (1028, Value::Int32(&[content.len() as u32])),
-            (1030, Value::Int16(&[0o100_644])),
-            (1034, Value::Int32(&[1_793_491_200])),
-            (1035, Value::Texts(&[&own])),
-            (1036, Value::Texts(&[""])),
-            (1037, Value::Int32(&[0])),
-            (1039, Value::Texts(&["root"])),
-            (1040, Value::Texts(&["root"])),
-            (1044, Value::Text(&source)),
-            (1045, Value::Int32(&[u32::MAX])),
-            (1047, Value::Texts(&[name])),
-            (1095, Value::Int32(&[1])),
-            (1096, Value::Int32(&[1])),
-            (1097, Value::Texts(&[""])),
-            (1112, Value::Int32(&[8])),
-            (1113, Value::Texts(&[&evr])),
-            (1116, Value::Int32(&[0])),
-            (1117, Value::Texts(&[name])),
-            (1118, Value::Texts(&["/usr/share/"])),
-            (1124, Value::Text("cpio")),
-            (1125, Value::Text("gzip")),
-            (1126, Value::Text("9")),
-            (5011, Value::Int32(&[8])),
-            (5092, Value::Texts(&[&sum])),
-            (5093, Value::Int32(&[8])),
-        ],
-        &payload,
-        &[0; 4128],
-    )
+    let tags = [
+        (100, Value::Texts(&["C"])),
+        (1000, Value::Text(name)),
+        (1001, Value::Text(version)),
+        (1002, Value::Text("1")),
+        (1004, Value::Translated("A bird")),
+        (1005, Value::Translated("It is a bird.")),
+        (1006, Value::Int32(&[1_793_491_200])),
+        (1007, Value::Text("localhost")),
+        (1009, Value::Int32(&[content.len() as u32])),
+        (1014, Value::Text("MIT")),
+        (1016, Value::Translated("Unspecified")),
+        (1021, Value::Text("linux")),
+        (1022, Value::Text("noarch")),
+        (1028, Value::Int32(&[content.len() as u32])),
+        (1030, Value::Int16(&[0o100_644])),
+        (1034, Value::Int32(&[1_793_491_200])),
+        (1035, Value::Texts(&[&own])),
+        (1036, Value::Texts(&[""])),
+        (1037, Value::Int32(&[0])),
+        (1039, Value::Texts(&["root"])),
+        (1040, Value::Texts(&["root"])),
+        (1044, Value::Text(&source)),
+        (1045, Value::Int32(&[u32::MAX])),
+        (1047, Value::Texts(&[name])),
+        (1095, Value::Int32(&[1])),
+        (1096, Value::Int32(&[1])),
+        (1097, Value::Texts(&[""])),
+        (1112, Value::Int32(&[8])),
+        (1113, Value::Texts(&[&evr])),
+        (1116, Value::Int32(&[0])),
+        (1117, Value::Texts(&[name])),
+        (1118, Value::Texts(&["/usr/share/"])),
+        (1124, Value::Text("cpio")),
+        (1125, Value::Text("gzip")),
+        (1126, Value::Text("9")),
+        (5011, Value::Int32(&[8])),
+        (5092, Value::Texts(&[&sum])),
+        (5093, Value::Int32(&[8])),
+    ];
+    let label = label.map(|label| (5096, Value::Text(label)));
+    let tags: Vec<_> = tags.into_iter().chain(label).collect();
+    whole(&full, &tags, &payload, &[0; 4128])
 }
 
 /// Lead, signature header, main header of these tags and payload.

@@ -326,7 +326,13 @@ fn without_payload_digest(package: &[u8]) -> Vec<u8> {
     let entry = [5092_u32.to_be_bytes(), 8_u32.to_be_bytes()].concat();
     let place = range.start + package[range.clone()].windows(8).position(|bytes| bytes == entry).unwrap();
     old[place..place + 4].copy_from_slice(&5087_u32.to_be_bytes());
-    // What the signature header says of the rest has to fit again.
+    restated(package, old)
+}
+
+/// A changed package whose signature header states digests that fit what it has become. The headers are where they were.
+pub fn restated(package: &[u8], mut changed: Vec<u8>) -> Vec<u8> {
+    let range = Headers::read(package).unwrap().main_range();
+    let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
     for (number, from, text) in [
         (Hashing::SHA1, range.clone(), true),
         (Hashing::SHA256, range.clone(), true),
@@ -338,11 +344,11 @@ fn without_payload_digest(package: &[u8]) -> Vec<u8> {
             let digest = hashing.finish().unwrap();
             if text { hex(&digest).into_bytes() } else { digest }
         };
-        let (before, after) = (digest(package), digest(&old));
-        let place = old.windows(before.len()).position(|bytes| bytes == before).unwrap();
-        old[place..place + before.len()].copy_from_slice(&after);
+        let (before, after) = (digest(package), digest(&changed));
+        let place = changed.windows(before.len()).position(|bytes| bytes == before).unwrap();
+        changed[place..place + before.len()].copy_from_slice(&after);
     }
-    old
+    changed
 }
 
 /// A signed header that says nothing of the payload leaves it to whoever serves the file, unless repomd.xml is signed.

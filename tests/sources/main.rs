@@ -10,16 +10,28 @@
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/bench.rs"]
 mod bench;
+mod builders;
 mod bundle;
+mod embedded;
 mod flow;
 mod genuine;
 mod hostile;
 mod hub;
+mod koji_modules;
+mod liars;
 mod mirrors;
 mod modules;
+mod moves;
+mod profiles;
+#[allow(dead_code, reason = "shared with other tests")]
+#[path = "../sample/registry.rs"]
+mod registry;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "../sample/mod.rs"]
 mod sample;
 mod server;
+#[allow(dead_code, reason = "shared with the tests of the hub's server")]
+#[path = "../hub_server/world.rs"]
+mod serving;
 mod tags;
 mod world;

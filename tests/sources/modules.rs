@@ -71,7 +71,7 @@ fn recipe(bench: &Bench, modules: &str) {
 }
 
 /// The packages of a composed tree, and what its repository says of modules.
-fn composed(bench: &Bench) -> (Vec<String>, Option<String>) {
+pub fn composed(bench: &Bench) -> (Vec<String>, Option<String>) {
     let tree = bench.path("out/compose/Base/x86_64/os");
     let mut names = Vec::new();
     for letter in fs::read_dir(tree.join("Packages")).unwrap() {
@@ -146,12 +146,12 @@ fn choices_that_cannot_be_are_refused_all_at_once() {
     gander(&bench, "store", &["lock", "r.toml"])
         .exits(2)
         .says("the module 'goose' has no stream '9', only 1, 2")
-        .says("no repository has the module 'swan'");
+        .says("no source has the module 'swan'");
     assert!(!bench.path("r.lock").exists());
     recipe(&bench, "[\"goose\"]");
     gander(&bench, "store", &["lock", "r.toml"])
         .exits(2)
-        .says("'goose' is neither MODULE:STREAM nor !MODULE");
+        .says("'goose' is neither MODULE:STREAM[:VERSION[:CONTEXT]] nor !MODULE");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::sample;
 use super::world::{signed, signer, stranger};
 
 /// A hub with goose, pond and swan in their first version, tagged and signed.
-fn birds() -> Hub {
+pub fn birds() -> Hub {
     let hub = Hub::start();
     for name in ["goose", "pond", "swan"] {
         hub.tag(hub.import(name, "1", &sample::installable(name, "1"), &[stranger(), signer()]));
@@ -20,19 +20,19 @@ fn birds() -> Hub {
     hub
 }
 
-fn fingerprint() -> String {
+pub fn fingerprint() -> String {
     signer().certificate().fingerprint().to_string()
 }
 
 /// A bench with a recipe whose only source is this tag; `more` goes into the source's table.
-fn bench(hub: &Hub, more: &str) -> Bench {
+pub fn bench(hub: &Hub, more: &str) -> Bench {
     let bench = Bench::new();
     recipe(&bench, hub, more, &format!("keys = [\"{}\"]", fingerprint()));
     bench.write("keys/goose.asc", signer().certificate().armored());
     bench
 }
 
-fn recipe(bench: &Bench, hub: &Hub, more: &str, source: &str) {
+pub fn recipe(bench: &Bench, hub: &Hub, more: &str, source: &str) {
     let url = &hub.url;
     bench.write(
         "r.toml",
@@ -46,11 +46,11 @@ fn recipe(bench: &Bench, hub: &Hub, more: &str, source: &str) {
     );
 }
 
-fn lock(bench: &Bench) -> Output {
+pub fn lock(bench: &Bench) -> Output {
     gander(bench, "store", &["lock", "--update", "r.toml"])
 }
 
-fn signed_path(name: &str, version: &str) -> String {
+pub fn signed_path(name: &str, version: &str) -> String {
     format!(
         "packages/{name}/{version}/1/data/signed/{}/noarch/{name}-{version}-1.noarch.rpm",
         sigkey(signer())

@@ -7,17 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::known::Known;
-use super::{Hub, files_url};
+use super::{Hub, files_url, modulemd};
 use crate::base::arch::TreeArch;
 use crate::base::{Evr, Nevra};
 use crate::compose::error::ComposeError;
 use crate::compose::execute::Session;
 use crate::compose::flow::Downloads;
 use crate::compose::inputs::RecipeFiles;
-use crate::koji::snapshot::{Build, Rpm};
+use crate::koji::snapshot::{Build, Module, Rpm};
 use crate::koji::{Question, Snapshot, TagState};
 use crate::lock::{Koji, Lock, Pin, PinKind};
-use crate::recipe::{HubPlace, KojiSource, Noarch, Origin as Where, PinnedBuild};
+use crate::recipe::{HubPlace, KojiSource, ModuleChoice, Noarch, Origin as Where, PinnedBuild};
 use crate::repo::open::Filter;
 use crate::store::Store;
 
@@ -61,9 +61,11 @@ pub(in crate::compose) fn ask<'d>(
         found.push(session.timed("tag", || asking.open())?);
     }
     let known = |name: &String| {
-        let mut builds = found.iter().flat_map(|tag| &tag.snapshot.builds);
-        builds.any(|build| build.name == *name)
-            || found.iter().flat_map(|tag| &tag.pins).any(|pin| pin.package == *name)
+        let of = |tag: &Opened<'_>| {
+            let content = tag.snapshot.content();
+            tag.snapshot.builds.iter().any(|build| build.name == *name && !content.contains(&build.id))
+        };
+        found.iter().any(of) || found.iter().flat_map(|tag| &tag.pins).any(|pin| pin.package == *name)
     };
     let unknown: Vec<_> = only.iter().filter(|name| !known(name)).cloned().collect();
     if unknown.is_empty() { Ok(found) } else { Err(ComposeError::NoBuilds(unknown)) }
@@ -99,6 +101,7 @@ impl<'d> Asking<'_, 'd> {
                 latest: koji.latest,
                 held: &builds(&koji.hold),
                 forced: &builds(&koji.force),
+                modules: &koji.modules,
             })
             .map_err(failed)?;
         let mut pins = recipe_pins(koji);
@@ -113,6 +116,15 @@ impl<'d> Asking<'_, 'd> {
             }
             (None, _) => return Err(ComposeError::NotMovable(koji.id.clone())),
         };
+        let url = files_url(&files, &self.files.folder)?;
+        modulemd::fetch(
+            self.session,
+            self.downloads,
+            self.files,
+            &url,
+            &mut snapshot,
+            before.as_ref().map(|(_, old)| old),
+        )?;
         self.notes(&snapshot, &drafts, &deleted);
         let counted = self.counted(&snapshot, &pins)?;
         // What was asked for the lock and does not move is not asked again.
@@ -128,7 +140,6 @@ impl<'d> Asking<'_, 'd> {
         if let (true, Some((_, old))) = (unchanged, before) {
             snapshot = old;
         }
-        let url = files_url(&files, &self.files.folder)?;
         let (source, known) = (self.source, BTreeMap::new());
         Ok(Opened { source, hub, files, url, snapshot, counted, pins, unchanged, known })
     }
@@ -145,6 +156,7 @@ impl<'d> Asking<'_, 'd> {
                 && (&known.volumes, &known.arches) == (&koji.volumes, &koji.arches)
                 && (&known.includepkgs, &known.excludepkgs) == (&koji.includepkgs, &koji.excludepkgs)
                 && known.noarch.as_deref().unwrap_or(Noarch::Header.name()) == koji.noarch.name()
+                && known.modules == names(&koji.modules)
                 && koji.event.is_none_or(|event| event == known.event || !self.only.is_empty())
         };
         let Some(pinned) = old.header.koji.iter().find(like) else { return Ok(None) };
@@ -178,9 +190,14 @@ impl<'d> Asking<'_, 'd> {
             note(format!("note: blocked in {id}: {}", blocked.into_iter().collect::<Vec<_>>().join(", ")));
         }
         if !snapshot.modules.is_empty() {
-            let modules = snapshot.modules.iter().map(|module| format!("{}:{}", module.name, module.stream));
-            let modules = modules.collect::<Vec<_>>().join(", ");
-            note(format!("warning: {id} has modules, which are not looked at: {modules}"));
+            let modules: BTreeSet<_> = snapshot.modules.iter().map(Module::nsvc).collect();
+            let modules = modules.into_iter().collect::<Vec<_>>().join(", ");
+            note(match self.koji.modules.is_empty() {
+                true => format!(
+                    "warning: {id} has modules, none of which 'modules' names, so their packages are left out: {modules}"
+                ),
+                false => format!("{id}: builds of modules: {modules}"),
+            });
         }
         if !deleted.is_empty() {
             note(format!(
@@ -256,6 +273,11 @@ fn recipe_pins(koji: &KojiSource) -> Vec<Pin> {
     pins
 }
 
+/// What a source says of modules, as a lock has it.
+pub(super) fn names(choices: &[ModuleChoice]) -> Vec<String> {
+    choices.iter().map(ToString::to_string).collect()
+}
+
 /// Whether two snapshots are of one state: events pass that change nothing in a tag, and which RPMs were selected is not
 /// the hub's doing.
 fn same(left: &Snapshot, right: &Snapshot) -> bool {
@@ -277,9 +299,13 @@ fn moved(
     let mut pins: BTreeMap<String, Pin> =
         pinned.pins.iter().map(|pin| (pin.package.clone(), pin.clone())).collect();
     let (mut now, then) = (BTreeMap::<&str, Vec<String>>::new(), chosen(old, &[]));
-    let current = chosen(new, &recipe);
+    let stays = old.content();
+    let (current, content) = (chosen(new, &recipe), new.content());
     let mut came = BTreeSet::new();
-    for build in new.builds.iter().filter(|build| current.contains(&build.id) && only.contains(&build.name)) {
+    let moves = |build: &&Build| {
+        current.contains(&build.id) && only.contains(&build.name) && !content.contains(&build.id)
+    };
+    for build in new.builds.iter().filter(moves) {
         now.entry(&build.name).or_default().push(build.nvr());
         if old.build(build.id).is_none() {
             old.builds.push(build.clone());
@@ -295,7 +321,7 @@ fn moved(
         let mut before: Vec<_> = old
             .builds
             .iter()
-            .filter(|build| build.name == *name && then.contains(&build.id))
+            .filter(|build| build.name == *name && then.contains(&build.id) && !stays.contains(&build.id))
             .map(Build::nvr)
             .collect();
         let mut after = now.remove(name.as_str()).unwrap_or_default();
@@ -316,11 +342,14 @@ fn moved(
     (pins, came)
 }
 
-/// The builds of a snapshot that are taken, by id.
+/// The builds of a snapshot that are taken, by id. Those of content tags are what their modules are, whatever is held or
+/// forced in the tag itself.
 pub(in crate::compose) fn chosen(snapshot: &Snapshot, pins: &[Pin]) -> BTreeSet<i64> {
     let pins: BTreeMap<&str, &Pin> = pins.iter().map(|pin| (pin.package.as_str(), pin)).collect();
     let tagged: BTreeSet<i64> = snapshot.taggings.iter().map(|tagging| tagging.build).collect();
+    let content = snapshot.content();
     let counts = |build: &&Build| match pins.get(build.name.as_str()) {
+        Some(_) if content.contains(&build.id) => true,
         Some(pin) => pin.builds.contains(&build.nvr()),
         None => tagged.contains(&build.id),
     };

@@ -7,6 +7,7 @@ use super::super::error::ComposeError;
 use super::super::flow::Downloads;
 use super::super::folder;
 use super::ask::stored;
+use super::modulemd;
 use crate::base::{Digest, RelPath};
 use crate::koji::Snapshot;
 use crate::lock::Origin;
@@ -54,5 +55,12 @@ pub fn kept_tag(
     let snapshot = stored(store, &lock, pinned)?
         .ok_or_else(|| ComposeError::NoSnapshot { lock: place.into(), id: pinned.id.clone() })?;
     let absent = all - files.len();
+    // What builds of modules say of themselves is in the snapshot.
+    for record in snapshot.modulemd.iter().filter(|record| !record.text.is_empty()) {
+        if let (Some(file), Some(build)) = (&record.file, snapshot.build(record.build)) {
+            let path = RelPath::new(&modulemd::path(build, file)?)?;
+            files.insert(path, store.put_bytes(record.text.as_bytes())?);
+        }
+    }
     Ok(KeptTag { snapshot, files, absent })
 }

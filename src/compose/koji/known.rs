@@ -6,7 +6,7 @@
 //! full disk when it is written) it counts as absent and headers are read again, so an answer depends on nothing but them.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, IntoInnerError, Read as _, Write as _};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ const FILE: &str = "known";
 const LARGEST: u64 = 2 << 30;
 const LONGEST_LINE: u64 = 256 << 20;
 const MOST: usize = 2_000_000;
-const LEVEL: i32 = 3;
+const LEVEL: i32 = 1;
 
 /// Which headers: of an RPM's wanted copy, as the hub describes it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -104,12 +104,13 @@ pub(super) fn keep<'k>(
     known: impl Iterator<Item = &'k Known>,
 ) -> Result<(), StoreError> {
     let encode = || {
-        let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
+        let encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
+        let mut out = BufWriter::with_capacity(1 << 16, encoder);
         for known in known {
-            serde_json::to_writer(&mut encoder, known)?;
-            encoder.write_all(b"\n")?;
+            serde_json::to_writer(&mut out, known)?;
+            out.write_all(b"\n")?;
         }
-        encoder.finish()
+        out.into_inner().map_err(IntoInnerError::into_error)?.finish()
     };
     // What cannot be kept is read again the next time.
     let Ok(bytes) = encode() else { return Ok(()) };

@@ -1,6 +1,7 @@
 //! Packages that Koji has tagged: offered by their headers, downloaded once they are selected.
 //!
-//! 1. `ask`: the hub is asked what the tag has at one event, and which signatures there are of what counts.
+//! 1. `ask`: the hub is asked what the tag has at one event, and which signatures there are of what counts; `modulemd`:
+//!    builds of modules are asked which packages they have.
 //! 2. `offer`: of the packages that count the headers are read that are not known yet; selection decides among them.
 //! 3. `obtain`: of those that were selected the digests of their files are asked for, and the files downloaded and
 //!    checked. What the hub said goes into the lock.
@@ -9,6 +10,7 @@
 mod ask;
 mod kept;
 mod known;
+mod modulemd;
 mod obtain;
 mod offer;
 mod stock;
@@ -18,6 +20,7 @@ use std::path::Path;
 pub use kept::{KeptTag, kept_tag};
 
 pub(super) use ask::{Opened, ask, chosen, stored};
+pub(super) use modulemd::{modules, unnamed};
 pub(super) use obtain::obtain;
 pub(super) use offer::offer;
 pub(super) use stock::stock;

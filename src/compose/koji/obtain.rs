@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Seek as _, SeekFrom};
 
-use super::ask::Opened;
+use super::ask::{Opened, names};
 use super::known::{At, Known};
 use super::{primary_path, signed_path};
 use crate::base::{Digest, Nevra, RelPath, chain};
@@ -12,6 +12,7 @@ use crate::compose::execute::Session;
 use crate::compose::flow::Downloads;
 use crate::compose::harvest::{Harvest, Offered, read};
 use crate::compose::inputs::RecipeFiles;
+use crate::compose::modules::Modular;
 use crate::fetch::{FetchError, Wanted};
 use crate::koji::snapshot::{Build, Rpm};
 use crate::koji::{self, Snapshot};
@@ -46,7 +47,7 @@ pub(in crate::compose) fn obtain(
     downloads: &dyn Downloads,
     files: &RecipeFiles,
     opened: Vec<Opened<'_>>,
-    selected: &BTreeSet<Nevra>,
+    (selected, modules): (&BTreeSet<Nevra>, &Modular),
     (header, objects): (&mut Header, &mut BTreeMap<Digest, Vec<u8>>),
     harvest: &mut Harvest,
 ) -> Result<(), ComposeError> {
@@ -73,7 +74,7 @@ pub(in crate::compose) fn obtain(
         }
         tag.snapshot.checksums = checksums;
         tag.snapshot.sort();
-        get(session, downloads, koji, &tag, selected, objects, harvest)?;
+        get(session, downloads, koji, &tag, (selected, modules), objects, harvest)?;
         header.koji.push(pinned(session, koji, &tag, objects)?);
     }
     Ok(())
@@ -135,7 +136,7 @@ fn get(
     downloads: &dyn Downloads,
     koji: &KojiSource,
     tag: &Opened<'_>,
-    selected: &BTreeSet<Nevra>,
+    (selected, modules): (&BTreeSet<Nevra>, &Modular),
     objects: &mut BTreeMap<Digest, Vec<u8>>,
     harvest: &mut Harvest,
 ) -> Result<(), ComposeError> {
@@ -198,7 +199,7 @@ fn get(
                 (_, digest) => digest.ok_or_else(|| "nothing was downloaded".into()),
             },
         };
-        let taken = file.and_then(|file| accept(session.store, one, &file));
+        let taken = file.and_then(|file| accept(session.store, one, &file, modules));
         match taken {
             Ok((identity, header)) => {
                 let Some(there) = harvest.packages.get_mut(&one.nevra) else { continue };
@@ -244,7 +245,12 @@ fn stated(snapshot: &Snapshot, rpm: i64, sigkey: &str) -> Result<Option<Digest>,
 
 /// Checks a file against all that the hub and its headers said, puts it together where it has to be; its identity and its
 /// signature header with padding.
-fn accept(store: &Store, one: &Selected<'_>, file: &Digest) -> Result<(Identity, Vec<u8>), String> {
+fn accept(
+    store: &Store,
+    one: &Selected<'_>,
+    file: &Digest,
+    modules: &Modular,
+) -> Result<(Identity, Vec<u8>), String> {
     let name = one.nevra.file_name();
     let whole = |file: &Digest| read(store, file, &name).map_err(|error| chain(&error));
     let put = |error: &dyn std::error::Error| chain(error);
@@ -262,6 +268,9 @@ fn accept(store: &Store, one: &Selected<'_>, file: &Digest) -> Result<(Identity,
     }
     let (headers, identity) = whole(&file)?;
     koji::check(&headers, &one.nevra, &one.rpm.payloadhash, "the file").map_err(|error| chain(&error))?;
+    if !modules.explains(&headers, &one.nevra) {
+        return Err("it belongs to a module, but no active stream has it".into());
+    }
     if identity.header != one.known.candidate.key {
         return Err("its header is another one than when it was offered".into());
     }
@@ -316,6 +325,7 @@ fn pinned(
         includepkgs: koji.includepkgs.clone(),
         excludepkgs: koji.excludepkgs.clone(),
         noarch: (koji.noarch != Noarch::Header).then(|| koji.noarch.name().to_owned()),
+        modules: names(&koji.modules),
         snapshot: tag.snapshot.digest(),
         snapshot_object: None,
         snapshot_stored: None,

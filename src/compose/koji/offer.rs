@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::ask::{Opened, nevra};
 use super::known::{At, Known, Which};
-use super::{header_path, known, primary_path, signed_path};
+use super::{header_path, known, modulemd, primary_path, signed_path};
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, Nevra, RelPath, chain};
 use crate::compose::error::ComposeError;
@@ -18,7 +18,7 @@ use crate::koji::{CopyError, Head, HeadOf, Place, SignedCopy};
 use crate::lock::Origin;
 use crate::recipe::{KojiSource, Noarch, Origin as Where};
 use crate::repo::open::url;
-use crate::select::Candidate;
+use crate::select::{Candidate, Visible};
 
 /// Problems that are told one by one.
 const TOLD: usize = 50;
@@ -31,11 +31,13 @@ pub(in crate::compose) fn offer(
     downloads: &dyn Downloads,
     files: &RecipeFiles,
     opened: &mut [Opened<'_>],
+    visible: &Visible<'_>,
     harvest: &mut Harvest,
 ) -> Result<(), ComposeError> {
     for tag in opened {
         if let Some(Where::Koji(koji)) = files.recipe.sources.get(tag.source).map(|source| &source.origin) {
-            add(session, downloads, files, koji, tag, harvest)?;
+            modulemd::hide(tag, visible);
+            add(session, downloads, files, koji, tag, visible, harvest)?;
         }
     }
     harvest.check_conflicts()
@@ -48,6 +50,7 @@ fn add(
     files: &RecipeFiles,
     koji: &KojiSource,
     opened: &mut Opened<'_>,
+    visible: &Visible<'_>,
     harvest: &mut Harvest,
 ) -> Result<(), ComposeError> {
     let accepted = signatures::accepted(files, opened.source)?;
@@ -99,7 +102,7 @@ fn add(
     if changed {
         known::keep(session.store, &key, opened.known.values()).ok();
     }
-    take(koji, opened, harvest)
+    take(koji, opened, visible, harvest)
 }
 
 /// Reads headers and takes out of them what is needed; all that are wrong are told.
@@ -198,7 +201,12 @@ fn not_for(known: &Known, rule: Noarch) -> Vec<String> {
 }
 
 /// Takes in what is known of the packages that count.
-fn take(koji: &KojiSource, opened: &Opened<'_>, harvest: &mut Harvest) -> Result<(), ComposeError> {
+fn take(
+    koji: &KojiSource,
+    opened: &Opened<'_>,
+    visible: &Visible<'_>,
+    harvest: &mut Harvest,
+) -> Result<(), ComposeError> {
     let snapshot = &opened.snapshot;
     let mut sources: BTreeMap<i64, &Known> = BTreeMap::new();
     for rpm in snapshot.rpms.iter().filter(|rpm| matches!(rpm.arch.as_str(), "src" | "nosrc")) {
@@ -212,6 +220,9 @@ fn take(koji: &KojiSource, opened: &Opened<'_>, harvest: &mut Harvest) -> Result
         };
         let path = RelPath::new(primary_path(build, rpm))?;
         let nevra = known.candidate.nevra.clone();
+        if !visible.shows(&nevra, known.candidate.provides.iter().map(|provided| &provided.name)) {
+            continue;
+        }
         let harvested = Harvested {
             offered: Offered::Tagged { rpm: rpm.id, content: rpm.payloadhash.clone() },
             origin: Origin::Koji { source: koji.id.clone(), path },

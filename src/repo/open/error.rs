@@ -47,6 +47,14 @@ pub enum OpenError {
         /// The mirrors.
         refused: Vec<Refused>,
     },
+    /// The state of it that a lock has cannot be had any more. Retrying can help where a mirror could not be reached.
+    #[error("the repository '{id}' cannot be opened in the state that the lock has:\n  {refused}")]
+    Gone {
+        /// The repository.
+        id: String,
+        /// Why.
+        refused: Box<Refused>,
+    },
 }
 
 impl OpenError {
@@ -56,6 +64,7 @@ impl OpenError {
             Self::NoList { source, .. } => source.is_surroundings(),
             Self::BadList { .. } | Self::NoMirrors { .. } => false,
             Self::Refused { refused, .. } => refused.iter().any(|refused| refused.why.is_surroundings()),
+            Self::Gone { refused, .. } => refused.why.is_surroundings(),
         }
     }
 }

@@ -63,6 +63,15 @@ pub struct Location {
     pub keys: Option<Vec<Certificate>>,
 }
 
+/// The state of a repository that a lock has.
+#[derive(Clone, Debug)]
+pub struct Pinned {
+    /// Folders that held it, at least one, in order.
+    pub mirrors: Vec<String>,
+    /// `repomd.xml`.
+    pub repomd: Vec<u8>,
+}
+
 /// A repository that was opened.
 #[derive(Debug)]
 pub struct Opened {
@@ -110,6 +119,36 @@ pub async fn open(
 ) -> Result<Opened, OpenError> {
     let mirrors = mirrors::find(location, fetcher).await?;
     Opening { location, now, fetcher, store, progress, mirrors, refused: Vec::new() }.open().await
+}
+
+/// Opens a repository in the state that a lock has. Its `repomd.xml` was judged when it was pinned; its lists come from
+/// the store, or from mirrors that still have them.
+///
+/// # Errors
+/// A list is neither here nor at any of the mirrors, or cannot be read: retrying can help where one could not be reached.
+pub async fn reopen(
+    location: &Location,
+    pinned: Pinned,
+    fetcher: &Fetcher,
+    store: &Store,
+    progress: &dyn Progress,
+) -> Result<Opened, OpenError> {
+    let Pinned { mirrors, repomd: bytes } = pinned;
+    let first = mirrors.first().cloned().unwrap_or_default();
+    let mirrors = Mirrors { folders: mirrors, versions: Vec::new() };
+    // No signature is judged, so no time is needed.
+    let opening = Opening { location, now: 0, fetcher, store, progress, mirrors, refused: Vec::new() };
+    let lists = match Repomd::parse(&bytes) {
+        Ok(repomd) => opening.lists(&first, &repomd).await,
+        Err(why) => Err(why.into()),
+    };
+    match lists {
+        Ok(lists) => Ok(opening.opened(&first, bytes, lists, false)),
+        Err(why) => {
+            let refused = Box::new(Refused { mirror: first, why });
+            Err(OpenError::Gone { id: location.id.clone(), refused })
+        }
+    }
 }
 
 /// A repository that is being opened.

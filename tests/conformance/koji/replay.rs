@@ -97,8 +97,8 @@ async fn ask(hub: &Hub, tag: &str, event: Option<i64>, expected: &Expected) -> R
         })
         .collect();
     let which = Tagged { event, inherit: true, latest: Latest::One, ..Tagged::default() };
-    let listed = |builds: Vec<gander::koji::rows::TaggedBuild>| -> Vec<Value> {
-        let row = |build: &gander::koji::rows::TaggedBuild| {
+    let listed = |builds: Vec<gander::koji::rows::Build>| -> Vec<Value> {
+        let row = |build: &gander::koji::rows::Build| {
             json!({
                 "build_id": build.build_id, "nvr": build.nvr, "tag_name": build.tag_name,
                 "create_event": build.create_event,
