@@ -16,6 +16,9 @@
 )]
 
 mod alike;
+#[allow(dead_code, reason = "shared with other tests")]
+#[path = "../cli/bench.rs"]
+mod bench;
 mod discs;
 mod folder;
 mod incremental;
@@ -23,6 +26,11 @@ mod locked;
 mod media;
 mod multilib;
 mod peers;
+mod pulled;
+#[allow(dead_code, reason = "shared with other tests")]
+#[path = "../sample/registry.rs"]
+mod registry;
 mod root;
+mod tagged;
 mod workshop;
 mod world;

@@ -94,21 +94,21 @@ packages = ["{name}"]
 "#
     );
     fs::write(&recipe, text).unwrap();
-    for round in ["first", "again, with nothing changed"] {
+    for round in ["first", "again"] {
         let (asked, bytes) =
             (counts.requests.swap(0, Ordering::Relaxed), counts.bytes.swap(0, Ordering::Relaxed));
         assert!(round != "first" || asked + bytes == 0);
         let began = Instant::now();
         let store = work.join("store");
         succeed(gander().arg("--store").arg(&store).args(["lock", "--update"]).arg(&recipe));
+        // `ci/bench koji` reads this.
         println!(
-            "{round}: {:.2} s, {} requests, {:.1} MB of answers, at most {} connections",
+            "resolve {round}: {:.2} s, {} requests, {:.1} MB of answers, {} connections",
             began.elapsed().as_secs_f64(),
             counts.requests.load(Ordering::Relaxed),
             counts.bytes.load(Ordering::Relaxed) as f64 / 1e6,
             counts.most.load(Ordering::Relaxed),
         );
-        assert!(counts.most.load(Ordering::Relaxed) <= 32, "more than 32 connections");
         if round == "first" {
             let asked = counts.requests.load(Ordering::Relaxed);
             assert!(asked >= packages.len(), "{asked} requests for {} headers", packages.len());
