@@ -35,7 +35,8 @@ pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<D
         Judge::new(multilib.profile, multilib.methods.iter().copied())
             .with_lists(multilib.whitelist.clone(), multilib.blacklist.clone())
     });
-    let mut solver = Solver::new(request, universe, judge.as_ref());
+    let candidates: Vec<Candidate> = universe.members().map(super::universe::Member::to_candidate).collect();
+    let mut solver = Solver::new(request, &candidates, judge.as_ref());
     solver.patterns();
     solver.groups(comps);
     loop {
@@ -47,7 +48,7 @@ pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<D
             _ => break,
         }
     }
-    solver.finish(universe)
+    solver.finish(&candidates)
 }
 
 struct Solver<'u> {
@@ -71,7 +72,7 @@ struct Solver<'u> {
 }
 
 impl<'u> Solver<'u> {
-    fn new(request: &'u Request, universe: &'u Universe, judge: Option<&Judge>) -> Self {
+    fn new(request: &'u Request, universe: &'u [Candidate], judge: Option<&Judge>) -> Self {
         let tree = request.arch;
         let excludes: Vec<_> = request.exclude.iter().map(|text| Pattern::parse(text, tree)).collect();
         let fits = |candidate: &&Candidate| {
@@ -85,7 +86,7 @@ impl<'u> Solver<'u> {
                     && judge.is_some_and(|judge| judge.blacklists(&candidate.nevra.name)))
         };
         let (hidden, seen): (Vec<_>, Vec<_>) =
-            universe.candidates().iter().filter(fits).partition(|candidate| hides(candidate));
+            universe.iter().filter(fits).partition(|candidate| hides(candidate));
         Self {
             request,
             pool: Pool::new(tree, seen.into_iter()),
@@ -263,7 +264,7 @@ impl<'u> Solver<'u> {
         added
     }
 
-    fn finish(mut self, universe: &Universe) -> Result<Decision, SelectError> {
+    fn finish(mut self, universe: &[Candidate]) -> Result<Decision, SelectError> {
         let mut unresolved: BTreeMap<String, (Relation, BTreeSet<Nevra>)> = BTreeMap::new();
         for (by, relation) in self.missed.drain(..).chain(self.missed_so_far.drain(..)) {
             if let Some(requirer) = self.pool.get(by) {
@@ -302,12 +303,11 @@ impl<'u> Solver<'u> {
         })
     }
 
-    fn sources(&mut self, universe: &Universe) -> BTreeMap<Nevra, ChosenSource> {
+    fn sources(&mut self, universe: &[Candidate]) -> BTreeMap<Nevra, ChosenSource> {
         let excluded = |candidate: &Candidate| {
             self.excludes.iter().any(|pattern| pattern.matches(candidate, self.request.arch))
         };
         let offered: BTreeMap<String, &Candidate> = universe
-            .candidates()
             .iter()
             .filter(|candidate| candidate.nevra.is_source() && !excluded(candidate))
             .map(|candidate| (candidate.nevra.file_name(), candidate))
