@@ -421,11 +421,14 @@ fn select(
         for (group, name) in decision.absent_members {
             absent.insert((tree.to_string(), group, name));
         }
-        for (nevra, chosen) in decision.packages {
+        for (nevra, chosen) in
+            decision.packages.into_iter().chain(decision.debug).filter(|(_, chosen)| chosen.is_delivered())
+        {
             let flags = chosen.flags.iter().map(|flag| flag.name().to_owned()).collect();
             selected.entry(nevra).or_default().insert(tree.clone(), flags);
         }
-        for nevra in decision.sources.into_keys() {
+        let sources = decision.sources.into_iter().filter(|(_, source)| source.is_delivered());
+        for nevra in sources.map(|(nevra, _)| nevra) {
             let tree = TreeRef { variant: id.into(), arch: SOURCE.into() };
             selected.entry(nevra).or_default().insert(tree, BTreeSet::from([SOURCE.to_owned()]));
         }

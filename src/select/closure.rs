@@ -14,7 +14,6 @@ use super::expression::{Expression, Outcome};
 use super::pool::Pool;
 use super::relation::Relation;
 use crate::base::Nevra;
-use crate::base::arch::TreeArch;
 
 /// How bad a gap is. The order is that of badness, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,12 +68,8 @@ struct Can {
 
 impl<'u> Closure<'u> {
     /// Indexes what is offered. Only what the asking packages require can be looked up.
-    pub fn new(
-        arch: &'static TreeArch,
-        offered: Vec<&'u Candidate>,
-        asking: impl Iterator<Item = &'u Candidate>,
-    ) -> Self {
-        Self { pool: Pool::whole(arch, offered, asking), known: BTreeMap::new() }
+    pub fn new(offered: Vec<&'u Candidate>, asking: impl Iterator<Item = &'u Candidate>) -> Self {
+        Self { pool: Pool::new(offered, asking), known: BTreeMap::new() }
     }
 
     /// The requirements of a package that are not met, each once, in the order of the package.
@@ -206,7 +201,7 @@ mod tests {
         let mut there = ["a", "b", "c-debuginfo"].map(|name| package(name, &[])).to_vec();
         there[0].files.push(PackagedFile(FileKind::Ghost, "/var/a".into()));
         let offered = there.iter().chain([&asking]).collect();
-        Closure::new(TreeArch::find("x86_64").unwrap(), offered, [&asking].into_iter()).gaps(&asking)
+        Closure::new(offered, [&asking].into_iter()).gaps(&asking)
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::multilib::{Method, Profile, Verdict};
+use super::problem::Problem;
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, Nevra};
 use crate::format::comps::Need;
@@ -21,11 +22,26 @@ pub struct Multilib {
     pub blacklist: Vec<String>,
 }
 
+/// How many of the packages that meet a requirement or pattern are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Greed {
+    /// The best.
+    #[default]
+    None,
+    /// All of them.
+    All,
+    /// All of the best one's build.
+    Build,
+}
+
 /// What is asked of a selection.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The tree's arch.
     pub arch: &'static TreeArch,
+    /// The arch of the machine that dnf resolves for, where it is not the tree's best: packages of better arches meet no
+    /// requirement then (libsolv knows only what such a machine can install). Pungi takes the best (`i686` for `i386`).
+    pub machine: Option<&'static str>,
     /// Ids of comps groups.
     pub groups: Vec<String>,
     /// Ids of comps environments.
@@ -44,6 +60,22 @@ pub struct Request {
     pub require_members: bool,
     /// Whether recommended and supplementing packages come along, as a package manager takes them.
     pub weak: bool,
+    /// Whether requirements are looked at; without it a selection is what is named.
+    pub dependencies: bool,
+    /// How many of the packages that meet a requirement or pattern are taken.
+    pub greed: Greed,
+    /// Whether a build's other packages come along with one of them.
+    pub fulltree: bool,
+    /// Names of source packages whose packages come without the others of their build.
+    pub fulltree_excludes: Vec<String>,
+    /// Whether everything comes along that building the selected source packages requires.
+    pub selfhosting: bool,
+    /// Whether debugging packages come along.
+    pub debug: bool,
+    /// Whether packages of languages come along, by the rules of comps.
+    pub langpacks: bool,
+    /// Patterns of packages that an earlier compose had, mostly `NAME.ARCH`.
+    pub prepopulate: Vec<String>,
 }
 
 impl Request {
@@ -51,6 +83,7 @@ impl Request {
     pub fn new(arch: &'static TreeArch) -> Self {
         Self {
             arch,
+            machine: None,
             groups: Vec::new(),
             environments: Vec::new(),
             packages: Vec::new(),
@@ -60,6 +93,14 @@ impl Request {
             optional: false,
             require_members: false,
             weak: false,
+            dependencies: true,
+            greed: Greed::None,
+            fulltree: false,
+            fulltree_excludes: Vec::new(),
+            selfhosting: false,
+            debug: false,
+            langpacks: false,
+            prepopulate: Vec::new(),
         }
     }
 }
@@ -71,10 +112,22 @@ pub enum Flag {
     Input,
     /// A member of a group.
     Group,
-    /// A conditional member of a group.
+    /// Named to prepopulate the tree.
+    Prepopulate,
+    /// It brought in a conditional member of a group (as in Pungi, the flag is not on that member).
     Conditional,
+    /// It brought in what building it requires.
+    SelfHosting,
     /// Required by another package.
     Dependency,
+    /// Of the same build as another package.
+    Fulltree,
+    /// Its source package is one that fulltree leaves alone.
+    FulltreeExclude,
+    /// For the language of another package.
+    Langpack,
+    /// Only there to meet requirements, never delivered.
+    Lookaside,
     /// Recommended by another package, or supplementing what is there.
     Weak,
     /// Selected by a multilib rule.
@@ -82,16 +135,34 @@ pub enum Flag {
 }
 
 impl Flag {
-    const ALL: [Self; 6] =
-        [Self::Input, Self::Group, Self::Conditional, Self::Dependency, Self::Weak, Self::Multilib];
+    const ALL: [Self; 12] = [
+        Self::Input,
+        Self::Group,
+        Self::Prepopulate,
+        Self::Conditional,
+        Self::SelfHosting,
+        Self::Dependency,
+        Self::Fulltree,
+        Self::FulltreeExclude,
+        Self::Langpack,
+        Self::Lookaside,
+        Self::Weak,
+        Self::Multilib,
+    ];
 
     /// Its name in a lock.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Input => "input",
             Self::Group => "group",
+            Self::Prepopulate => "prepopulate",
             Self::Conditional => "conditional",
+            Self::SelfHosting => "self-hosting",
             Self::Dependency => "dependency",
+            Self::Fulltree => "fulltree",
+            Self::FulltreeExclude => "fulltree-exclude",
+            Self::Langpack => "langpack",
+            Self::Lookaside => "lookaside",
             Self::Weak => "weak",
             Self::Multilib => "multilib",
         }
@@ -114,6 +185,8 @@ impl fmt::Display for Flag {
 pub enum Reason {
     /// The request names it by this pattern.
     Pattern(String),
+    /// The request has it to prepopulate the tree.
+    Prepopulate(String),
     /// It is a member of a group.
     Group {
         /// The group's id.
@@ -137,6 +210,35 @@ pub enum Reason {
         /// The requirement as that package states it.
         requirement: String,
     },
+    /// Building a source package requires it.
+    BuildRequirement {
+        /// The source package.
+        by: Nevra,
+        /// The requirement as that package states it.
+        requirement: String,
+    },
+    /// It is the source of a package.
+    Source {
+        /// The package.
+        of: Nevra,
+    },
+    /// It has debugging information of a package.
+    Debug {
+        /// The package.
+        of: Nevra,
+    },
+    /// It is of the same build as a package.
+    Fulltree {
+        /// The package.
+        with: Nevra,
+    },
+    /// It is for the language of a package.
+    Langpack {
+        /// The package.
+        with: Nevra,
+        /// The rule of comps, `%s` standing for a language.
+        pattern: String,
+    },
     /// Another package recommends it.
     Recommendation {
         /// The package.
@@ -159,21 +261,15 @@ impl Reason {
     /// The package that brought this one in, none for an input.
     pub fn by(&self) -> Option<&Nevra> {
         match self {
-            Self::Pattern(_) | Self::Group { .. } | Self::Supplement(_) => None,
-            Self::Conditional { with, .. } => Some(with),
-            Self::Requirement { by, .. } | Self::Recommendation { by, .. } => Some(by),
+            Self::Pattern(_) | Self::Prepopulate(_) | Self::Group { .. } | Self::Supplement(_) => None,
+            Self::Conditional { with, .. } | Self::Fulltree { with } | Self::Langpack { with, .. } => {
+                Some(with)
+            }
+            Self::Requirement { by, .. }
+            | Self::BuildRequirement { by, .. }
+            | Self::Recommendation { by, .. } => Some(by),
+            Self::Source { of } | Self::Debug { of } => Some(of),
             Self::Multilib { twin, .. } => twin.as_ref(),
-        }
-    }
-
-    pub(super) fn flag(&self) -> Flag {
-        match self {
-            Self::Pattern(_) => Flag::Input,
-            Self::Group { .. } => Flag::Group,
-            Self::Conditional { .. } => Flag::Conditional,
-            Self::Requirement { .. } => Flag::Dependency,
-            Self::Recommendation { .. } | Self::Supplement(_) => Flag::Weak,
-            Self::Multilib { .. } => Flag::Multilib,
         }
     }
 }
@@ -188,6 +284,14 @@ impl fmt::Display for Reason {
             }
             Self::Conditional { group, with } => write!(f, "conditional in group {group}, with {with}"),
             Self::Requirement { by, requirement } => write!(f, "required by {by}: {requirement}"),
+            Self::Prepopulate(pattern) => write!(f, "prepopulated as '{pattern}'"),
+            Self::BuildRequirement { by, requirement } => {
+                write!(f, "required to build {by}: {requirement}")
+            }
+            Self::Source { of } => write!(f, "source of {of}"),
+            Self::Debug { of } => write!(f, "debugging information of {of}"),
+            Self::Fulltree { with } => write!(f, "of the same build as {with}"),
+            Self::Langpack { with, pattern } => write!(f, "language of {with}: {pattern}"),
             Self::Recommendation { by, recommendation } => write!(f, "recommended by {by}: {recommendation}"),
             Self::Supplement(relation) => write!(f, "supplements {relation}"),
             Self::Multilib { twin: Some(twin), verdict } => write!(f, "multilib twin of {twin}: {verdict}"),
@@ -207,11 +311,27 @@ pub struct Chosen {
     pub why: Reason,
 }
 
+impl Chosen {
+    /// Whether it is delivered: what is only looked aside at is not.
+    pub fn is_delivered(&self) -> bool {
+        !self.flags.contains(&Flag::Lookaside)
+    }
+}
+
+impl ChosenSource {
+    /// Whether it is delivered: what is only looked aside at is not.
+    pub fn is_delivered(&self) -> bool {
+        !self.flags.contains(&Flag::Lookaside)
+    }
+}
+
 /// A source package of the decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChosenSource {
     /// Its content digest.
     pub key: Digest,
+    /// What is to be said of it.
+    pub flags: BTreeSet<Flag>,
     /// The selected packages that were built from it.
     pub built: BTreeSet<Nevra>,
 }
@@ -223,10 +343,14 @@ pub struct Decision {
     pub packages: BTreeMap<Nevra, Chosen>,
     /// Their source packages, where the request wants them.
     pub sources: BTreeMap<Nevra, ChosenSource>,
+    /// Selected debugging packages, where the request wants them.
+    pub debug: BTreeMap<Nevra, Chosen>,
     /// Members of groups that no source offers: group and name.
     pub absent_members: BTreeSet<(String, String)>,
     /// Every judgement over a package of the secondary arch, also those that said no.
     pub judged: BTreeMap<Nevra, Verdict>,
+    /// Everything that is wrong.
+    pub problems: BTreeSet<Problem>,
 }
 
 impl Decision {

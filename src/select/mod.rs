@@ -5,11 +5,12 @@
 
 mod candidate;
 mod closure;
-mod decide;
 mod decision;
 mod expression;
+mod gather;
 mod modular;
 pub mod multilib;
+mod pattern;
 mod pool;
 mod problem;
 mod relation;
@@ -17,9 +18,9 @@ mod universe;
 
 pub use candidate::{Candidate, FileKind, PackagedFile, is_debug_name};
 pub use closure::{Closure, Gap, Gravity, Near};
-pub use decide::decide;
-pub use decision::{Chosen, ChosenSource, Decision, Flag, Multilib, Reason, Request};
+pub use decision::{Chosen, ChosenSource, Decision, Flag, Greed, Multilib, Reason, Request};
 pub use expression::{Expression, Outcome};
+pub use gather::{decide, gather};
 pub use modular::{ModularProblem, Visible, carried, visible};
 pub use problem::{Problem, SelectError};
 pub use relation::{Relation, Sense};

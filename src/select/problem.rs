@@ -33,6 +33,8 @@ pub enum Problem {
         /// Packages that it would mean, were they not excluded.
         excluded: Vec<Nevra>,
     },
+    /// A package to prepopulate with, `NAME.ARCH`, is not there.
+    NotThere(String),
     /// A member of a group is offered by no source.
     NoMember {
         /// The group's id.
@@ -100,6 +102,7 @@ impl fmt::Display for Problem {
                 meant(f, similar)?;
                 hidden(f, excluded)
             }
+            Self::NotThere(name) => write!(f, "no source offers '{name}', with which to prepopulate"),
             Self::NoMember { group, name } => {
                 write!(f, "no source offers '{name}', a member of group '{group}'")
             }

@@ -10,6 +10,7 @@
 mod closure;
 mod databases;
 mod file_conflicts;
+mod gather;
 mod hub;
 mod hub_arguments;
 mod hub_replay;

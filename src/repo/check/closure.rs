@@ -52,7 +52,7 @@ pub(super) async fn check(
         let fits = |package: &&&Placed| tree.rank(&package.1.nevra.arch).is_some();
         let asking = || checked.iter().filter(fits);
         let there = offered.iter().filter(fits).map(|package| &package.1).collect();
-        let mut closure = Closure::new(tree, there, asking().map(|package| &package.1));
+        let mut closure = Closure::new(there, asking().map(|package| &package.1));
         for (place, candidate) in asking() {
             for gap in closure.gaps(candidate) {
                 gaps.entry((*place, candidate, gap)).or_default().push(label);

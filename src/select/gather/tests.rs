@@ -1,10 +1,10 @@
-use super::super::candidate::{FileKind, PackagedFile};
+use super::super::candidate::{Candidate, FileKind, PackagedFile};
 use super::super::decision::{Flag, Multilib};
-use super::super::multilib::Method;
-use super::super::relation::Sense;
+use super::super::multilib::{Method, Profile};
+use super::super::relation::{Relation, Sense};
 use super::*;
-use crate::base::Digest;
 use crate::base::arch::TreeArch;
+use crate::base::{Digest, Nevra};
 
 /// A package: `NEVRA: +PROVIDES ?REQUIRES ~RECOMMENDS &SUPPLEMENTS /FILES`, items separated by `;`. It provides itself.
 fn package(text: &str) -> Candidate {
@@ -45,7 +45,12 @@ fn multilib(profile: Profile, methods: &[Method]) -> Option<Multilib> {
 }
 
 fn names(decision: &Decision) -> Vec<String> {
-    decision.packages.keys().map(|nevra| format!("{}.{}", nevra.name, nevra.arch)).collect()
+    decision
+        .packages
+        .keys()
+        .chain(decision.debug.keys())
+        .map(|nevra| format!("{}.{}", nevra.name, nevra.arch))
+        .collect()
 }
 
 fn selects(request: &Request, packages: &[&str], expected: &[&str]) -> Decision {
@@ -241,7 +246,13 @@ fn groups_and_environments() {
         assert_eq!(decision.packages.keys().map(|nevra| nevra.name.as_str()).collect::<String>(), expected);
         assert_eq!(decision.absent_members, BTreeSet::from([("core".into(), "gone".into())]));
         let (d, why) = decision.packages.iter().find(|(nevra, _)| nevra.name == "d").unwrap();
-        assert_eq!(why.flags, BTreeSet::from([Flag::Conditional]));
+        assert_eq!(why.flags, BTreeSet::from([Flag::Dependency]));
+        let flagged =
+            decision.packages.iter().filter(|(_, chosen)| chosen.flags.contains(&Flag::Conditional));
+        assert_eq!(
+            flagged.map(|(nevra, _)| nevra.name.as_str()).collect::<String>(),
+            if optional { "bc" } else { "b" }
+        );
         assert_eq!(decision.explain(d).len(), 2);
     }
     let mut request = request(&[]);

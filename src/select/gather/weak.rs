@@ -3,40 +3,39 @@
 
 use std::collections::BTreeSet;
 
-use super::super::decision::Reason;
+use super::super::decision::Flag;
 use super::super::expression::{Expression, Outcome};
-use super::super::pool::Id;
-use super::Solver;
-use super::require::required;
+use super::super::universe::{List, Place};
+use super::stock::Queue;
+use super::{Gather, Why};
 
-impl Solver<'_> {
+impl Gather<'_> {
     /// Adds what is recommended or supplements; true when that added a package.
     pub(super) fn weak(&mut self) -> bool {
         let mut wanted = Vec::new();
-        for (id, package) in self.pool.iter() {
-            let selected = self.selected.contains_key(&id);
-            let relations = if selected { &package.recommends } else { &package.supplements };
-            for relation in relations {
+        for (member, _) in self.stock.seen().filter(|(_, queue)| *queue == Queue::Binary) {
+            let place = member.place();
+            let selected = self.binary.contains_key(&place);
+            for &relation in member.list(if selected { List::Recommends } else { List::Supplements }) {
                 // What cannot be read cannot be followed, and nothing depends on it.
-                let Ok(expression) = Expression::of(relation) else { continue };
-                let stated = relation.to_string();
+                let Ok(expression) = Expression::of(&self.stock.universe.relation(relation)) else {
+                    continue;
+                };
                 match selected {
                     true if !self.holds(&expression) => {
-                        let by = package.nevra.clone();
                         let best = self.best_of(&expression);
-                        wanted.extend(
-                            best.map(|best| (best, Reason::Recommendation { by, recommendation: stated })),
-                        );
+                        wanted.extend(best.map(|best| (best, Why::Recommends { by: place, relation })));
                     }
-                    false if self.holds(&expression) => wanted.push((id, Reason::Supplement(stated))),
+                    false if self.holds(&expression) => wanted.push((place, Why::Supplements(relation))),
                     _ => {}
                 }
             }
         }
         let mut added = false;
-        for (id, why) in wanted {
-            if self.affordable(id) {
-                added |= self.add(id, why);
+        for (place, why) in wanted {
+            if self.affordable(place) {
+                self.flag(place, Flag::Weak);
+                added |= self.add(place, why);
             }
         }
         added
@@ -44,10 +43,11 @@ impl Solver<'_> {
 
     /// The best package that meets an expression, or the part of it that is wanted, by itself. What does not go with what
     /// is selected is not wanted.
-    fn best_of(&self, wanted: &Expression) -> Option<Id> {
+    fn best_of(&self, wanted: &Expression) -> Option<Place> {
         match wanted {
             Expression::Simple(_) | Expression::With(_) | Expression::Without(..) => {
-                self.pool.best(self.pool.meeting_alone(wanted))
+                let meeting = self.stock.meeting_alone(wanted, Queue::Binary);
+                self.best(&meeting, Queue::Binary, false).first().copied()
             }
             Expression::All(parts) | Expression::Any(parts) => {
                 parts.iter().filter(|part| !self.holds(part)).find_map(|part| self.best_of(part))
@@ -63,11 +63,14 @@ impl Solver<'_> {
 
     /// Whether everything that a package requires can be met, and what those packages require, too. Alternatives count as
     /// they are taken: the first that is there.
-    fn affordable(&self, id: Id) -> bool {
-        let (mut open, mut along) = (vec![id], BTreeSet::from([id]));
-        while let Some(id) = open.pop() {
-            for relation in self.pool.get(id).into_iter().flat_map(required) {
-                let Ok(expression) = Expression::of(relation) else { return false };
+    fn affordable(&self, place: Place) -> bool {
+        let (mut open, mut along) = (vec![place], BTreeSet::from([place]));
+        while let Some(place) = open.pop() {
+            let requires = self.stock.get(place).map_or(&[][..], |member| member.list(List::Requires));
+            for &relation in requires {
+                let Ok(expression) = Expression::of(&self.stock.universe.relation(relation)) else {
+                    return false;
+                };
                 let mut wanted = vec![&expression];
                 while let Some(part) = wanted.pop() {
                     match part {
@@ -78,7 +81,7 @@ impl Solver<'_> {
                                 open.push(best);
                             }
                         }
-                        _ => match self.parts(id, part) {
+                        _ => match self.parts(place, part) {
                             Some(parts) => wanted.extend(parts),
                             None => return false,
                         },

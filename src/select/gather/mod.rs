@@ -1,0 +1,218 @@
+//! Gathering: which packages a tree gets, as Pungi's `deps` method decides (4.3.6), and why each of them.
+//!
+//! **Inputs** are packages that patterns, groups and environments name, then those to prepopulate with. After them these
+//! steps, again from the first whenever one of them added something, until none does:
+//!
+//! | step | adds |
+//! |---|---|
+//! | conditional | members of groups that come in when the package that they require is there |
+//! | requirements | the best package for each requirement of a selected package ([`requires`]) |
+//! | build requirements | for self-hosting, the same for selected source packages |
+//! | sources | the source package of each selected package |
+//! | debugging | `NAME-debuginfo` and the `-debugsource` packages of the same build and arch, then what these require among their like |
+//! | fulltree | the other packages of the same source package |
+//! | langpacks | what comps has for languages of selected packages |
+//! | weak | where they are wanted, recommended and supplementing packages ([`weak`]) |
+//! | multilib | packages of the secondary arch by a profile's rules ([`multilib`](super::multilib)) |
+//!
+//! **The best package** of several: one of the native arch that is selected already, else one of the secondary arch that is,
+//! else a native one, else any; among those by the tree's order of arches, then the shorter name, then the name. Of what is
+//! also looked aside at in the same version only that copy counts. Greed takes more: `all` takes every candidate, `build`
+//! every package of the winner's build that meets the same requirement.
+//!
+//! **What differs from Pungi.** Pungi's answer depends on the order of packages in a repository, since the first package
+//! that has a requirement decides who meets it for all others. Here packages are worked off in canonical order (name, version,
+//! arch), so the answer depends on universe and request only. Rich requirements are evaluated as rpm does. Two of Pungi's
+//! habits are kept: the flags `conditional` and `self-hosting` are on the package that pulled another in; a requirement
+//! keeps the provider that was found for it first.
+
+mod best;
+mod companions;
+mod finish;
+mod inputs;
+mod requires;
+mod stock;
+mod weak;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decision::{Decision, Flag, Greed, Request};
+use super::expression::Expression;
+use super::multilib::{Judge, Verdict};
+use super::problem::{Problem, SelectError};
+use super::relation::Relation;
+use super::universe::{Place, RelationId, TextId, Universe};
+use crate::format::comps::{Comps, Need};
+use stock::Stock;
+
+/// Gathers what a tree gets. What is wrong is a part of the answer.
+pub fn gather(request: &Request, comps: &Comps, universe: &Universe) -> Decision {
+    let judge = request.multilib.as_ref().map(|multilib| {
+        Judge::new(multilib.profile, multilib.methods.iter().copied())
+            .with_lists(multilib.whitelist.clone(), multilib.blacklist.clone())
+    });
+    let mut gather = Gather::new(request, comps, universe, judge);
+    gather.initial();
+    gather.prepopulate();
+    while gather.step() {}
+    gather.finish()
+}
+
+/// Gathers what a tree gets; anything that is wrong is an error.
+pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<Decision, SelectError> {
+    let decision = gather(request, comps, universe);
+    if decision.problems.is_empty() {
+        Ok(decision)
+    } else {
+        Err(SelectError::Problems(decision.problems.into_iter().collect()))
+    }
+}
+
+/// Where an input comes from.
+#[derive(Clone, Debug)]
+enum From {
+    Pattern,
+    Group { group: String, environment: Option<String>, need: Need },
+}
+
+/// A package, or several, that the request asks for.
+#[derive(Clone, Debug)]
+struct Wanted {
+    pattern: String,
+    from: From,
+}
+
+/// A conditional member of a group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Condition {
+    requires: String,
+    install: String,
+    group: String,
+}
+
+/// Why a package was added, by numbers.
+#[derive(Clone, Debug)]
+enum Why {
+    Wanted(usize),
+    Prepopulate(usize),
+    Conditional { by: Place, condition: usize },
+    Requires { by: Place, relation: RelationId },
+    BuildRequires { by: Place, relation: RelationId },
+    Source { of: Place },
+    Debug { of: Place },
+    Fulltree { with: Place },
+    Langpack { by: Place, rule: usize },
+    Recommends { by: Place, relation: RelationId },
+    Supplements(RelationId),
+    Multilib { twin: Option<Place>, verdict: Verdict },
+}
+
+struct Gather<'u> {
+    request: &'u Request,
+    comps: &'u Comps,
+    stock: Stock<'u>,
+    judge: Option<Judge>,
+    wanted: Vec<Wanted>,
+    conditions: Vec<Condition>,
+    binary: BTreeMap<Place, Why>,
+    debug: BTreeMap<Place, Why>,
+    source: BTreeMap<Place, Why>,
+    flags: BTreeMap<Place, BTreeSet<Flag>>,
+    /// Who meets a requirement, as it was decided first.
+    answers: Vec<Option<Vec<Place>>>,
+    /// Requirements whose meaning changes as the selection grows.
+    watched: Vec<(Place, RelationId, Expression)>,
+    missed: BTreeSet<(RelationId, Place)>,
+    missed_so_far: BTreeSet<(RelationId, Place)>,
+    /// Of a rich requirement the part that nothing meets.
+    missed_parts: BTreeMap<(RelationId, Place), BTreeSet<Relation>>,
+    done: Done,
+    source_of: BTreeMap<TextId, Place>,
+    judged: BTreeMap<Place, Verdict>,
+    absent: BTreeSet<(String, String)>,
+    problems: BTreeSet<Problem>,
+}
+
+/// What was worked off already, by step.
+#[derive(Debug, Default)]
+struct Done {
+    conditional: BTreeSet<Place>,
+    binary: BTreeSet<Place>,
+    build: BTreeSet<Place>,
+    sources: BTreeSet<Place>,
+    debug: BTreeSet<Place>,
+    debug_requires: BTreeSet<Place>,
+    fulltree: BTreeSet<Place>,
+    langpacks: BTreeSet<Place>,
+    multilib: BTreeSet<Place>,
+}
+
+impl<'u> Gather<'u> {
+    /// One round: the first step that adds something ends it. False when none did.
+    fn step(&mut self) -> bool {
+        let deps = self.request.dependencies;
+        (deps && self.conditional())
+            || (deps && self.requirements())
+            || (deps && self.request.selfhosting && self.request.sources && self.build_requirements())
+            || (self.request.sources && self.sources())
+            || (self.request.debug && self.debug_packages())
+            || (deps && self.request.debug && self.debug_requirements())
+            || (self.request.fulltree && self.fulltree())
+            || (self.request.langpacks && self.langpacks())
+            || (deps && self.request.weak && self.weak())
+            || self.multilib()
+    }
+
+    /// Adds a package; true when it is new.
+    fn add(&mut self, place: Place, why: Why) -> bool {
+        if let Why::Requires { .. } | Why::BuildRequires { .. } | Why::Conditional { .. } = why {
+            self.flag(place, Flag::Dependency);
+        }
+        if self.binary.contains_key(&place) {
+            return false;
+        }
+        self.binary.insert(place, why);
+        self.mark(place);
+        true
+    }
+
+    fn add_debug(&mut self, place: Place, why: Why) -> bool {
+        if self.debug.contains_key(&place) {
+            return false;
+        }
+        self.debug.insert(place, why);
+        true
+    }
+
+    fn flag(&mut self, place: Place, flag: Flag) {
+        self.flags.entry(place).or_default().insert(flag);
+    }
+
+    /// Flags that a package has by what it is.
+    fn mark(&mut self, place: Place) {
+        if self.is_aside(place) {
+            self.flag(place, Flag::Lookaside);
+        }
+        if self.is_fulltree_exclude(place) {
+            self.flag(place, Flag::FulltreeExclude);
+        }
+    }
+
+    /// Whether a package is only looked aside at.
+    fn is_aside(&self, place: Place) -> bool {
+        self.stock.get(place).is_some_and(|member| member.is_lookaside())
+    }
+
+    fn is_fulltree_exclude(&self, place: Place) -> bool {
+        let source = self.stock.get(place).and_then(|member| member.source());
+        let name = source.and_then(|source| source.rsplitn(3, '-').nth(2));
+        name.is_some_and(|name| self.request.fulltree_excludes.iter().any(|excluded| excluded == name))
+    }
+
+    fn greedy(&self, greed: Greed) -> bool {
+        self.request.greed == greed
+    }
+}
+
+#[cfg(test)]
+mod tests;
