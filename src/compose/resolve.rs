@@ -23,8 +23,7 @@ use crate::lock::{
 };
 use crate::oci;
 use crate::openpgp::Certificate;
-use crate::recipe::{BuilderImage, MultilibMethod, MultilibProfile, OnUnsigned, Variant};
-use crate::select::multilib::{Method, Profile};
+use crate::recipe::{BuilderImage, OnUnsigned, Variant};
 use crate::select::{Multilib, Request, Universe, decide};
 use crate::sign::{LocalSigner, Signer as _};
 
@@ -384,17 +383,12 @@ fn check_groups(files: &RecipeFiles, id: &str, variant: &Variant) -> Result<(), 
 
 /// The rule for packages of the secondary arch, as selection takes it.
 pub(super) fn multilib(rule: &crate::recipe::Multilib) -> Multilib {
-    let profile = match rule.profile {
-        MultilibProfile::Pungi => Profile::Pungi,
-    };
-    let method = |method: &MultilibMethod| match method {
-        MultilibMethod::Devel => Method::Devel,
-    };
     Multilib {
-        profile,
-        methods: rule.methods.iter().map(method).collect(),
+        profile: rule.profile,
+        methods: rule.methods.clone(),
         whitelist: rule.whitelist.clone(),
         blacklist: rule.blacklist.clone(),
+        patterns: rule.patterns.clone(),
     }
 }
 

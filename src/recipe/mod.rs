@@ -12,6 +12,7 @@ mod error;
 mod koji;
 mod media;
 mod modules;
+mod multilib;
 mod read;
 mod repo;
 mod schema;
@@ -22,8 +23,9 @@ mod tests;
 pub use error::{Problem, RecipeError};
 pub use koji::{HubPlace, HubPlaceError, KojiSource, Noarch, PinnedBuild};
 pub use modules::{ModuleChoice, ModuleChoiceError};
+pub use multilib::{Multilib, MultilibMethod, MultilibProfile};
 pub use repo::{Addresses, RepoSource, Url, UrlError};
 pub use schema::{
-    BuildSource, Builder, BuilderImage, Fingerprint, InputKind, InputPath, Medium, MediumKind, Multilib,
-    MultilibMethod, MultilibProfile, OnUnsigned, Origin, OutsidePath, Recipe, Release, Sign, Source, Variant,
+    BuildSource, Builder, BuilderImage, Fingerprint, InputKind, InputPath, Medium, MediumKind, OnUnsigned,
+    Origin, OutsidePath, Recipe, Release, Sign, Source, Variant,
 };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::koji::KojiSource;
+use super::multilib::Multilib;
 use super::repo::RepoSource;
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, RelPath, SourceDate};
@@ -189,33 +190,6 @@ impl MediumKind {
     pub fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
-}
-
-/// The rule for packages of the secondary arch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Multilib {
-    /// Whose reading of the methods applies.
-    pub profile: MultilibProfile,
-    /// The methods; a package that any of them takes is in.
-    pub methods: Vec<MultilibMethod>,
-    /// Names and globs that are in whatever the methods say.
-    pub whitelist: Vec<String>,
-    /// Names and globs that are out whatever the methods say.
-    pub blacklist: Vec<String>,
-}
-
-/// Whose reading of the multilib methods applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MultilibProfile {
-    /// Pungi's.
-    Pungi,
-}
-
-/// A multilib method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MultilibMethod {
-    /// Packages that one needs to build or run programs of the secondary arch.
-    Devel,
 }
 
 /// What signs: `[sign]`.

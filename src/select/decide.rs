@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::candidate::Candidate;
 use super::decision::{Chosen, ChosenSource, Decision, Reason, Request};
 use super::expression::Expression;
-use super::multilib::{Judge, Profile, Verdict};
+use super::multilib::{Judge, Judged, Verdict};
 use super::pool::{Id, Pattern, Pool};
 use super::problem::{Problem, SelectError, similar};
 use super::relation::Relation;
@@ -31,10 +31,7 @@ use crate::format::comps::{Comps, Group, GroupId, Need, lists_arch};
 
 /// Decides what a tree gets.
 pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<Decision, SelectError> {
-    let judge = request.multilib.as_ref().map(|multilib| {
-        Judge::new(multilib.profile, multilib.methods.iter().copied())
-            .with_lists(multilib.whitelist.clone(), multilib.blacklist.clone())
-    });
+    let judge = request.multilib.as_ref().map(Judge::of);
     let mut solver = Solver::new(request, universe, judge.as_ref());
     solver.patterns();
     solver.groups(comps);
@@ -219,7 +216,7 @@ impl<'u> Solver<'u> {
         let mut added = false;
         // Which package comes in, which is judged, and the selected native package it goes with.
         let mut cases: Vec<(Id, &Candidate, Option<&Candidate>)> = Vec::new();
-        if judge.profile == Profile::Mash {
+        if judge.judged() == Judged::Secondary {
             cases.extend(
                 self.pool
                     .iter()
@@ -227,7 +224,7 @@ impl<'u> Solver<'u> {
                     .map(|(id, package)| (id, package, None)),
             );
         } else {
-            let koji = matches!(judge.profile, Profile::Koji | Profile::KojiFixed);
+            let koji = judge.judged() == Judged::Native;
             let natives: Vec<_> = self.selected.keys().filter_map(|id| self.pool.get(*id)).collect();
             for native in
                 natives.into_iter().filter(|native| tree.native.contains(&native.nevra.arch.as_str()))

@@ -1,6 +1,6 @@
 use super::super::candidate::{FileKind, PackagedFile};
 use super::super::decision::{Flag, Multilib};
-use super::super::multilib::Method;
+use super::super::multilib::{Method, Profile};
 use super::super::relation::Sense;
 use super::*;
 use crate::base::Digest;
@@ -41,7 +41,13 @@ fn request(packages: &[&str]) -> Request {
 }
 
 fn multilib(profile: Profile, methods: &[Method]) -> Option<Multilib> {
-    Some(Multilib { profile, methods: methods.to_vec(), whitelist: Vec::new(), blacklist: Vec::new() })
+    Some(Multilib {
+        profile,
+        methods: methods.to_vec(),
+        whitelist: Vec::new(),
+        blacklist: Vec::new(),
+        patterns: Vec::new(),
+    })
 }
 
 fn names(decision: &Decision) -> Vec<String> {

@@ -19,6 +19,8 @@ pub struct Multilib {
     pub whitelist: Vec<String>,
     /// Globs of names whose packages of the secondary arch are not seen at all.
     pub blacklist: Vec<String>,
+    /// Globs of names that the method `file` takes.
+    pub patterns: Vec<String>,
 }
 
 /// What is asked of a selection.
