@@ -1,7 +1,7 @@
 //! Arch tables: which package arches a tree of some arch may hold, and which trees have a secondary arch.
 //!
 //! Three programs have three tables. [`TreeArch`] is Pungi's (4.3.6), and the one that trees are made by: the first
-//! native arch is the best one, `noarch` always the last. mash (0.7) knows more trees ([`mash_compatible`]) and
+//! native arch is the best one, `noarch` always the last. mash (2017) knows more trees ([`mash_compatible`]) and
 //! pairs them with each other ([`mash_secondary`]); Koji's dist-repo (1.35) has one 32-bit arch for each of three
 //! ([`koji_secondary`]).
 //!

@@ -57,17 +57,17 @@ impl Reader {
         {
             return profile.default_methods().to_vec();
         }
-        let words: Vec<_> = MultilibMethod::ALL.iter().map(|method| (method.name(), *method)).collect();
+        let has = profile.map_or(MultilibMethod::ALL, MultilibProfile::methods);
+        let words: Vec<_> = has.iter().map(|method| (method.name(), *method)).collect();
         let mut methods = Vec::new();
         for text in table.required_texts("methods", "[\"devel\"]", &mut self.findings) {
-            let Some(method) = text.choose(&words, &mut self.findings) else { continue };
-            match profile.filter(|profile| !profile.methods().contains(&method)) {
-                Some(profile) => {
-                    let has = either(profile.methods().iter().map(|method| method.name()));
+            match (profile, MultilibMethod::find(text.text)) {
+                (Some(profile), Some(method)) if !has.contains(&method) => {
+                    let has = either(words.iter().map(|(word, _)| *word));
                     let message = format!("the profile '{profile}' has no method '{method}': expected {has}");
                     self.findings.add(text.span, message);
                 }
-                None => methods.push(method),
+                _ => methods.extend(text.choose(&words, &mut self.findings)),
             }
         }
         methods

@@ -28,7 +28,7 @@
 //! - a package with no hit so far is looked at with more rules for files ([`Rule::PamModule`] and what follows it);
 //! - directories and `%ghost` entries are no files: what is not shipped is no library.
 //!
-//! Facts: python-multilib 1.3, mash 0.7 (its last own rules, of 2017-01), Pungi 4.3.6, Koji 1.35, Fedora's rawhide
+//! Facts: python-multilib 1.3, mash of 2017-01 (the last with rules of its own), Pungi 4.3.6, Koji 1.35, Fedora's rawhide
 //! configuration of Pungi.
 
 mod arches;
