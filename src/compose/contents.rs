@@ -18,7 +18,7 @@ use crate::format::kickstart::{Include, Kickstart, Packages};
 use crate::format::volume_id::{Rules, VolumeId};
 use crate::lock::{MediaPackages, MediumRef, Part, TreeRef};
 use crate::recipe::{Medium, MediumKind};
-use crate::select::{Candidate, Request, Universe, decide};
+use crate::select::{Candidate, Member, Request, Universe, decide};
 
 /// What is selected for each tree.
 pub(super) type Selected = BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>>;
@@ -119,8 +119,8 @@ pub(super) fn check_arches(files: &RecipeFiles, platform: &str) -> Result<(), Co
 /// The packages of a tree as a universe of their own.
 fn offered(universe: &Universe, selected: &Selected, tree: &TreeRef) -> Result<Universe, ComposeError> {
     let of_tree =
-        |candidate: &&Candidate| selected.get(&candidate.nevra).is_some_and(|trees| trees.contains_key(tree));
-    Ok(Universe::new(universe.candidates().iter().filter(of_tree).cloned().collect())?)
+        |member: &Member<'_>| selected.get(member.nevra()).is_some_and(|trees| trees.contains_key(tree));
+    Ok(Universe::new(universe.members().filter(of_tree).map(Member::to_candidate).collect())?)
 }
 
 /// What a kickstart's `%packages` ask for.
@@ -167,8 +167,7 @@ fn request(
     if !wrong.is_empty() {
         return Err(ComposeError::Unsupported(wrong));
     }
-    let names: BTreeSet<&str> =
-        offered.candidates().iter().map(|candidate| candidate.nevra.name.as_str()).collect();
+    let names: BTreeSet<&str> = offered.members().map(|member| member.nevra().name.as_str()).collect();
     for (id, include) in groups {
         match (include, comps.group(id)) {
             (Include::Default, _) => request.groups.push(id.to_owned()),
@@ -222,7 +221,7 @@ fn pick(
 ) -> Result<BTreeSet<Nevra>, ComposeError> {
     let mut request = request.clone();
     if kickstart.packages.ignoremissing {
-        let alone = Universe::new(offered.candidates().iter().map(bare).collect())?;
+        let alone = Universe::new(offered.members().map(bare).collect())?;
         let known = |pattern: &String| {
             let one = Request { packages: vec![pattern.clone()], ..Request::new(request.arch) };
             decide(&one, &Comps::default(), &alone).is_ok()
@@ -235,8 +234,8 @@ fn pick(
 }
 
 /// A candidate without what it needs: to see whether its name is known.
-fn bare(candidate: &Candidate) -> Candidate {
-    Candidate::new(candidate.nevra.clone(), candidate.key)
+fn bare(member: Member<'_>) -> Candidate {
+    Candidate::new(member.nevra().clone(), member.key())
 }
 
 /// Whether a system has what it cannot start without.
@@ -245,9 +244,9 @@ fn check_system(
     chosen: &BTreeSet<Nevra>,
     offered: &Universe,
 ) -> Result<(), ComposeError> {
-    let of_system = || offered.candidates().iter().filter(|candidate| chosen.contains(&candidate.nevra));
+    let of_system = || offered.members().filter(|member| chosen.contains(member.nevra()));
     let has = |wanted: &dyn Fn(&str) -> bool| {
-        of_system().any(|candidate| candidate.files.iter().any(|file| wanted(file.path())))
+        of_system().any(|member| member.files().any(|(_, folder, name)| wanted(&format!("{folder}{name}"))))
     };
     let kernel = |path: &str| {
         let modules = path.strip_prefix("/usr").unwrap_or(path).strip_prefix("/lib/modules/");

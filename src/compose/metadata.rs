@@ -128,14 +128,13 @@ fn compose_info(lock: &Lock) -> Result<ComposeInfo, ComposeError> {
 }
 
 fn rpms(lock: &Lock, universe: &Universe) -> Result<Rpms, ComposeError> {
-    let candidates = universe.candidates();
     let mut source_of: BTreeMap<&Nevra, &str> = BTreeMap::new();
     let mut by_file: BTreeMap<String, &Nevra> = BTreeMap::new();
-    for candidate in candidates {
-        if let Some(source) = &candidate.source {
-            source_of.insert(&candidate.nevra, source);
-        } else if candidate.nevra.is_source() {
-            by_file.insert(candidate.nevra.file_name(), &candidate.nevra);
+    for member in universe.members() {
+        if let Some(source) = member.source() {
+            source_of.insert(member.nevra(), source);
+        } else if member.nevra().is_source() {
+            by_file.insert(member.nevra().file_name(), member.nevra());
         }
     }
     let arches = arches(&lock.header);

@@ -74,6 +74,14 @@ pub struct Candidate {
     /// Trees that it does not belong to though it is `noarch`, by their arch: where it comes from says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_for: Vec<String>,
+    /// Whether it is only there to meet requirements: it comes from a repository that is looked aside at.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub lookaside: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Candidate {
@@ -91,6 +99,7 @@ impl Candidate {
             supplements: Vec::new(),
             files: Vec::new(),
             not_for: Vec::new(),
+            lookaside: false,
         }
     }
 
@@ -117,6 +126,7 @@ impl Candidate {
             supplements: relations(&package.supplements),
             files: files.collect(),
             not_for: Vec::new(),
+            lookaside: false,
         }
     }
 
@@ -154,6 +164,7 @@ impl Candidate {
             supplements: list(Kind::Supplements),
             files: files.collect(),
             not_for: Vec::new(),
+            lookaside: false,
         }
     }
 

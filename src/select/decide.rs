@@ -32,7 +32,8 @@ use crate::format::comps::{Comps, Group, GroupId, Need, lists_arch};
 /// Decides what a tree gets.
 pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<Decision, SelectError> {
     let judge = request.multilib.as_ref().map(Judge::of);
-    let mut solver = Solver::new(request, universe, judge.as_ref());
+    let candidates: Vec<Candidate> = universe.members().map(super::universe::Member::to_candidate).collect();
+    let mut solver = Solver::new(request, &candidates, judge.as_ref());
     solver.patterns();
     solver.groups(comps);
     loop {
@@ -44,7 +45,7 @@ pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<D
             _ => break,
         }
     }
-    solver.finish(universe)
+    solver.finish(&candidates)
 }
 
 struct Solver<'u> {
@@ -68,7 +69,7 @@ struct Solver<'u> {
 }
 
 impl<'u> Solver<'u> {
-    fn new(request: &'u Request, universe: &'u Universe, judge: Option<&Judge>) -> Self {
+    fn new(request: &'u Request, universe: &'u [Candidate], judge: Option<&Judge>) -> Self {
         let tree = request.arch;
         let excludes: Vec<_> = request.exclude.iter().map(|text| Pattern::parse(text, tree)).collect();
         let fits = |candidate: &&Candidate| {
@@ -82,7 +83,7 @@ impl<'u> Solver<'u> {
                     && judge.is_some_and(|judge| judge.blacklists(&candidate.nevra.name)))
         };
         let (hidden, seen): (Vec<_>, Vec<_>) =
-            universe.candidates().iter().filter(fits).partition(|candidate| hides(candidate));
+            universe.iter().filter(fits).partition(|candidate| hides(candidate));
         Self {
             request,
             pool: Pool::new(tree, seen.into_iter()),
@@ -260,7 +261,7 @@ impl<'u> Solver<'u> {
         added
     }
 
-    fn finish(mut self, universe: &Universe) -> Result<Decision, SelectError> {
+    fn finish(mut self, universe: &[Candidate]) -> Result<Decision, SelectError> {
         let mut unresolved: BTreeMap<String, (Relation, BTreeSet<Nevra>)> = BTreeMap::new();
         for (by, relation) in self.missed.drain(..).chain(self.missed_so_far.drain(..)) {
             if let Some(requirer) = self.pool.get(by) {
@@ -299,12 +300,11 @@ impl<'u> Solver<'u> {
         })
     }
 
-    fn sources(&mut self, universe: &Universe) -> BTreeMap<Nevra, ChosenSource> {
+    fn sources(&mut self, universe: &[Candidate]) -> BTreeMap<Nevra, ChosenSource> {
         let excluded = |candidate: &Candidate| {
             self.excludes.iter().any(|pattern| pattern.matches(candidate, self.request.arch))
         };
         let offered: BTreeMap<String, &Candidate> = universe
-            .candidates()
             .iter()
             .filter(|candidate| candidate.nevra.is_source() && !excluded(candidate))
             .map(|candidate| (candidate.nevra.file_name(), candidate))

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::Evr;
 
 /// How versions are compared: a set of rpm's three senses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sense(u8);
 

@@ -9,7 +9,7 @@ use std::process::Command;
 use gander::base::Digest;
 use gander::lock::Packages;
 use gander::rpm::identify;
-use gander::select::Universe;
+use gander::select::{Member, Universe};
 use gander::store::{EntryKind, Store};
 
 use super::peers::unresolved;
@@ -92,10 +92,9 @@ fn the_i686_packages_are_those_that_the_judges_name() {
     let universe = objects.filter_map(|path| Universe::decode(&fs::read(path).unwrap()).ok()).next();
     let universe = universe.expect("the lock has the universe");
     let candidates: BTreeMap<String, &PathBuf> = universe
-        .candidates()
-        .iter()
-        .filter(|candidate| candidate.nevra.arch == "i686")
-        .map(|candidate| (candidate.nevra.name.clone(), &files[&candidate.key]))
+        .members()
+        .filter(|member| member.nevra().arch == "i686")
+        .map(|member| (member.nevra().name.clone(), &files[&member.key()]))
         .collect();
 
     let said = run(Command::new(&python).args(["-c", JUDGE]).args(candidates.values())).good();
@@ -147,13 +146,13 @@ fn the_i686_packages_are_those_that_the_judges_name() {
     let missed = unresolved(&without);
     let mut providers = BTreeSet::new();
     for requirement in &missed {
-        let provides = |candidate: &&gander::select::Candidate| {
+        let provides = |member: &Member<'_>| {
             let name = requirement.split(' ').next().unwrap();
-            candidate.nevra.arch == "i686" && candidate.provides.iter().any(|provided| provided.name == name)
+            member.nevra().arch == "i686" && member.provides().any(|provided| provided.name == name)
         };
-        let candidates: Vec<_> = universe.candidates().iter().filter(provides).collect();
+        let candidates: Vec<_> = universe.members().filter(provides).collect();
         assert_eq!(candidates.len(), 1, "{requirement}");
-        providers.insert(candidates[0].nevra.name.clone());
+        providers.insert(candidates[0].nevra().name.clone());
     }
     say(format_args!(
         "i686: {} in the tree; by closure {brought:?}, out {left:?}; dnf misses {missed:?}",

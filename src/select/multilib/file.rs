@@ -1,8 +1,7 @@
 //! The rules over one file, by the folder it is in and its name.
 
-use super::{Rule, is_to_build_with};
+use super::{Rule, Subject, is_to_build_with};
 use crate::base::fnmatch;
-use crate::select::Candidate;
 
 const LIBRARY_FOLDERS: &[&str] = &["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
 
@@ -73,14 +72,14 @@ pub(super) fn rule(folder: &str, name: &str) -> Option<Rule> {
 }
 
 /// What `modern` adds: rules b, d, h and i where the files have moved to, and rules j to p; first hit wins.
-pub(super) fn modern(folder: &str, name: &str, package: &Candidate) -> Option<Rule> {
+pub(super) fn modern(folder: &str, name: &str, package: &impl Subject) -> Option<Rule> {
     let is_library = || name.ends_with(".so");
     if LIBRARY_FOLDERS.contains(&folder) {
         // Rule a had the versioned ones. In a package to build with this is a link for the linker.
         return if is_nss_or_db(name) {
             Some(Rule::NssOrDb)
         } else {
-            (is_library() && !is_to_build_with(&package.nevra.name)).then_some(Rule::PlainLibrary)
+            (is_library() && !is_to_build_with(&package.nevra().name)).then_some(Rule::PlainLibrary)
         };
     }
     let below = below(folder)?;
@@ -107,9 +106,6 @@ pub(super) fn modern(folder: &str, name: &str, package: &Candidate) -> Option<Ru
 }
 
 /// Whether a package provides a library's soname, as rpm writes it for either width.
-fn provides_soname(package: &Candidate, name: &str) -> bool {
-    package.provides.iter().any(|provided| {
-        let provided = provided.name.as_str();
-        provided.strip_suffix("()(64bit)").unwrap_or(provided) == name
-    })
+fn provides_soname(package: &impl Subject, name: &str) -> bool {
+    package.provided().any(|provided| provided.strip_suffix("()(64bit)").unwrap_or(provided) == name)
 }

@@ -35,14 +35,16 @@ mod arches;
 mod file;
 mod lists;
 mod rule;
+mod subject;
 
 use std::fmt;
 
 pub use crate::base::multilib::{Method, Profile};
 pub use rule::Rule;
+pub use subject::Subject;
 
 use self::lists::List;
-use super::candidate::{Candidate, FileKind};
+use super::candidate::FileKind;
 use super::decision::Multilib;
 use crate::base::{fnmatch, multilib::names};
 
@@ -194,8 +196,8 @@ impl Judge {
         find(&self.blacklist, name).is_some() || of_profile()
     }
 
-    /// Judges a package.
-    pub fn judge(&self, package: &Candidate) -> Verdict {
+    /// Judges a package: one by itself or one of a universe.
+    pub fn judge(&self, package: &impl Subject) -> Verdict {
         let mut hit = self.lists(package);
         let mut method = None;
         if hit.is_none() {
@@ -216,14 +218,12 @@ impl Judge {
     }
 
     /// What lists of the compose and the profile say, before any method is asked.
-    fn lists(&self, package: &Candidate) -> Hit {
-        let name = package.nevra.name.as_str();
+    fn lists(&self, package: &impl Subject) -> Hit {
+        let name = package.nevra().name.as_str();
         let [black, white] = lists::globs(self.profile);
-        let kernel = || match self.profile {
-            Profile::Modern => {
-                provided(package, "kernel-devel").map(|name| (Rule::KernelDevel, name.to_owned()))
-            }
-            _ => None,
+        let kernel = || {
+            let hit = self.profile == Profile::Modern && provides(package, "kernel-devel");
+            hit.then(|| (Rule::KernelDevel, String::from("kernel-devel")))
         };
         let listed = |rule, glob: Option<&str>| glob.map(|glob| (rule, glob.to_owned()));
         listed(Rule::Blacklist, find(&self.blacklist, name))
@@ -233,15 +233,15 @@ impl Judge {
             .or_else(|| listed(Rule::ProfileWhitelist, find(white, name)))
     }
 
-    fn apply(&self, method: Method, package: &Candidate) -> Hit {
-        let name = package.nevra.name.as_str();
+    fn apply(&self, method: Method, package: &impl Subject) -> Hit {
+        let name = package.nevra().name.as_str();
         match method {
             Method::None => None,
             Method::All => Some((Rule::Everything, String::new())),
             Method::Base => base(package),
             Method::Kernel => kernel(package),
             Method::Yaboot => {
-                let hit = package.nevra.arch == "ppc" && name.starts_with("yaboot");
+                let hit = package.nevra().arch == "ppc" && name.starts_with("yaboot");
                 hit.then(|| (Rule::Yaboot, name.to_owned()))
             }
             Method::File => find(&self.patterns, name).map(|pattern| (Rule::Pattern, pattern.to_owned())),
@@ -250,8 +250,8 @@ impl Judge {
         }
     }
 
-    fn runtime(&self, package: &Candidate) -> Hit {
-        let name = package.nevra.name.as_str();
+    fn runtime(&self, package: &impl Subject) -> Hit {
+        let name = package.nevra().name.as_str();
         let [black, white] = &self.runtime;
         if black.has(name) {
             return Some((Rule::RuntimeBlacklist, name.to_owned()));
@@ -264,28 +264,21 @@ impl Judge {
         {
             return hit;
         }
-        if name.starts_with("kernel")
-            && let Some(provided) = provided(package, "kernel")
-        {
-            return Some((Rule::Kernel, provided.to_owned()));
+        if name.starts_with("kernel") && provides(package, "kernel") {
+            return Some((Rule::Kernel, String::from("kernel")));
         }
-        let files = || {
-            let seen = |kind| self.view == FileView::Dnf || kind == FileKind::File;
-            package.files.iter().filter(move |file| seen(file.kind())).map(|file| {
-                let (folder, name) = file.path().rsplit_once('/').unwrap_or(("", file.path()));
-                (folder, name, file.path())
-            })
-        };
-        let found = |(rule, path): (Rule, &str)| (rule, path.to_owned());
-        let hit = files().find_map(|(folder, name, path)| Some((file::rule(folder, name)?, path)));
+        let seen = |kind| self.view == FileView::Dnf || kind == FileKind::File;
+        let files = || package.paths().filter(|(kind, ..)| seen(*kind));
+        let path = |rule, folder: &str, name: &str| (rule, format!("{folder}/{name}"));
+        let hit = files().find_map(|(_, folder, name)| Some(path(file::rule(folder, name)?, folder, name)));
         if hit.is_some() || self.profile != Profile::Modern {
-            return hit.map(found);
+            return hit;
         }
-        files().find_map(|(folder, name, path)| Some((file::modern(folder, name, package)?, path))).map(found)
+        files().find_map(|(_, folder, name)| Some(path(file::modern(folder, name, package)?, folder, name)))
     }
 
-    fn devel(&self, package: &Candidate) -> Hit {
-        let name = package.nevra.name.as_str();
+    fn devel(&self, package: &impl Subject) -> Hit {
+        let name = package.nevra().name.as_str();
         let [black, white] = &self.devel;
         if black.has(name) {
             return Some((Rule::DevelBlacklist, name.to_owned()));
@@ -302,12 +295,12 @@ impl Judge {
         }
         if name.starts_with("kernel") {
             // In the order of the header; for `modern` no package with kernel-devel comes this far.
-            for provided in package.provides.iter().map(|provided| &provided.name) {
+            for provided in package.provided() {
                 if provided == "kernel-devel" {
-                    return Some((Rule::KernelDevel, provided.clone()));
+                    return Some((Rule::KernelDevel, provided.to_owned()));
                 }
                 if is_to_build_with(provided) {
-                    return Some((Rule::KernelProvides, provided.clone()));
+                    return Some((Rule::KernelProvides, provided.to_owned()));
                 }
             }
         }
@@ -323,29 +316,28 @@ fn find<'g>(globs: &'g [impl AsRef<str>], name: &str) -> Option<&'g str> {
     globs.iter().map(AsRef::as_ref).find(|glob| fnmatch::matches(glob, name))
 }
 
-fn provided<'p>(package: &'p Candidate, name: &str) -> Option<&'p str> {
-    package.provides.iter().map(|provided| provided.name.as_str()).find(|provided| *provided == name)
+fn provides(package: &impl Subject, name: &str) -> bool {
+    package.provided().any(|provided| provided == name)
 }
 
 fn is_to_build_with(name: &str) -> bool {
     name.ends_with("-devel") || name.ends_with("-static")
 }
 
-fn base(package: &Candidate) -> Hit {
+fn base(package: &impl Subject) -> Hit {
     const DEBUGGERS: &[&str] = &["gdb", "frysk", "systemtap", "systemtap-runtime", "ltrace", "strace"];
-    let name = package.nevra.name.as_str();
-    if package.nevra.arch.contains("64") && DEBUGGERS.contains(&name) {
+    let name = package.nevra().name.as_str();
+    if package.nevra().arch.contains("64") && DEBUGGERS.contains(&name) {
         return Some((Rule::Debugger, name.to_owned()));
     }
     kernel(package)
 }
 
-fn kernel(package: &Candidate) -> Hit {
-    if !package.nevra.arch.contains("64") || !package.nevra.name.starts_with("kernel") {
+fn kernel(package: &impl Subject) -> Hit {
+    if !package.nevra().arch.contains("64") || !package.nevra().name.starts_with("kernel") {
         return None;
     }
-    let mut names = package.provides.iter().map(|provided| provided.name.as_str());
-    let found = names.find(|name| ["kernel", "kernel-devel"].contains(name));
+    let found = package.provided().find(|name| ["kernel", "kernel-devel"].contains(name));
     found.map(|name| (Rule::Kernel64, name.to_owned()))
 }
 

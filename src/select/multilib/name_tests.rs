@@ -1,5 +1,6 @@
 use super::tests::{judge, twin};
 use super::*;
+use crate::select::Universe;
 
 use Method::{All, Base, Devel, File, Kernel, None as No, Runtime, Yaboot};
 use Profile::{Fedora, Koji, KojiFixed, Mash, Modern, Pungi};
@@ -346,6 +347,26 @@ fn a_request_gives_its_judge() {
     // The patterns of the profile itself stay where the request has none.
     request = Multilib { profile: KojiFixed, patterns: Vec::new(), ..request };
     assert!(selects(&request, "glibc") && !selects(&request, "glibc-devel"));
+}
+
+/// A package is judged alike by itself and in a universe.
+#[test]
+fn a_universe_changes_no_verdict() {
+    let packages = [
+        twin("foo", "i686", &["d:/usr/lib64/krb5/plugins", "g:/usr/lib64/dri/x", LIBRARY], &["foo"]),
+        twin("own", "i686", &["/usr/lib64/own/libown.so.1"], &["a", "libown.so.1()(64bit)"]),
+        twin("kernel-x", "i686", &[], &["a-devel", "kernel-devel"]),
+        twin("none", "i686", &["/top", "d:/"], &[]),
+    ];
+    let universe = Universe::new(packages.to_vec()).unwrap();
+    assert_eq!(universe.len(), packages.len());
+    for (&profile, member) in
+        Profile::ALL.iter().flat_map(|profile| universe.members().map(move |member| (profile, member)))
+    {
+        let alone = packages.iter().find(|package| package.nevra == *member.nevra()).unwrap();
+        let judge = judge(profile, Devel);
+        assert_eq!(judge.judge(&member), judge.judge(alone), "{profile} {}", member.nevra());
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use super::super::candidate::PackagedFile;
+use super::super::candidate::{Candidate, PackagedFile};
 use super::super::relation::Relation;
 use super::*;
 use crate::base::Digest;

@@ -1,4 +1,4 @@
-//! The universe: every candidate that a selection is made from.
+//! The form in which a universe is kept.
 //!
 //! Its text form is one JSON object a line: first `{"gander-universe":1,"candidates":N}`, then each candidate,
 //! sorted by name, version, arch and content digest. The universe's digest is that of this text, so it does not
@@ -8,33 +8,9 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::candidate::Candidate;
+use super::super::candidate::Candidate;
+use super::{Universe, UniverseError};
 use crate::base::{Digest, Hasher};
-
-/// Every candidate, sorted, each full name once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Universe {
-    candidates: Vec<Candidate>,
-}
-
-/// The universe cannot be made or read.
-#[derive(Debug, thiserror::Error)]
-pub enum UniverseError {
-    /// Two packages of one name differ. Retrying cannot help; drop one of the sources.
-    #[error("packages of the same name, version and arch have different contents: {}", .0.join(", "))]
-    Different(Vec<String>),
-    /// What was stored is no universe. Retrying cannot help.
-    #[error("the stored universe is damaged at line {line}: {reason}")]
-    Damaged {
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong.
-        reason: String,
-    },
-    /// Compressing or decompressing failed. Retrying cannot help unless memory was short.
-    #[error("the universe cannot be compressed or decompressed")]
-    Compression(#[source] std::io::Error),
-}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,28 +41,11 @@ pub struct Encoded {
 }
 
 impl Universe {
-    /// Sorts candidates. One that was found twice with the same content counts once.
-    pub fn new(mut candidates: Vec<Candidate>) -> Result<Self, UniverseError> {
-        candidates.sort_by(|left, right| left.nevra.cmp(&right.nevra).then_with(|| left.key.cmp(&right.key)));
-        candidates.dedup_by(|second, first| second.nevra == first.nevra && second.key == first.key);
-        let pairs = candidates.iter().zip(candidates.iter().skip(1));
-        let different: Vec<_> = pairs
-            .filter(|(left, right)| left.nevra == right.nevra)
-            .map(|(left, _)| left.nevra.to_string())
-            .collect();
-        if different.is_empty() { Ok(Self { candidates }) } else { Err(UniverseError::Different(different)) }
-    }
-
-    /// The candidates in canonical order.
-    pub fn candidates(&self) -> &[Candidate] {
-        &self.candidates
-    }
-
     fn write(&self, mut out: impl Write) -> std::io::Result<()> {
-        serde_json::to_writer(&mut out, &Head { version: VERSION, candidates: self.candidates.len() })?;
+        serde_json::to_writer(&mut out, &Head { version: VERSION, candidates: self.len() })?;
         out.write_all(b"\n")?;
-        for candidate in &self.candidates {
-            serde_json::to_writer(&mut out, candidate)?;
+        for member in self.members() {
+            serde_json::to_writer(&mut out, &member.to_candidate())?;
             out.write_all(b"\n")?;
         }
         Ok(())
@@ -128,7 +87,9 @@ impl Universe {
             number += 1;
             let candidate: Candidate = from_json(&line, number)?;
             // Only the one order has the universe's digest.
-            if candidates.last().is_some_and(|last| last.nevra >= candidate.nevra) {
+            let after =
+                |last: &Candidate| (&last.nevra, last.lookaside) >= (&candidate.nevra, candidate.lookaside);
+            if candidates.last().is_some_and(after) {
                 return Err(UniverseError::Damaged {
                     line: number,
                     reason: "the candidates are not sorted".into(),
@@ -146,7 +107,7 @@ impl Universe {
             let reason = format!("{} candidates are missing", head.candidates - candidates.len());
             return Err(UniverseError::Damaged { line: number, reason });
         }
-        Ok(Self { candidates })
+        Self::new(candidates)
     }
 }
 
@@ -185,8 +146,8 @@ fn from_json<T: for<'a> Deserialize<'a>>(line: &[u8], number: usize) -> Result<T
 
 #[cfg(test)]
 mod tests {
-    use super::super::candidate::{FileKind, PackagedFile};
-    use super::super::relation::{Relation, Sense};
+    use super::super::super::candidate::{FileKind, PackagedFile};
+    use super::super::super::relation::{Relation, Sense};
     use super::*;
 
     fn candidate(nevra: &str) -> Candidate {
@@ -203,7 +164,7 @@ mod tests {
         let two =
             Universe::new(names.iter().rev().chain(&names).map(|name| candidate(name)).collect()).unwrap();
         assert_eq!(one.encode().unwrap(), two.encode().unwrap());
-        let order: Vec<_> = one.candidates().iter().map(|candidate| candidate.nevra.to_string()).collect();
+        let order: Vec<_> = one.members().map(|member| member.nevra().to_string()).collect();
         assert_eq!(order, ["a-0:2-1.i686", "a-0:2-1.x86_64", "a-0:10-1.i686", "b-0:1-1.x86_64"]);
         assert_eq!(Universe::decode(&one.encode().unwrap().bytes).unwrap(), one);
     }
