@@ -1,5 +1,5 @@
-//! Values without I/O: digests, versions, names, arch tables, the source date, safe relative paths, the canonical
-//! encoding that identities are hashed from, and what errors say.
+//! Values without I/O: digests, versions, names, arch tables, the words of multilib, the source date, safe relative
+//! paths, the canonical encoding that identities are hashed from, and what errors say.
 
 pub mod arch;
 pub mod canonical;
@@ -7,6 +7,7 @@ pub mod causes;
 pub mod digest;
 pub mod evr;
 pub mod fnmatch;
+pub mod multilib;
 pub mod nevra;
 pub mod relpath;
 pub mod source_date;

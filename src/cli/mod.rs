@@ -17,6 +17,7 @@ mod build;
 mod bundle;
 mod completions;
 mod compose;
+mod explain;
 mod failure;
 mod global;
 mod hub_at;
@@ -34,6 +35,7 @@ mod publish;
 mod repo;
 mod rpm;
 mod run;
+mod select;
 mod session;
 mod store;
 mod timings;
@@ -62,6 +64,8 @@ enum Command {
     Lock(lock::Args),
     Bundle(bundle::Args),
     Plan(plan::Args),
+    Select(select::Args),
+    Explain(explain::Args),
     Build(build::Args),
     Run(run::Args),
     Boot(boot::Args),
@@ -100,6 +104,8 @@ fn command_line() -> ExitCode {
         Command::Lock(args) => lock::run(global, args),
         Command::Bundle(args) => bundle::run(global, args),
         Command::Plan(args) => plan::run(global, args),
+        Command::Select(args) => select::run(global, args),
+        Command::Explain(args) => explain::run(global, args),
         Command::Build(args) => build::run(global, args),
         Command::Run(args) => run::run(global, args),
         Command::Boot(args) => boot::run(global, args),

@@ -175,6 +175,8 @@ impl From<ComposeError> for Failure {
             | E::DebianLock { .. }
             | E::Lock { .. }
             | E::NoLock(_)
+            | E::NoObject { .. }
+            | E::NoUniverse(_)
             | E::NoSnapshot { .. }
             | E::Assemble(_)
             | E::Image(_)

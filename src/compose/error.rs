@@ -151,6 +151,17 @@ pub enum ComposeError {
     /// There is no lock where one is demanded. Retrying cannot help.
     #[error("there is no lock '{0}'")]
     NoLock(PathBuf),
+    /// A lock names an object that it does not have. Retrying cannot help.
+    #[error("the lock '{lock}' lacks its object {digest}")]
+    NoObject {
+        /// The lock.
+        lock: PathBuf,
+        /// The object.
+        digest: Digest,
+    },
+    /// What a lock's packages were selected from is not at hand. Retrying cannot help unless the store gets it back.
+    #[error("the universe that the lock's packages were selected from is not in the store: {0}")]
+    NoUniverse(Digest),
     /// The recipe or a file of it changed since the lock was made. Retrying cannot help.
     #[error("the lock '{0}' is stale: the recipe or a file that it refers to has changed since")]
     Stale(PathBuf),

@@ -29,6 +29,8 @@ mod modules;
 mod native;
 mod repositories;
 mod resolve;
+mod selection;
+mod selection_change;
 mod signatures;
 
 pub use bundle::{Bundle, Bundled, bundle};
@@ -41,3 +43,5 @@ pub use koji::{Hub, KeptTag, kept_tag};
 pub use lower::{Lowered, image_plan};
 pub use native::native;
 pub use resolve::Resolved;
+pub use selection::Selection;
+pub use selection_change::SelectionChange;

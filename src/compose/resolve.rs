@@ -15,6 +15,7 @@ use super::lower::{self, Builds};
 use super::modules::{self, Modular};
 use super::repositories;
 use super::signatures;
+use crate::base::arch::TreeArch;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::format::comps::Comps;
 use crate::lock::{
@@ -23,9 +24,8 @@ use crate::lock::{
 };
 use crate::oci;
 use crate::openpgp::Certificate;
-use crate::recipe::{BuilderImage, MultilibMethod, MultilibProfile, OnUnsigned, Variant};
-use crate::select::multilib::{Method, Profile};
-use crate::select::{Multilib, Request, Universe, decide};
+use crate::recipe::{BuilderImage, Greedy, OnUnsigned, Variant};
+use crate::select::{Greed, Multilib, Request, Universe, decide};
 use crate::sign::{LocalSigner, Signer as _};
 
 /// A universe of at most this many bytes travels in the lock.
@@ -384,18 +384,42 @@ fn check_groups(files: &RecipeFiles, id: &str, variant: &Variant) -> Result<(), 
 
 /// The rule for packages of the secondary arch, as selection takes it.
 pub(super) fn multilib(rule: &crate::recipe::Multilib) -> Multilib {
-    let profile = match rule.profile {
-        MultilibProfile::Pungi => Profile::Pungi,
-    };
-    let method = |method: &MultilibMethod| match method {
-        MultilibMethod::Devel => Method::Devel,
-    };
     Multilib {
-        profile,
-        methods: rule.methods.iter().map(method).collect(),
+        profile: rule.profile,
+        methods: rule.methods.clone(),
         whitelist: rule.whitelist.clone(),
         blacklist: rule.blacklist.clone(),
+        patterns: rule.patterns.clone(),
     }
+}
+
+/// What a variant asks of a selection for one of its trees.
+pub(super) fn request(variant: &Variant, arch: &'static TreeArch) -> Request {
+    let gather = &variant.gather;
+    let mut request = Request::new(arch);
+    request.groups = variant.groups.clone();
+    request.environments = variant.environments.clone();
+    request.packages = variant.packages.clone();
+    request.exclude = variant.exclude.clone();
+    request.sources = variant.sources;
+    request.multilib = variant.multilib.as_ref().map(multilib);
+    request.optional = gather.optional;
+    request.fulltree = gather.fulltree;
+    request.fulltree_excludes = gather.fulltree_excludes.clone();
+    request.selfhosting = gather.selfhosting;
+    request.greed = match gather.greedy {
+        Greedy::None => Greed::None,
+        Greedy::All => Greed::All,
+        Greedy::Build => Greed::Build,
+    };
+    request.langpacks = gather.langpacks;
+    request.weak = gather.weak;
+    // The list is that of all arches of a variant.
+    let here =
+        |name: &&String| name.rsplit_once('.').is_some_and(|(_, package)| arch.rank(package).is_some());
+    request.prepopulate = gather.prepopulate.iter().filter(here).cloned().collect();
+    request.require_members = gather.require_members;
+    request
 }
 
 fn select(
@@ -408,13 +432,7 @@ fn select(
 ) -> Result<(), ComposeError> {
     let comps = comps(files, variant)?;
     for arch in &variant.arches {
-        let mut request = Request::new(arch);
-        request.groups = variant.groups.clone();
-        request.environments = variant.environments.clone();
-        request.packages = variant.packages.clone();
-        request.exclude = variant.exclude.clone();
-        request.sources = variant.sources;
-        request.multilib = variant.multilib.as_ref().map(multilib);
+        let request = request(variant, arch);
         let tree = TreeRef { variant: id.into(), arch: arch.name.into() };
         let decision = decide(&request, &comps, universe)
             .map_err(|source| ComposeError::Select { tree: tree.to_string(), source })?;

@@ -9,9 +9,11 @@
 //! names move together; only secret keys lie elsewhere, on purpose.
 
 mod error;
+mod gather;
 mod koji;
 mod media;
 mod modules;
+mod multilib;
 mod read;
 mod repo;
 mod schema;
@@ -20,10 +22,12 @@ mod table;
 mod tests;
 
 pub use error::{Problem, RecipeError};
+pub use gather::{Gathering, Greedy};
 pub use koji::{HubPlace, HubPlaceError, KojiSource, Noarch, PinnedBuild};
 pub use modules::{ModuleChoice, ModuleChoiceError};
+pub use multilib::{Multilib, MultilibMethod, MultilibProfile};
 pub use repo::{Addresses, RepoSource, Url, UrlError};
 pub use schema::{
-    BuildSource, Builder, BuilderImage, Fingerprint, InputKind, InputPath, Medium, MediumKind, Multilib,
-    MultilibMethod, MultilibProfile, OnUnsigned, Origin, OutsidePath, Recipe, Release, Sign, Source, Variant,
+    BuildSource, Builder, BuilderImage, Fingerprint, InputKind, InputPath, Medium, MediumKind, OnUnsigned,
+    Origin, OutsidePath, Recipe, Release, Sign, Source, Variant,
 };

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::RecipeError;
+use super::gather::Gathering;
 use super::repo::RepoSource;
 use super::schema::*;
 use super::table::{Findings, Table, Text, either, suggest};
@@ -23,9 +24,25 @@ const BUILDER: &[&str] = &["image"];
 const SOURCE: &[&str] = &["build", "dir", "repo", "koji", "keys", "on-unsigned"];
 const BUILD: &[&str] = &["specs", "sources", "debian", "targets"];
 const REPODATA: &[&str] = &["compression", "database"];
-const VARIANT: &[&str] =
-    &["arches", "comps", "groups", "environments", "packages", "exclude", "multilib", "sources"];
-const MULTILIB: &[&str] = &["profile", "methods", "whitelist", "blacklist"];
+const VARIANT: &[&str] = &[
+    "arches",
+    "comps",
+    "groups",
+    "environments",
+    "packages",
+    "exclude",
+    "multilib",
+    "sources",
+    "optional",
+    "fulltree",
+    "fulltree-excludes",
+    "selfhosting",
+    "greedy",
+    "langpacks",
+    "weak",
+    "prepopulate",
+    "require-members",
+];
 const SIGN: &[&str] = &["demonstration", "key-file", "passphrase-file"];
 
 /// Every table of a recipe with its keys, for the test that the documentation names them all.
@@ -40,13 +57,11 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("hold` and `force", super::koji::PIN),
     ("[repodata]", REPODATA),
     ("[variant.ID]", VARIANT),
-    ("multilib", MULTILIB),
+    ("multilib", super::multilib::MULTILIB),
     ("[[media]]", super::media::MEDIA),
     ("[sign]", SIGN),
 ];
 
-const PROFILES: &[(&str, MultilibProfile)] = &[("pungi", MultilibProfile::Pungi)];
-const METHODS: &[(&str, MultilibMethod)] = &[("devel", MultilibMethod::Devel)];
 const ON_UNSIGNED: &[(&str, OnUnsigned)] =
     &[("sign", OnUnsigned::Sign), ("error", OnUnsigned::Error), ("allow", OnUnsigned::Allow)];
 const MILESTONES: &[&str] = &[
@@ -432,7 +447,8 @@ impl Reader {
         }
         let plain = |texts: Vec<Text<'_>>| texts.into_iter().map(|text| text.text.into()).collect();
         let (groups, environments) = (plain(groups), plain(environments));
-        Some(Variant { arches, comps, groups, environments, packages, exclude, multilib, sources })
+        let gather = Gathering::read(&table, sources, &mut self.findings);
+        Some(Variant { arches, comps, groups, environments, packages, exclude, multilib, sources, gather })
     }
 
     fn arches(&mut self, table: &Table<'_>) -> Vec<&'static TreeArch> {
@@ -456,17 +472,6 @@ impl Reader {
             }
         }
         arches
-    }
-
-    fn multilib<'t>(&mut self, id: &str, value: &'t Spanned<DeValue<'t>>) -> Option<Multilib> {
-        let table = Table::of(format!("'multilib' of [variant.{id}]"), value, MULTILIB, &mut self.findings)?;
-        let profile = table.required("profile", &mut self.findings);
-        let profile = profile.and_then(|text| text.choose(PROFILES, &mut self.findings));
-        let methods = table.required_texts("methods", "[\"devel\"]", &mut self.findings);
-        let methods = methods.iter().filter_map(|text| text.choose(METHODS, &mut self.findings)).collect();
-        let whitelist = self.patterns(&table, "whitelist");
-        let blacklist = self.patterns(&table, "blacklist");
-        Some(Multilib { profile: profile?, methods, whitelist, blacklist })
     }
 
     fn sign<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Sign> {
@@ -508,7 +513,7 @@ impl Reader {
         names
     }
 
-    fn patterns(&mut self, table: &Table<'_>, key: &str) -> Vec<String> {
+    pub(super) fn patterns(&mut self, table: &Table<'_>, key: &str) -> Vec<String> {
         let mut patterns = Vec::new();
         for text in table.texts(key, &mut self.findings) {
             if made_of(text.text, "-._+%{}*?[]!^~") {

@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::gather::Gathering;
 use super::koji::KojiSource;
+use super::multilib::Multilib;
 use super::repo::RepoSource;
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, RelPath, SourceDate};
@@ -140,6 +142,8 @@ pub struct Variant {
     pub multilib: Option<Multilib>,
     /// Whether the source packages come along, as a tree of their own.
     pub sources: bool,
+    /// How it is gathered beyond what it names and what that requires.
+    pub gather: Gathering,
 }
 
 /// What is made of a variant beside its repositories: one `[[media]]`.
@@ -189,33 +193,6 @@ impl MediumKind {
     pub fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
-}
-
-/// The rule for packages of the secondary arch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Multilib {
-    /// Whose reading of the methods applies.
-    pub profile: MultilibProfile,
-    /// The methods; a package that any of them takes is in.
-    pub methods: Vec<MultilibMethod>,
-    /// Names and globs that are in whatever the methods say.
-    pub whitelist: Vec<String>,
-    /// Names and globs that are out whatever the methods say.
-    pub blacklist: Vec<String>,
-}
-
-/// Whose reading of the multilib methods applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MultilibProfile {
-    /// Pungi's.
-    Pungi,
-}
-
-/// A multilib method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MultilibMethod {
-    /// Packages that one needs to build or run programs of the secondary arch.
-    Devel,
 }
 
 /// What signs: `[sign]`.

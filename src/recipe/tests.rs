@@ -194,7 +194,44 @@ fn finds_what_is_wrong_and_where() {
             vec!["22:10 'groups' of [variant.BaseOS] must be a list of strings, not a string"],
         ),
         ("\"kernel*\"", "\"../kernel\"", vec!["23:13 '../kernel' is no package name, glob or name.arch"]),
-        ("\"pungi\"", "\"koji\"", vec!["24:24 'koji' is not known here: expected 'pungi'"]),
+        (
+            "\"pungi\"",
+            "\"pungy\"",
+            vec![
+                "24:24 'pungy' is not known here: expected 'pungi', 'fedora', 'koji', 'koji-fixed', 'mash', 'modern' or 'none'",
+            ],
+        ),
+        (
+            "[\"devel\"]",
+            "[\"devel\", \"file\", \"bas\"]",
+            vec![
+                "24:53 the profile 'pungi' has no method 'file': expected 'none', 'all', 'devel' or 'runtime'",
+                "24:61 'bas' is not known here: expected 'none', 'all', 'devel' or 'runtime'",
+            ],
+        ),
+        (
+            "\"pungi\", methods = [\"devel\"]",
+            "\"koji\", methods = [\"runtime\"]",
+            vec!["24:43 the profile 'koji' has no method 'runtime': expected 'devel'"],
+        ),
+        (
+            ", methods = [\"devel\"]",
+            "",
+            vec!["24:12 'multilib' of [variant.BaseOS] lacks 'methods', such as [\"devel\"]"],
+        ),
+        (
+            "\"pungi\", methods = [\"devel\"]",
+            "\"mash\", methods = [\"file\"]",
+            vec!["24:42 the method 'file' needs 'patterns', such as [\"glibc*\"]"],
+        ),
+        (
+            "\"pungi\", methods",
+            "\"mash\", patterns = [\"a*\", \"/\"], methods",
+            vec![
+                "24:43 'patterns' belongs to the method 'file', and that is not asked for",
+                "24:50 '/' is no package name, glob or name.arch",
+            ],
+        ),
         (
             "[sign]\nkey-file = \"~/keys/gosling.asc\"",
             "",
@@ -251,7 +288,7 @@ fn reports_all_problems_at_once_in_the_order_of_the_text() {
             "7:1 [release] has no key 'dits'",
             "9:1 [builder] lacks 'image'",
             "10:1 [builder] has no key 'imag'",
-            "24:44 'devl' is not known here: expected 'devel'",
+            "24:44 'devl' is not known here: expected 'none', 'all', 'devel' or 'runtime'",
             "26:1 [sign] needs 'key-file' or 'demonstration'",
             "27:1 [sign] has no key 'keyfile'",
         ]
@@ -295,6 +332,41 @@ fn shows_paths_that_lead_nowhere() {
         (21, "'gosling/comps.xml' is no file")
     );
     assert_eq!(error.problems().len(), 1);
+}
+
+/// Each row: a `multilib`, and the methods that are asked for.
+#[test]
+fn every_profile_and_its_methods_are_read() {
+    use MultilibMethod::{All, Base, Devel, File, Kernel, None as No, Runtime, Yaboot};
+    let read = |text: &str| {
+        let multilib = format!("{{ {text} }}");
+        let text = GOOD.replace(
+            "{ profile = \"pungi\", methods = [\"devel\"], blacklist = [\"dmraid-devel\"] }",
+            &multilib,
+        );
+        let recipe = Recipe::parse(&text, "r.toml").unwrap();
+        recipe.variants["BaseOS"].multilib.clone().unwrap()
+    };
+    for (text, methods) in [
+        (
+            "profile = \"pungi\", methods = [\"none\", \"all\", \"devel\", \"runtime\"]",
+            &[No, All, Devel, Runtime][..],
+        ),
+        ("profile = \"fedora\"", &[Devel, Runtime]),
+        ("profile = \"fedora\", methods = [\"runtime\"]", &[Runtime]),
+        ("profile = \"koji\"", &[Devel]),
+        ("profile = \"koji-fixed\", methods = [\"devel\"]", &[Devel]),
+        ("profile = \"mash\"", &[Devel]),
+        ("profile = \"mash\", methods = [\"base\", \"kernel\", \"yaboot\"]", &[Base, Kernel, Yaboot]),
+        ("profile = \"modern\"", &[Devel, Runtime]),
+        ("profile = \"none\"", &[No]),
+    ] {
+        let multilib = read(text);
+        assert_eq!(multilib.methods, methods, "{text}");
+        assert!(text.contains(&format!("\"{}\"", multilib.profile)) && multilib.patterns.is_empty());
+    }
+    let file = read("profile = \"mash\", methods = [\"file\"], patterns = [\"glibc*\", \"a\"]");
+    assert_eq!((file.methods, file.patterns), (vec![File], vec!["glibc*".to_owned(), "a".to_owned()]));
 }
 
 /// Who adds a key must document it: a row `` | `key` | `` in the section of its table.

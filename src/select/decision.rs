@@ -20,6 +20,8 @@ pub struct Multilib {
     pub whitelist: Vec<String>,
     /// Globs of names whose packages of the secondary arch are not seen at all.
     pub blacklist: Vec<String>,
+    /// Globs of names that the method `file` takes.
+    pub patterns: Vec<String>,
 }
 
 /// How many of the packages that meet a requirement or pattern are taken.
@@ -247,7 +249,12 @@ pub enum Reason {
         recommendation: String,
     },
     /// It supplements what is there.
-    Supplement(String),
+    Supplement {
+        /// A package that is there.
+        with: Option<Nevra>,
+        /// What it supplements, as it states that.
+        supplement: String,
+    },
     /// A multilib rule selects it.
     Multilib {
         /// The selected native package of the same name, where the profile looks at it.
@@ -261,7 +268,8 @@ impl Reason {
     /// The package that brought this one in, none for an input.
     pub fn by(&self) -> Option<&Nevra> {
         match self {
-            Self::Pattern(_) | Self::Prepopulate(_) | Self::Group { .. } | Self::Supplement(_) => None,
+            Self::Pattern(_) | Self::Prepopulate(_) | Self::Group { .. } => None,
+            Self::Supplement { with, .. } => with.as_ref(),
             Self::Conditional { with, .. } | Self::Fulltree { with } | Self::Langpack { with, .. } => {
                 Some(with)
             }
@@ -293,7 +301,7 @@ impl fmt::Display for Reason {
             Self::Fulltree { with } => write!(f, "of the same build as {with}"),
             Self::Langpack { with, pattern } => write!(f, "language of {with}: {pattern}"),
             Self::Recommendation { by, recommendation } => write!(f, "recommended by {by}: {recommendation}"),
-            Self::Supplement(relation) => write!(f, "supplements {relation}"),
+            Self::Supplement { supplement, .. } => write!(f, "supplements {supplement}"),
             Self::Multilib { twin: Some(twin), verdict } => write!(f, "multilib twin of {twin}: {verdict}"),
             Self::Multilib { twin: None, verdict } => write!(f, "multilib: {verdict}"),
         }
@@ -354,16 +362,27 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Why a package is there: itself and its reason, then what brought that in, up to an input.
-    pub fn explain(&self, package: &Nevra) -> Vec<(&Nevra, &Reason)> {
-        let mut chain: Vec<(&Nevra, &Reason)> = Vec::new();
-        let mut next = self.packages.get_key_value(package);
-        while let Some((nevra, chosen)) = next
-            && chain.len() < self.packages.len()
+    /// Why a package is there: itself and its reason, then what brought that in, up to an input. Source and debugging
+    /// packages are known, too.
+    pub fn explain(&self, package: &Nevra) -> Vec<(Nevra, Reason)> {
+        let mut chain: Vec<(Nevra, Reason)> = Vec::new();
+        let mut next = self.reason(package);
+        let most = self.packages.len() + self.debug.len() + self.sources.len();
+        while let Some((nevra, why)) = next
+            && chain.len() < most
         {
-            chain.push((nevra, &chosen.why));
-            next = chosen.why.by().and_then(|by| self.packages.get_key_value(by));
+            next = why.by().and_then(|by| self.reason(by));
+            chain.push((nevra, why));
         }
         chain
+    }
+
+    fn reason(&self, package: &Nevra) -> Option<(Nevra, Reason)> {
+        let chosen = self.packages.get(package).or_else(|| self.debug.get(package));
+        let source = || {
+            let of = self.sources.get(package)?.built.first()?;
+            Some(Reason::Source { of: of.clone() })
+        };
+        Some((package.clone(), chosen.map(|chosen| chosen.why.clone()).or_else(source)?))
     }
 }

@@ -20,7 +20,7 @@ pub use candidate::{Candidate, FileKind, PackagedFile, is_debug_name};
 pub use closure::{Closure, Gap, Gravity, Near};
 pub use decision::{Chosen, ChosenSource, Decision, Flag, Greed, Multilib, Reason, Request};
 pub use expression::{Expression, Outcome};
-pub use gather::{decide, gather};
+pub use gather::{Absence, Explanation, Lost, Need, decide, explain, gather};
 pub use modular::{ModularProblem, Visible, carried, visible};
 pub use problem::{Problem, SelectError};
 pub use relation::{Relation, Sense};

@@ -200,6 +200,7 @@ fn request(case: &Case, root: &Path) -> (Request, Comps) {
         methods: options.multilib_methods.iter().map(|method| Method::find(method).unwrap()).collect(),
         whitelist: options.multilib_whitelist.clone(),
         blacklist: options.multilib_blacklist.clone(),
+        patterns: Vec::new(),
     });
     let comps = Comps::parse(&fs::read(root.join("comps.xml")).unwrap()).unwrap();
     let mut only = Comps::default();

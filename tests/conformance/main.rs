@@ -22,6 +22,7 @@ mod librepo;
 mod librpm;
 mod modules;
 mod multilib;
+mod multilib_genuine;
 mod records;
 mod repodata;
 mod repodata_read;

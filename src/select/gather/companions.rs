@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::decision::{Flag, Greed};
-use super::super::multilib::{Judge, Profile};
+use super::super::multilib::{Judge, Judged};
 use super::super::problem::Problem;
 use super::super::universe::{Place, TextId};
 use super::stock::Queue;
@@ -182,10 +182,10 @@ impl Gather<'_> {
     /// Packages of the secondary arch.
     pub(super) fn multilib(&mut self) -> bool {
         let Some(judge) = self.judge.clone() else { return false };
-        if judge.profile == Profile::Mash {
+        if judge.judged() == Judged::Secondary {
             return self.multilib_of_all(&judge);
         }
-        let koji = matches!(judge.profile, Profile::Koji | Profile::KojiFixed);
+        let koji = judge.judged() == Judged::Native;
         let mut added = false;
         for native in self.selected(&self.done.multilib) {
             let Some(member) = self.stock.get(native) else { continue };
@@ -235,7 +235,7 @@ impl Gather<'_> {
         if !self.judged.contains_key(&place)
             && let Some(member) = self.stock.get(place)
         {
-            self.judged.insert(place, judge.judge(&member.to_candidate()));
+            self.judged.insert(place, judge.judge(&member));
         }
         self.judged.get(&place).is_some_and(|verdict| verdict.selected)
     }

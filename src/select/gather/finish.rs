@@ -100,7 +100,9 @@ impl Gather<'_> {
             Why::Recommends { by, relation } => {
                 Reason::Recommendation { by: self.nevra(*by), recommendation: stated(*relation) }
             }
-            Why::Supplements(relation) => Reason::Supplement(stated(*relation)),
+            Why::Supplements { with, relation } => {
+                Reason::Supplement { with: with.map(|with| self.nevra(with)), supplement: stated(*relation) }
+            }
             Why::Multilib { twin, verdict } => {
                 Reason::Multilib { twin: twin.map(|twin| self.nevra(twin)), verdict: verdict.clone() }
             }

@@ -28,6 +28,7 @@
 
 mod best;
 mod companions;
+mod explain;
 mod finish;
 mod inputs;
 mod requires;
@@ -36,26 +37,29 @@ mod weak;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use explain::{Absence, Explanation, Lost, Need, explain};
+
 use super::decision::{Decision, Flag, Greed, Request};
 use super::expression::Expression;
 use super::multilib::{Judge, Verdict};
 use super::problem::{Problem, SelectError};
 use super::relation::Relation;
 use super::universe::{Place, RelationId, TextId, Universe};
-use crate::format::comps::{Comps, Need};
+use crate::format::comps::{self, Comps};
 use stock::Stock;
 
 /// Gathers what a tree gets. What is wrong is a part of the answer.
 pub fn gather(request: &Request, comps: &Comps, universe: &Universe) -> Decision {
-    let judge = request.multilib.as_ref().map(|multilib| {
-        Judge::new(multilib.profile, multilib.methods.iter().copied())
-            .with_lists(multilib.whitelist.clone(), multilib.blacklist.clone())
-    });
+    run(request, comps, universe).finish()
+}
+
+fn run<'u>(request: &'u Request, comps: &'u Comps, universe: &'u Universe) -> Gather<'u> {
+    let judge = request.multilib.as_ref().map(Judge::of);
     let mut gather = Gather::new(request, comps, universe, judge);
     gather.initial();
     gather.prepopulate();
     while gather.step() {}
-    gather.finish()
+    gather
 }
 
 /// Gathers what a tree gets; anything that is wrong is an error.
@@ -72,7 +76,7 @@ pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<D
 #[derive(Clone, Debug)]
 enum From {
     Pattern,
-    Group { group: String, environment: Option<String>, need: Need },
+    Group { group: String, environment: Option<String>, need: comps::Need },
 }
 
 /// A package, or several, that the request asks for.
@@ -103,7 +107,7 @@ enum Why {
     Fulltree { with: Place },
     Langpack { by: Place, rule: usize },
     Recommends { by: Place, relation: RelationId },
-    Supplements(RelationId),
+    Supplements { with: Option<Place>, relation: RelationId },
     Multilib { twin: Option<Place>, verdict: Verdict },
 }
 

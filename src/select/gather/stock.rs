@@ -255,6 +255,40 @@ impl<'u> Stock<'u> {
         self.class(place).is_some_and(|class| class.multilib && !class.native)
     }
 
+    /// Why a member is not seen.
+    pub(super) fn why_hidden(&self, place: Place) -> Option<Hidden> {
+        self.class(place)?.hidden
+    }
+
+    /// Binary members that meet a requirement: each by itself, if that is rich.
+    pub(super) fn meeting_of(&self, requirement: RelationId) -> Vec<Place> {
+        let name = self.universe.name_of(requirement);
+        let text = self.universe.text(name);
+        if !text.starts_with('(') {
+            return self.meeting(&self.universe.relation(requirement), Some(name), Queue::Binary);
+        }
+        Expression::parse(text)
+            .map_or_else(|_| Vec::new(), |expression| self.meeting_alone(&expression, Queue::Binary))
+    }
+
+    /// Whether a member meets a requirement: all by itself, if that is rich.
+    pub(super) fn meets(&self, place: Place, requirement: RelationId) -> bool {
+        let name = self.universe.name_of(requirement);
+        let text = self.universe.text(name);
+        if text.starts_with('(') {
+            return self.meeting_of(requirement).binary_search(&place).is_ok();
+        }
+        let provided = self.get(place).map_or(&[][..], |member| member.list(List::Provides));
+        let mut named = provided.iter().filter(|id| self.universe.name_of(**id) == name).peekable();
+        if named.peek().is_none() && !text.starts_with('/') {
+            return false;
+        }
+        let wanted = self.universe.relation(requirement);
+        named.any(|id| wanted.meets(&self.universe.relation(*id)))
+            || (text.starts_with('/')
+                && self.meeting(&wanted, Some(name), Queue::Binary).binary_search(&place).is_ok())
+    }
+
     /// The number of a text that was announced.
     pub(super) fn text(&self, text: &str) -> Option<TextId> {
         self.known.get(text).copied()
@@ -352,8 +386,10 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
             (false, true) => Queue::Debug,
             (false, false) => Queue::Binary,
         };
-        let foreign = (queue != Queue::Source && !native && !secondary)
-            || member.not_for().iter().any(|name| name == tree.name);
+        // A tree without a rule for packages of the secondary arch holds none.
+        let held = native || (secondary && request.multilib.is_some());
+        let foreign =
+            (queue != Queue::Source && !held) || member.not_for().iter().any(|name| name == tree.name);
         let excluded =
             || excludes.iter().position(|pattern| pattern.hides(nevra, queue == Queue::Debug, tree));
         let blacklisted = || {

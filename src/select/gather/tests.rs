@@ -41,7 +41,13 @@ fn request(packages: &[&str]) -> Request {
 }
 
 fn multilib(profile: Profile, methods: &[Method]) -> Option<Multilib> {
-    Some(Multilib { profile, methods: methods.to_vec(), whitelist: Vec::new(), blacklist: Vec::new() })
+    Some(Multilib {
+        profile,
+        methods: methods.to_vec(),
+        whitelist: Vec::new(),
+        blacklist: Vec::new(),
+        patterns: Vec::new(),
+    })
 }
 
 fn names(decision: &Decision) -> Vec<String> {

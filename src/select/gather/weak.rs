@@ -26,7 +26,10 @@ impl Gather<'_> {
                         let best = self.best_of(&expression);
                         wanted.extend(best.map(|best| (best, Why::Recommends { by: place, relation })));
                     }
-                    false if self.holds(&expression) => wanted.push((place, Why::Supplements(relation))),
+                    false if self.holds(&expression) => {
+                        let with = self.there(&expression);
+                        wanted.push((place, Why::Supplements { with, relation }));
+                    }
                     _ => {}
                 }
             }
@@ -39,6 +42,15 @@ impl Gather<'_> {
             }
         }
         added
+    }
+
+    /// A selected package that an expression names.
+    fn there(&self, expression: &Expression) -> Option<Place> {
+        let named = expression.relations().into_iter();
+        let named = named.flat_map(|relation| {
+            self.stock.meeting(relation, self.stock.text(&relation.name), Queue::Binary)
+        });
+        named.filter(|place| self.binary.contains_key(place)).min()
     }
 
     /// The best package that meets an expression, or the part of it that is wanted, by itself. What does not go with what

@@ -1,62 +1,52 @@
-//! Which packages belong into a tree of another arch: the rules of mash, python-multilib and Pungi.
+//! Which packages belong into a tree of another arch: the rules of mash, python-multilib and Pungi, and gander's own.
 //!
-//! A method (`devel`, `runtime`, …) judges one package by name, arch, provides and files. A profile says whose
-//! lists and quirks apply, and a file view whether directories and `%ghost` entries count as files:
+//! A method (`devel`, `runtime`, …) judges one package by name, arch, provides and files. A [`Profile`] says whose
+//! rules, lists and quirks apply, which package of a pair is judged ([`Judged`]), and whether directories and
+//! `%ghost` entries count as files ([`FileView`]):
 //!
-//! | profile | judged package | view | lists |
-//! |---|---|---|---|
-//! | `pungi` | the secondary arch's twin of a selected native package | dnf | none of its own |
-//! | `mash` | every candidate of the secondary arch | yum | mash's defaults |
-//! | `koji` | the selected native package, whose twin must then exist | dnf | python-multilib's file, read as one text: a name is on a list when it is a *part* of it |
-//! | `koji-fixed` | as `koji` | dnf | the same, as lists |
+//! | profile | judged package | view | lists | methods |
+//! |---|---|---|---|---|
+//! | `pungi` | the secondary arch's twin of a selected native package | dnf | none of its own | none all devel runtime |
+//! | `fedora` | as `pungi` | dnf | those of Fedora's configuration, globs | as `pungi`; devel and runtime unless asked |
+//! | `koji` | the selected native package, whose twin must then exist | dnf | python-multilib's file, read as one text: a name is on a list when it is a *part* of it | devel |
+//! | `koji-fixed` | as `koji` | dnf | the same, as lists | devel |
+//! | `mash` | every candidate of the secondary arch | yum | mash's defaults | all; devel unless asked |
+//! | `modern` | as `pungi` | yum | its own, globs | as `fedora` |
+//! | `none` | as `pungi` | dnf | none | none |
 //!
-//! `runtime`, first hit wins: its blacklist, its whitelist, `base`, a kernel (no), then for each file the rules
-//! [`Rule::Soname`] … [`Rule::Sane`]. `devel`: its blacklist, its whitelist, `runtime`, `ghc-*` (no), a kernel package's
-//! provides in header order, the name's ending.
+//! A [`Judge`] takes any method for any profile, as python-multilib does; a recipe takes those of the last column.
+//!
+//! **Order.** The compose's own blacklist, its own whitelist, the profile's lists of globs, then the methods: the first
+//! that selects is the reason. `runtime`, first hit wins: its blacklist, its whitelist, `base`, a kernel (no), then
+//! for each file, in the package's order, the rules [`Rule::Soname`] … [`Rule::Sane`]. `devel`: its blacklist, its
+//! whitelist, `runtime`, `ghc-*` (no), a kernel package's provides in header order, the name's ending.
+//!
+//! **`modern`** differs:
+//! - a package that provides `kernel-devel` is out before anything but the compose's own lists, so that no answer
+//!   depends on the order of provides;
+//! - `base` is not asked, so a package and its twin get the same answer;
+//! - a package with no hit so far is looked at with more rules for files ([`Rule::PamModule`] and what follows it);
+//! - directories and `%ghost` entries are no files: what is not shipped is no library.
+//!
+//! Facts: python-multilib 1.3, mash of 2017-01 (the last with rules of its own), Pungi 4.3.6, Koji 1.35, Fedora's rawhide
+//! configuration of Pungi.
 
+mod arches;
+mod file;
+mod lists;
 mod rule;
+mod subject;
 
 use std::fmt;
 
+pub use crate::base::multilib::{Method, Profile};
 pub use rule::Rule;
-use rule::file_rule;
+pub use subject::Subject;
 
-use super::candidate::{Candidate, FileKind};
-use crate::base::fnmatch;
-
-/// Whose lists and quirks apply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Profile {
-    /// Pungi: python-multilib without its configuration.
-    Pungi,
-    /// Koji's dist-repo: python-multilib with its configuration, read as text.
-    Koji,
-    /// The same lists as they were meant.
-    KojiFixed,
-    /// mash with its default lists.
-    Mash,
-}
-
-/// A method of deciding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Method {
-    /// No package.
-    None,
-    /// Every package.
-    All,
-    /// Debuggers and kernels, only of arches with "64" in their name.
-    Base,
-    /// The kernel part of `base`.
-    Kernel,
-    /// The boot loader of ppc.
-    Yaboot,
-    /// A list of name patterns.
-    File,
-    /// Libraries and plug-ins.
-    Runtime,
-    /// `runtime`, and what one builds with.
-    Devel,
-}
+use self::lists::List;
+use super::candidate::FileKind;
+use super::decision::Multilib;
+use crate::base::{fnmatch, multilib::names};
 
 /// What counts as a file of a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,50 +57,45 @@ pub enum FileView {
     Dnf,
 }
 
-macro_rules! names {
-    ($type:ty, $($variant:ident = $name:literal),+ $(,)?) => {
-        impl $type {
-            /// Its name in a recipe.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
-            }
+names!(FileView, Yum = "yum", Dnf = "dnf");
 
-            /// Finds one by its name in a recipe.
-            pub fn find(name: &str) -> Option<Self> {
-                match name { $($name => Some(Self::$variant),)+ _ => None }
-            }
-
-            /// All names.
-            pub const NAMES: &[&str] = &[$($name),+];
-        }
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-    };
+/// Which packages a profile judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Judged {
+    /// Every package of the secondary arch.
+    Secondary,
+    /// Of each selected native package its twin: the package of the secondary arch that has its name, version and
+    /// release.
+    Twin,
+    /// Each selected native package. Where it is selected its twin comes in, and must be there.
+    Native,
 }
 
-names!(Profile, Pungi = "pungi", Koji = "koji", KojiFixed = "koji-fixed", Mash = "mash");
-names!(
-    Method,
-    None = "none",
-    All = "all",
-    Base = "base",
-    Kernel = "kernel",
-    Yaboot = "yaboot",
-    File = "file",
-    Runtime = "runtime",
-    Devel = "devel",
-);
-names!(FileView, Yum = "yum", Dnf = "dnf");
+impl Profile {
+    /// Which packages it judges.
+    pub const fn judged(self) -> Judged {
+        match self {
+            Self::Mash => Judged::Secondary,
+            Self::Koji | Self::KojiFixed => Judged::Native,
+            Self::Pungi | Self::Fedora | Self::Modern | Self::None => Judged::Twin,
+        }
+    }
+
+    /// What counts as a file for it.
+    pub const fn view(self) -> FileView {
+        match self {
+            Self::Mash | Self::Modern => FileView::Yum,
+            Self::Pungi | Self::Fedora | Self::Koji | Self::KojiFixed | Self::None => FileView::Dnf,
+        }
+    }
+}
 
 /// A judgement over one package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Whether the package belongs into the tree.
     pub selected: bool,
-    /// The method that said yes; none where all said no or a list of the compose decided.
+    /// The method that said yes; none where all said no or a list of the compose or the profile decided.
     pub method: Option<Method>,
     /// The rule that decided; none where no rule hit.
     pub rule: Option<Rule>,
@@ -125,29 +110,11 @@ impl fmt::Display for Verdict {
             None => f.write_str(if self.selected { "selected" } else { "not selected" })?,
         }
         if let Some(rule) = self.rule {
-            write!(f, ", {}", rule.name())?;
+            write!(f, ", {rule}")?;
         }
         match &self.evidence {
             Some(evidence) => write!(f, ": {evidence}"),
             None => Ok(()),
-        }
-    }
-}
-
-/// A list of names.
-#[derive(Clone, Debug)]
-enum List {
-    /// Exact names.
-    Names(Vec<&'static str>),
-    /// Koji's reading: a name is on it when it is a part of the text.
-    Text(String),
-}
-
-impl List {
-    fn has(&self, name: &str) -> bool {
-        match self {
-            Self::Names(names) => names.contains(&name),
-            Self::Text(text) => text.contains(name),
         }
     }
 }
@@ -164,75 +131,32 @@ pub struct Judge {
     /// Globs of the compose's own: always these.
     whitelist: Vec<String>,
     patterns: Vec<String>,
+    /// Lists of the methods: black and white.
     devel: [List; 2],
     runtime: [List; 2],
 }
 
-const DEVEL_BLACK: &[&str] = &[
-    "dmraid-devel",
-    "httpd-devel",
-    "kdeutils-devel",
-    "mkinitrd-devel",
-    "java-1.5.0-gcj-devel",
-    "java-1.6.0-openjdk-devel",
-    "java-1.7.0-icedtea-devel",
-    "java-1.7.0-openjdk-devel",
-    "java-1.8.0-openjdk-devel",
-    "php-devel",
-];
-const RUNTIME_BLACK: &[&str] = &["httpd", "php", "tomcat-native"];
-const RUNTIME_WHITE: &[&str] = &[
-    "libflashsupport",
-    "libgnat",
-    "lmms-vst",
-    "nspluginwrapper",
-    "perl-libs",
-    "redhat-lsb",
-    "syslinux-extlinux-nonlinux",
-    "syslinux-nonlinux",
-    "syslinux-tftpboot",
-    "valgrind",
-    "wine",
-    "yaboot",
-];
-/// What mash lists beyond python-multilib.
-const RUNTIME_WHITE_MASH: &[&str] = &["nosync", "postgresql-odbc", "mysql-connector-odbc"];
-const KOJI_PATTERNS: &[&str] = &["glibc", "steam", "whatever"];
-
 impl Judge {
     /// A judge of a profile with methods in their order: the first that selects is the reason.
     pub fn new(profile: Profile, methods: impl IntoIterator<Item = Method>) -> Self {
-        let names = |names: &[&'static str]| List::Names(names.to_vec());
-        // One line a name: no name holds a line break, so none spans two.
-        let text = |names: &[&str]| List::Text(names.join("\n"));
-        let (devel, runtime) = match profile {
-            Profile::Pungi => ([names(&[]), names(&[])], [names(&[]), names(&[])]),
-            Profile::Koji => ([text(DEVEL_BLACK), text(&[])], [text(RUNTIME_BLACK), text(RUNTIME_WHITE)]),
-            Profile::KojiFixed => {
-                ([names(DEVEL_BLACK), names(&[])], [names(RUNTIME_BLACK), names(RUNTIME_WHITE)])
-            }
-            Profile::Mash => {
-                let white = [RUNTIME_WHITE, RUNTIME_WHITE_MASH].concat();
-                ([names(DEVEL_BLACK), names(&[])], [names(RUNTIME_BLACK), names(&white)])
-            }
-        };
-        let patterns = match profile {
-            Profile::Pungi | Profile::Mash => Vec::new(),
-            // python-multilib takes each character of its configuration's text for a pattern.
-            Profile::Koji => KOJI_PATTERNS.join("\n").chars().map(String::from).collect(),
-            Profile::KojiFixed => KOJI_PATTERNS.iter().map(|pattern| (*pattern).to_owned()).collect(),
-        };
-        let view = if profile == Profile::Mash { FileView::Yum } else { FileView::Dnf };
+        let [devel, runtime] = lists::of_methods(profile);
         Self {
             profile,
             methods: methods.into_iter().collect(),
-            view,
+            view: profile.view(),
             blacklist: Vec::new(),
             whitelist: Vec::new(),
-            patterns,
+            patterns: lists::patterns(profile),
             devel,
             runtime,
         }
+    }
+
+    /// The judge that a request asks for.
+    pub fn of(request: &Multilib) -> Self {
+        let judge = Self::new(request.profile, request.methods.iter().copied())
+            .with_lists(request.whitelist.clone(), request.blacklist.clone());
+        if request.patterns.is_empty() { judge } else { judge.with_patterns(request.patterns.clone()) }
     }
 
     /// With another view of files than the profile's.
@@ -257,148 +181,167 @@ impl Judge {
         self
     }
 
-    /// Whether a name is on the compose's blacklist.
-    pub fn blacklists(&self, name: &str) -> bool {
-        self.blacklist.iter().any(|pattern| fnmatch::matches(pattern, name))
+    /// Which packages are to be judged.
+    pub fn judged(&self) -> Judged {
+        self.profile.judged()
     }
 
-    /// Judges a package.
-    pub fn judge(&self, package: &Candidate) -> Verdict {
-        let name = package.nevra.name.as_str();
-        let listed = |list: &[String]| list.iter().find(|pattern| fnmatch::matches(pattern, name)).cloned();
-        if let Some(pattern) = listed(&self.blacklist) {
-            return Verdict {
-                selected: false,
-                method: None,
-                rule: Some(Rule::Blacklist),
-                evidence: Some(pattern),
-            };
-        }
-        if let Some(pattern) = listed(&self.whitelist) {
-            return Verdict {
-                selected: true,
-                method: None,
-                rule: Some(Rule::Whitelist),
-                evidence: Some(pattern),
-            };
-        }
-        let mut last = None;
-        for &method in &self.methods {
-            match self.apply(method, package) {
-                Hit::Yes(rule, evidence) => {
-                    return Verdict { selected: true, method: Some(method), rule: Some(rule), evidence };
+    /// Whether packages of a name are not even to be seen in the secondary arch: the compose's blacklist says so, or
+    /// Fedora's, which is one of a compose, and the compose's whitelist does not object.
+    pub fn blacklists(&self, name: &str) -> bool {
+        let of_profile = || {
+            let black = if self.profile == Profile::Fedora { lists::globs(self.profile)[0] } else { &[] };
+            find(black, name).is_some() && find(&self.whitelist, name).is_none()
+        };
+        find(&self.blacklist, name).is_some() || of_profile()
+    }
+
+    /// Judges a package: one by itself or one of a universe.
+    pub fn judge(&self, package: &impl Subject) -> Verdict {
+        let mut hit = self.lists(package);
+        let mut method = None;
+        if hit.is_none() {
+            for &asked in &self.methods {
+                match self.apply(asked, package) {
+                    Some(yes) if !yes.0.denies() => {
+                        (hit, method) = (Some(yes), Some(asked));
+                        break;
+                    }
+                    // The first no is the one to tell.
+                    no => hit = hit.or(no),
                 }
-                Hit::No(rule) => last = rule,
             }
         }
-        Verdict { selected: false, method: None, rule: last, evidence: None }
+        let selected = hit.as_ref().is_some_and(|(rule, _)| !rule.denies());
+        let (rule, evidence) = hit.unzip();
+        Verdict { selected, method, rule, evidence: evidence.filter(|evidence| !evidence.is_empty()) }
     }
 
-    fn apply(&self, method: Method, package: &Candidate) -> Hit {
-        let name = package.nevra.name.as_str();
+    /// What lists of the compose and the profile say, before any method is asked.
+    fn lists(&self, package: &impl Subject) -> Hit {
+        let name = package.nevra().name.as_str();
+        let [black, white] = lists::globs(self.profile);
+        let kernel = || {
+            let hit = self.profile == Profile::Modern && provides(package, "kernel-devel");
+            hit.then(|| (Rule::KernelDevel, String::from("kernel-devel")))
+        };
+        let listed = |rule, glob: Option<&str>| glob.map(|glob| (rule, glob.to_owned()));
+        listed(Rule::Blacklist, find(&self.blacklist, name))
+            .or_else(|| listed(Rule::Whitelist, find(&self.whitelist, name)))
+            .or_else(kernel)
+            .or_else(|| listed(Rule::ProfileBlacklist, find(black, name)))
+            .or_else(|| listed(Rule::ProfileWhitelist, find(white, name)))
+    }
+
+    fn apply(&self, method: Method, package: &impl Subject) -> Hit {
+        let name = package.nevra().name.as_str();
         match method {
-            Method::None => Hit::No(None),
-            Method::All => Hit::Yes(Rule::Everything, None),
+            Method::None => None,
+            Method::All => Some((Rule::Everything, String::new())),
             Method::Base => base(package),
             Method::Kernel => kernel(package),
             Method::Yaboot => {
-                Hit::when(package.nevra.arch == "ppc" && name.starts_with("yaboot"), Rule::Yaboot, name)
+                let hit = package.nevra().arch == "ppc" && name.starts_with("yaboot");
+                hit.then(|| (Rule::Yaboot, name.to_owned()))
             }
-            Method::File => {
-                let hit = self.patterns.iter().find(|pattern| fnmatch::matches(pattern, name));
-                hit.map_or(Hit::No(None), |pattern| Hit::Yes(Rule::Pattern, Some(pattern.clone())))
-            }
+            Method::File => find(&self.patterns, name).map(|pattern| (Rule::Pattern, pattern.to_owned())),
             Method::Runtime => self.runtime(package),
             Method::Devel => self.devel(package),
         }
     }
 
-    fn runtime(&self, package: &Candidate) -> Hit {
-        let name = package.nevra.name.as_str();
+    fn runtime(&self, package: &impl Subject) -> Hit {
+        let name = package.nevra().name.as_str();
         let [black, white] = &self.runtime;
         if black.has(name) {
-            return Hit::No(Some(Rule::RuntimeBlacklist));
+            return Some((Rule::RuntimeBlacklist, name.to_owned()));
         }
         if white.has(name) {
-            return Hit::Yes(Rule::RuntimeWhitelist, Some(name.to_owned()));
+            return Some((Rule::RuntimeWhitelist, name.to_owned()));
         }
-        if let hit @ Hit::Yes(..) = base(package) {
+        if self.profile != Profile::Modern
+            && let hit @ Some(_) = base(package)
+        {
             return hit;
         }
-        if name.starts_with("kernel") && package.provides.iter().any(|provided| provided.name == "kernel") {
-            return Hit::No(Some(Rule::Kernel));
+        if name.starts_with("kernel") && provides(package, "kernel") {
+            return Some((Rule::Kernel, String::from("kernel")));
         }
         let seen = |kind| self.view == FileView::Dnf || kind == FileKind::File;
-        for file in package.files.iter().filter(|file| seen(file.kind())) {
-            let (folder, file_name) = file.path().rsplit_once('/').unwrap_or(("", file.path()));
-            if let Some(rule) = file_rule(folder, file_name) {
-                return Hit::Yes(rule, Some(file.path().to_owned()));
-            }
+        let files = || package.paths().filter(|(kind, ..)| seen(*kind));
+        let path = |rule, folder: &str, name: &str| (rule, format!("{folder}/{name}"));
+        let hit = files().find_map(|(_, folder, name)| Some(path(file::rule(folder, name)?, folder, name)));
+        if hit.is_some() || self.profile != Profile::Modern {
+            return hit;
         }
-        Hit::No(None)
+        files().find_map(|(_, folder, name)| Some(path(file::modern(folder, name, package)?, folder, name)))
     }
 
-    fn devel(&self, package: &Candidate) -> Hit {
-        let name = package.nevra.name.as_str();
+    fn devel(&self, package: &impl Subject) -> Hit {
+        let name = package.nevra().name.as_str();
         let [black, white] = &self.devel;
         if black.has(name) {
-            return Hit::No(Some(Rule::DevelBlacklist));
+            return Some((Rule::DevelBlacklist, name.to_owned()));
         }
         if white.has(name) {
-            return Hit::Yes(Rule::DevelWhitelist, Some(name.to_owned()));
+            return Some((Rule::DevelWhitelist, name.to_owned()));
         }
-        let runtime = match self.runtime(package) {
-            hit @ Hit::Yes(..) => return hit,
-            Hit::No(rule) => rule,
-        };
+        let runtime = self.runtime(package);
+        if runtime.as_ref().is_some_and(|(rule, _)| !rule.denies()) {
+            return runtime;
+        }
         if name.starts_with("ghc-") {
-            return Hit::No(Some(Rule::Ghc));
+            return Some((Rule::Ghc, name.to_owned()));
         }
-        let ending = |name: &str| name.ends_with("-devel") || name.ends_with("-static");
         if name.starts_with("kernel") {
-            for provided in &package.provides {
-                if provided.name == "kernel-devel" {
-                    return Hit::No(Some(Rule::KernelDevel));
+            // In the order of the header; for `modern` no package with kernel-devel comes this far.
+            for provided in package.provided() {
+                if provided == "kernel-devel" {
+                    return Some((Rule::KernelDevel, provided.to_owned()));
                 }
-                if ending(&provided.name) {
-                    return Hit::Yes(Rule::KernelProvides, Some(provided.name.clone()));
+                if is_to_build_with(provided) {
+                    return Some((Rule::KernelProvides, provided.to_owned()));
                 }
             }
         }
-        if ending(name) { Hit::Yes(Rule::NameEnding, Some(name.to_owned())) } else { Hit::No(runtime) }
+        if is_to_build_with(name) { Some((Rule::NameEnding, name.to_owned())) } else { runtime }
     }
 }
 
-enum Hit {
-    Yes(Rule, Option<String>),
-    No(Option<Rule>),
+/// The rule that decided, yes or no, and what it hit; none where no rule did, which is a no.
+type Hit = Option<(Rule, String)>;
+
+/// The first glob that a name matches.
+fn find<'g>(globs: &'g [impl AsRef<str>], name: &str) -> Option<&'g str> {
+    globs.iter().map(AsRef::as_ref).find(|glob| fnmatch::matches(glob, name))
 }
 
-impl Hit {
-    fn when(hit: bool, rule: Rule, evidence: &str) -> Self {
-        if hit { Self::Yes(rule, Some(evidence.to_owned())) } else { Self::No(None) }
-    }
+fn provides(package: &impl Subject, name: &str) -> bool {
+    package.provided().any(|provided| provided == name)
 }
 
-fn base(package: &Candidate) -> Hit {
+fn is_to_build_with(name: &str) -> bool {
+    name.ends_with("-devel") || name.ends_with("-static")
+}
+
+fn base(package: &impl Subject) -> Hit {
     const DEBUGGERS: &[&str] = &["gdb", "frysk", "systemtap", "systemtap-runtime", "ltrace", "strace"];
-    let name = package.nevra.name.as_str();
-    if package.nevra.arch.contains("64") && DEBUGGERS.contains(&name) {
-        return Hit::Yes(Rule::Debugger, Some(name.to_owned()));
+    let name = package.nevra().name.as_str();
+    if package.nevra().arch.contains("64") && DEBUGGERS.contains(&name) {
+        return Some((Rule::Debugger, name.to_owned()));
     }
     kernel(package)
 }
 
-fn kernel(package: &Candidate) -> Hit {
-    if !package.nevra.arch.contains("64") || !package.nevra.name.starts_with("kernel") {
-        return Hit::No(None);
+fn kernel(package: &impl Subject) -> Hit {
+    if !package.nevra().arch.contains("64") || !package.nevra().name.starts_with("kernel") {
+        return None;
     }
-    let mut names = package.provides.iter().map(|provided| provided.name.as_str());
-    match names.find(|name| ["kernel", "kernel-devel"].contains(name)) {
-        Some(name) => Hit::Yes(Rule::Kernel64, Some(name.to_owned())),
-        None => Hit::No(None),
-    }
+    let found = package.provided().find(|name| ["kernel", "kernel-devel"].contains(name));
+    found.map(|name| (Rule::Kernel64, name.to_owned()))
 }
 
+#[cfg(test)]
+mod name_tests;
 #[cfg(test)]
 mod tests;

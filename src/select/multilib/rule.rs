@@ -1,160 +1,121 @@
-//! The rules by name, and those over one file.
+//! The rules by name and letter.
 
-use crate::base::fnmatch;
+use std::fmt;
 
-/// The rule that decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
+/// Defines the rules with their names, a letter for those over files, and whether they say no.
+macro_rules! rules {
+    ($($(#[$doc:meta])+ $variant:ident = $name:literal $(letter $letter:literal)? $(no $no:literal)?,)+) => {
+        /// The rule that decided.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Rule {
+            $($(#[$doc])+ $variant,)+
+        }
+
+        impl Rule {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Its name in an explanation, with the letter of a rule over files.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($letter, ": ",)? $name),)+ }
+            }
+
+            /// Its letter, which rules over files have.
+            pub fn letter(self) -> Option<char> {
+                match self { $(Self::$variant => [$($letter,)?].first().copied(),)+ }
+            }
+
+            /// Whether it says no.
+            pub fn denies(self) -> bool {
+                match self { $(Self::$variant => [$($no,)?].contains(&true),)+ }
+            }
+        }
+    };
+}
+
+rules! {
     /// The compose's own blacklist (no).
-    Blacklist,
+    Blacklist = "blacklist" no true,
     /// The compose's own whitelist.
-    Whitelist,
+    Whitelist = "whitelist",
+    /// The profile's blacklist (no).
+    ProfileBlacklist = "blacklist of the profile" no true,
+    /// The profile's whitelist.
+    ProfileWhitelist = "whitelist of the profile",
     /// The method takes everything.
-    Everything,
+    Everything = "everything",
     /// `devel`'s blacklist (no).
-    DevelBlacklist,
+    DevelBlacklist = "devel-blacklist" no true,
     /// `devel`'s whitelist.
-    DevelWhitelist,
+    DevelWhitelist = "devel-whitelist",
     /// `runtime`'s blacklist (no, as far as `runtime` goes).
-    RuntimeBlacklist,
+    RuntimeBlacklist = "runtime-blacklist" no true,
     /// `runtime`'s whitelist.
-    RuntimeWhitelist,
+    RuntimeWhitelist = "runtime-whitelist",
     /// A debugger of a 64-bit arch.
-    Debugger,
+    Debugger = "64-bit debugger",
     /// A kernel of a 64-bit arch.
-    Kernel64,
+    Kernel64 = "64-bit kernel",
     /// A kernel (no).
-    Kernel,
+    Kernel = "kernel" no true,
     /// Rule a: a versioned library in a library folder.
-    Soname,
+    Soname = "soname in a library folder" letter 'a',
     /// Rule b: a file in a folder of plug-ins.
-    PluginFolder,
+    PluginFolder = "plug-in folder" letter 'b',
     /// Rule c: a configuration of the dynamic linker.
-    LinkerConfiguration,
+    LinkerConfiguration = "linker configuration" letter 'c',
     /// Rule d: a name service or database module.
-    NssOrDb,
+    NssOrDb = "nss or db module" letter 'd',
     /// Rule f: a part of GTK 2.
-    Gtk2,
+    Gtk2 = "GTK 2 plug-in" letter 'f',
     /// Rule g: a part of GStreamer.
-    Gstreamer,
+    Gstreamer = "GStreamer" letter 'g',
     /// Rule h: a plug-in of Qt.
-    QtPlugin,
+    QtPlugin = "Qt plug-in" letter 'h',
     /// Rule h: a plug-in of KDE.
-    KdePlugin,
+    KdePlugin = "KDE plug-in" letter 'h',
     /// Rule h: a QML module.
-    Qml,
+    Qml = "QML module" letter 'h',
     /// Rule h: an image loader.
-    GdkPixbuf,
+    GdkPixbuf = "gdk-pixbuf loader" letter 'h',
     /// Rule h: a plug-in of xine.
-    Xine,
+    Xine = "xine plug-in" letter 'h',
     /// Rule i: a part of OProfile.
-    Oprofile,
+    Oprofile = "OProfile" letter 'i',
     /// Rule i: a part of Wine.
-    Wine,
+    Wine = "Wine" letter 'i',
     /// Rule i: a scanner driver.
-    Sane,
+    Sane = "SANE driver" letter 'i',
+    /// Rule j, of `modern`: a PAM module below `/usr`.
+    PamModule = "PAM module" letter 'j',
+    /// Rule k, of `modern`: a versioned library in a folder of its own that the package provides.
+    OwnSoname = "provided soname in a folder of its own" letter 'k',
+    /// Rule l, of `modern`: a library without a version in a library folder, which is no link to build with.
+    PlainLibrary = "library without a version" letter 'l',
+    /// Rule m, of `modern`: a part of GTK 3 or later.
+    Gtk = "GTK plug-in" letter 'm',
+    /// Rule n, of `modern`: a module of GIO.
+    Gio = "GIO module" letter 'n',
+    /// Rule o, of `modern`: a PKCS #11 module.
+    Pkcs11 = "PKCS #11 module" letter 'o',
+    /// Rule p, of `modern`: the run-time library of a compiler.
+    CompilerRuntime = "compiler runtime" letter 'p',
     /// A Haskell package (no).
-    Ghc,
-    /// A kernel package that provides kernel-devel (no).
-    KernelDevel,
+    Ghc = "Haskell package" no true,
+    /// A package that provides kernel-devel: a kernel package, any for `modern` (no).
+    KernelDevel = "provides kernel-devel" no true,
     /// A kernel package that provides something to build with.
-    KernelProvides,
+    KernelProvides = "kernel package with something to build with",
     /// The name's ending.
-    NameEnding,
+    NameEnding = "name ends with -devel or -static",
     /// A boot loader of ppc.
-    Yaboot,
+    Yaboot = "yaboot",
     /// A listed pattern.
-    Pattern,
+    Pattern = "pattern",
 }
 
-impl Rule {
-    /// Its name in an explanation.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Blacklist => "blacklist",
-            Self::Whitelist => "whitelist",
-            Self::Everything => "everything",
-            Self::DevelBlacklist => "devel-blacklist",
-            Self::DevelWhitelist => "devel-whitelist",
-            Self::RuntimeBlacklist => "runtime-blacklist",
-            Self::RuntimeWhitelist => "runtime-whitelist",
-            Self::Debugger => "64-bit debugger",
-            Self::Kernel64 => "64-bit kernel",
-            Self::Kernel => "kernel",
-            Self::Soname => "a: soname in a library folder",
-            Self::PluginFolder => "b: plug-in folder",
-            Self::LinkerConfiguration => "c: linker configuration",
-            Self::NssOrDb => "d: nss or db module",
-            Self::Gtk2 => "f: GTK 2 plug-in",
-            Self::Gstreamer => "g: GStreamer",
-            Self::QtPlugin => "h: Qt plug-in",
-            Self::KdePlugin => "h: KDE plug-in",
-            Self::Qml => "h: QML module",
-            Self::GdkPixbuf => "h: gdk-pixbuf loader",
-            Self::Xine => "h: xine plug-in",
-            Self::Oprofile => "i: OProfile",
-            Self::Wine => "i: Wine",
-            Self::Sane => "i: SANE driver",
-            Self::Ghc => "Haskell package",
-            Self::KernelDevel => "provides kernel-devel",
-            Self::KernelProvides => "kernel package with something to build with",
-            Self::NameEnding => "name ends with -devel or -static",
-            Self::Yaboot => "yaboot",
-            Self::Pattern => "pattern",
-        }
-    }
-}
-
-/// The rules over one file, by the folder it is in and its name.
-pub(super) fn file_rule(folder: &str, name: &str) -> Option<Rule> {
-    const LIBRARY_FOLDERS: &[&str] = &["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
-    const PLUGINS: &[&str] =
-        &["alsa-lib", "dri", "gtk-2.0/modules", "gtk-2.0/immodules", "krb5/plugins", "sasl2", "vdpau"];
-    let versioned = || name.split_once(".so.").is_some();
-    // The part of the folder below /usr/lib or /usr/lib64.
-    let below = folder.strip_prefix("/usr/lib64/").or_else(|| folder.strip_prefix("/usr/lib/"));
-    if LIBRARY_FOLDERS.contains(&folder) && versioned() {
-        return Some(Rule::Soname);
-    }
-    if below.is_some_and(|below| PLUGINS.contains(&below))
-        || ["/lib/security", "/lib64/security", "/etc/lsb-release.d"].contains(&folder)
-    {
-        return Some(Rule::PluginFolder);
-    }
-    if folder == "/etc/ld.so.conf.d" && name.ends_with(".conf") {
-        return Some(Rule::LinkerConfiguration);
-    }
-    if ["/lib", "/lib64"].contains(&folder) && (name.starts_with("libnss_") || name.starts_with("libdb-")) {
-        return Some(Rule::NssOrDb);
-    }
-    // A plain prefix: /usr/libexec and /usr/lib64x go on as well.
-    if !folder.starts_with("/usr/lib") {
-        return None;
-    }
-    if below.is_some_and(|below| below.starts_with("gtk-2.0")) {
-        const PARTS: &[&str] =
-            &["engines", "modules", "immodules", "loaders", "printbackends", "filesystems"];
-        let hit = |part: &&str| fnmatch::matches(&format!("/usr/lib*/gtk-2.0/*/{part}"), folder);
-        return PARTS.iter().any(hit).then_some(Rule::Gtk2);
-    }
-    if below.is_some_and(|below| below.starts_with("gstreamer-")) {
-        return Some(Rule::Gstreamer);
-    }
-    for (pattern, rule) in [
-        ("/usr/lib*/qt*/plugins/*", Rule::QtPlugin),
-        ("/usr/lib*/kde*/plugins/*", Rule::KdePlugin),
-        ("/usr/lib*/qt5/qml/*", Rule::Qml),
-        ("/usr/lib*/gdk-pixbuf-2.0/*/loaders", Rule::GdkPixbuf),
-        ("/usr/lib*/xine/plugins/*", Rule::Xine),
-    ] {
-        if fnmatch::matches(pattern, folder) {
-            return Some(rule);
-        }
-    }
-    match below? {
-        "oprofile" if versioned() => Some(Rule::Oprofile),
-        "wine" if name.ends_with(".so") => Some(Rule::Wine),
-        "sane" if name.starts_with("libsane-") => Some(Rule::Sane),
-        _ => None,
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

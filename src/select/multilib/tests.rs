@@ -1,4 +1,4 @@
-use super::super::candidate::PackagedFile;
+use super::super::candidate::{Candidate, PackagedFile};
 use super::super::relation::Relation;
 use super::*;
 use crate::base::Digest;
@@ -10,149 +10,211 @@ fn package(name: &str, arch: &str, files: &[(FileKind, &str)], provides: &[&str]
     candidate
 }
 
+/// A text of a 64-bit package as the 32-bit one has it.
+fn narrow(text: &str) -> String {
+    text.replace("lib64", "lib").replace("()(64bit)", "").replace("x86_64", "i686")
+}
+
+/// The same package in the other width.
+pub(super) fn twin(name: &str, arch: &str, files: &[&str], provides: &[&str]) -> Candidate {
+    let width = |texts: &[&str]| -> Vec<String> {
+        texts.iter().map(|text| if arch == "i686" { narrow(text) } else { (*text).to_owned() }).collect()
+    };
+    let (files, provides) = (width(files), width(provides));
+    let files: Vec<_> = files
+        .iter()
+        .map(|path| match path.split_at(2) {
+            ("d:", path) => (FileKind::Directory, path),
+            ("g:", path) => (FileKind::Ghost, path),
+            ("f:", path) => (FileKind::File, path),
+            _ => (FileKind::File, path.as_str()),
+        })
+        .collect();
+    package(name, arch, &files, &provides.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+pub(super) fn judge(profile: Profile, method: Method) -> Judge {
+    Judge::new(profile, [method])
+}
+
+/// Each row: a path of the 64-bit package, the letter that all profiles have for it, and the one that `modern` adds.
+const FILES: &[(&str, Option<char>, Option<char>)] = &[
+    // a: a versioned library in a library folder, and nowhere below
+    ("/usr/lib64/libc.so.6", Some('a'), None),
+    ("/lib64/libc-2.so.6.1", Some('a'), None),
+    ("/usr/lib64/x.so.d", Some('a'), None),
+    ("/usr/lib64/.so.", Some('a'), None),
+    ("/usr/lib64/sub/libc.so.6", None, None),
+    ("/opt/lib64/libc.so.6", None, None),
+    ("/usr/lib64/libc.so6", None, None),
+    ("/usr/libx32/libc.so.6", None, None),
+    // b: plug-ins, in exactly these folders
+    ("/usr/lib64/alsa-lib/x", Some('b'), None),
+    ("/usr/lib64/alsa-lib/sub/x", None, None),
+    ("/usr/lib64/dri/x", Some('b'), None),
+    ("/usr/lib64/gtk-2.0/modules/x", Some('b'), None),
+    ("/usr/lib64/gtk-2.0/immodules/x", Some('b'), None),
+    ("/usr/lib64/krb5/plugins/x", Some('b'), None),
+    ("/usr/lib64/krb5/plugins/sub/x", None, Some('b')),
+    ("/usr/lib64/krb5/x", None, None),
+    ("/usr/lib64/sasl2/x", Some('b'), None),
+    ("/usr/lib64/vdpau/x", Some('b'), None),
+    ("/lib64/dri/x", None, None),
+    ("/lib64/security/pam_x.so", Some('b'), None),
+    ("/lib64/security/x", Some('b'), None),
+    ("/etc/lsb-release.d/core", Some('b'), None),
+    // c: the linker's configuration
+    ("/etc/ld.so.conf.d/x.conf", Some('c'), None),
+    ("/etc/ld.so.conf.d/x", None, None),
+    ("/etc/ld.so.conf.d/sub/x.conf", None, None),
+    ("/etc/ld.so.conf", None, None),
+    // d: name services and databases
+    ("/lib64/libnss_x.so", Some('d'), None),
+    ("/lib64/libdb-5.so", Some('d'), None),
+    ("/lib64/libdb5.so", None, Some('l')),
+    ("/usr/lib64/libnss_x.so", None, Some('d')),
+    ("/usr/lib64/libdb-5.3.so", None, Some('d')),
+    ("/usr/lib64/libnss_x.so.2", Some('a'), None),
+    // e: what does not begin with /usr/lib is done; /usr/libexec does
+    ("/usr/share/qt5/plugins/a/x", None, None),
+    ("/usr/libexec/qt5/plugins/a/x", Some('h'), None),
+    ("/usr/libexec/gstreamer-1.0/x", None, None),
+    // f: GTK 2
+    ("/usr/lib64/gtk-2.0/2.10.0/engines/x", Some('f'), None),
+    ("/usr/lib64/gtk-2.0/2.10.0/modules/x", Some('f'), None),
+    ("/usr/lib64/gtk-2.0/2.10.0/immodules/x", Some('f'), None),
+    ("/usr/lib64/gtk-2.0/2.10.0/loaders/x", Some('f'), None),
+    ("/usr/lib64/gtk-2.0/2.10.0/printbackends/x", Some('f'), None),
+    ("/usr/lib64/gtk-2.0/2.10.0/filesystems/x", Some('f'), None),
+    ("/usr/lib64/gtk-2.0/2.10.0/other/x", None, None),
+    ("/usr/lib64/gtk-2.0/a/b/engines/x", Some('f'), None),
+    ("/usr/lib64/gtk-2.0/engines/x", None, None),
+    ("/usr/lib64/gtk-2.0/qt5/plugins/a/x", None, None),
+    // g: GStreamer, and everything below
+    ("/usr/lib64/gstreamer-1.0/x", Some('g'), None),
+    ("/usr/lib64/gstreamer-0.10/sub/x", Some('g'), None),
+    ("/usr/lib64/gstreamer/x", None, None),
+    // h: Qt, KDE, gdk-pixbuf, xine
+    ("/usr/lib64/qt5/plugins/a/x", Some('h'), None),
+    ("/usr/lib64/qt6/plugins/a/b/x", Some('h'), None),
+    ("/usr/lib64/qt5/plugins/x", None, None),
+    ("/usr/lib64/kde4/plugins/a/x", Some('h'), None),
+    ("/usr/lib64/kde4/x", None, None),
+    ("/usr/lib64/qt5/qml/a/x", Some('h'), None),
+    ("/usr/lib64/qt5/qml/x", None, Some('h')),
+    ("/usr/lib64/qt6/qml/x", None, Some('h')),
+    ("/usr/lib64/qt6/qml/a/x", None, Some('h')),
+    ("/usr/lib64/gdk-pixbuf-2.0/2.10.0/loaders/x", Some('h'), None),
+    ("/usr/lib64/gdk-pixbuf-2.0/2.10.0/x", None, None),
+    ("/usr/lib64/xine/plugins/2/x", Some('h'), None),
+    ("/usr/lib64/xine/plugins/x", None, None),
+    // i: OProfile, Wine, SANE
+    ("/usr/lib64/oprofile/x.so.1", Some('i'), None),
+    ("/usr/lib64/oprofile/x.so", None, None),
+    ("/usr/lib64/wine/x.dll.so", Some('i'), None),
+    ("/usr/lib64/wine/x.dll", None, None),
+    ("/usr/lib64/wine/x86_64-unix/x.so", None, Some('i')),
+    ("/usr/lib64/wine/x86_64-windows/x.dll", None, None),
+    ("/usr/lib64/sane/libsane-x.so", Some('i'), None),
+    ("/usr/lib64/sane/x.so", None, None),
+    // j: PAM modules below /usr
+    ("/usr/lib64/security/pam_x.so", None, Some('j')),
+    ("/usr/lib64/security/pam_filter/x.so", None, None),
+    ("/usr/lib64/security/x", None, None),
+    // k: a soname that the package provides, in a folder of its own
+    ("/usr/lib64/own/libown.so.1", None, Some('k')),
+    ("/usr/lib64/own/libown.so.1.2", None, None),
+    ("/usr/lib64/own/libown.so", None, None),
+    ("/opt/own/libown.so.1", None, None),
+    // l: libraries without a version
+    ("/usr/lib64/libplain.so", None, Some('l')),
+    ("/usr/lib64/psqlodbcw.so", None, Some('l')),
+    ("/usr/lib64/libplain.a", None, None),
+    ("/usr/lib64/python3.9/x.so", None, None),
+    // m: GTK 3 and later
+    ("/usr/lib64/gtk-3.0/3.0.0/immodules/im-x.so", None, Some('m')),
+    ("/usr/lib64/gtk-3.0/modules/x.so", None, Some('m')),
+    ("/usr/lib64/gtk-4.0/4.0.0/media/x.so", None, Some('m')),
+    ("/usr/lib64/gtk-4.0/4.0.0/x", None, None),
+    // n, o, p: GIO, PKCS #11, compilers
+    ("/usr/lib64/gio/modules/libx.so", None, Some('n')),
+    ("/usr/lib64/gio/modules/giomodule.cache", None, None),
+    ("/usr/lib64/pkcs11/x.so", None, Some('o')),
+    ("/usr/lib64/pkcs11/methods", None, None),
+    ("/usr/lib64/clang/17/lib/linux/x.a", None, Some('p')),
+    ("/usr/lib64/clang/17/include/x.h", None, None),
+    // Neither
+    ("/usr/bin/x", None, None),
+    ("/usr/lib64", None, None),
+];
+
+/// Every row of the table for both arches, every profile, both methods, both views and each kind of file.
 #[test]
-fn the_file_rules() {
-    // Written for lib64; the 32-bit package has the same below lib.
-    for (path, expected) in [
-        ("/usr/lib64/libc.so.6", Some(Rule::Soname)),
-        ("/lib64/libc-2.so.6.1", Some(Rule::Soname)),
-        ("/usr/lib64/libplain.so", None),
-        ("/usr/lib64/sub/libc.so.6", None),
-        ("/usr/lib64/alsa-lib/x", Some(Rule::PluginFolder)),
-        ("/usr/lib64/dri/x", Some(Rule::PluginFolder)),
-        ("/usr/lib64/gtk-2.0/modules/x", Some(Rule::PluginFolder)),
-        ("/usr/lib64/gtk-2.0/immodules/x", Some(Rule::PluginFolder)),
-        ("/usr/lib64/krb5/plugins/x", Some(Rule::PluginFolder)),
-        ("/usr/lib64/krb5/plugins/sub/x", None),
-        ("/usr/lib64/sasl2/x", Some(Rule::PluginFolder)),
-        ("/usr/lib64/vdpau/x", Some(Rule::PluginFolder)),
-        ("/lib64/security/pam_x.so", Some(Rule::PluginFolder)),
-        ("/usr/lib64/security/pam_x.so", None),
-        ("/etc/lsb-release.d/core", Some(Rule::PluginFolder)),
-        ("/etc/ld.so.conf.d/x.conf", Some(Rule::LinkerConfiguration)),
-        ("/etc/ld.so.conf.d/x", None),
-        ("/lib64/libnss_x.so", Some(Rule::NssOrDb)),
-        ("/lib64/libdb-5.so", Some(Rule::NssOrDb)),
-        ("/usr/lib64/libnss_x.so", None),
-        ("/usr/lib64/gtk-2.0/2.10.0/engines/x", Some(Rule::Gtk2)),
-        ("/usr/lib64/gtk-2.0/2.10.0/printbackends/x", Some(Rule::Gtk2)),
-        ("/usr/lib64/gtk-2.0/2.10.0/other/x", None),
-        ("/usr/lib64/gtk-3.0/3.0.0/immodules/x", None),
-        ("/usr/lib64/gstreamer-1.0/x", Some(Rule::Gstreamer)),
-        ("/usr/lib64/qt5/plugins/a/x", Some(Rule::QtPlugin)),
-        ("/usr/lib64/qt5/plugins/x", None),
-        ("/usr/lib64/kde4/plugins/a/x", Some(Rule::KdePlugin)),
-        ("/usr/lib64/qt5/qml/a/x", Some(Rule::Qml)),
-        ("/usr/lib64/qt6/qml/a/x", None),
-        ("/usr/lib64/gdk-pixbuf-2.0/2.10.0/loaders/x", Some(Rule::GdkPixbuf)),
-        ("/usr/lib64/xine/plugins/2/x", Some(Rule::Xine)),
-        ("/usr/lib64/oprofile/x.so.1", Some(Rule::Oprofile)),
-        ("/usr/lib64/oprofile/x.so", None),
-        ("/usr/lib64/wine/x.dll.so", Some(Rule::Wine)),
-        ("/usr/lib64/wine/sub/x.so", None),
-        ("/usr/lib64/sane/libsane-x.so", Some(Rule::Sane)),
-        ("/usr/lib64/sane/x.so", None),
-        ("/usr/libexec/qt5/plugins/a/x", Some(Rule::QtPlugin)),
-        ("/opt/lib64/libc.so.6", None),
-    ] {
-        for (arch, path) in [("x86_64", path.to_owned()), ("i686", path.replace("lib64", "lib"))] {
-            for (view, kind) in [
-                (FileView::Dnf, FileKind::File),
-                (FileView::Yum, FileKind::File),
-                (FileView::Dnf, FileKind::Ghost),
-                (FileView::Dnf, FileKind::Directory),
-            ] {
+fn the_rules_over_files() {
+    let mut compared = 0;
+    for (path, all, modern) in FILES {
+        for (arch, kind, sign) in ["x86_64", "i686"].into_iter().flat_map(|arch| {
+            let kinds = [(FileKind::File, "f:"), (FileKind::Directory, "d:"), (FileKind::Ghost, "g:")];
+            kinds.map(|(kind, sign)| (arch, kind, sign))
+        }) {
+            let file = format!("{sign}{path}");
+            let package = twin("quux", arch, &[&file], &["quux", "libown.so.1()(64bit)"]);
+            let path = package.files[0].path();
+            for (&profile, view) in Profile::ALL
+                .iter()
+                .flat_map(|profile| [FileView::Yum, FileView::Dnf].map(|view| (profile, view)))
+            {
+                let seen = view == FileView::Dnf || kind == FileKind::File;
+                let letter = match profile {
+                    Profile::Modern => all.or(*modern),
+                    _ => *all,
+                };
+                let expected = letter.filter(|_| seen);
                 for method in [Method::Runtime, Method::Devel] {
-                    let judge = Judge::new(Profile::Pungi, [method]).with_view(view);
-                    let verdict = judge.judge(&package("x", arch, &[(kind, &path)], &[]));
-                    assert_eq!(
-                        (verdict.rule, verdict.selected),
-                        (expected, expected.is_some()),
-                        "{path} {view}"
-                    );
+                    let verdict = judge(profile, method).with_view(view).judge(&package);
+                    let what = format!("{profile} {method} {view} {kind:?} {path}: {verdict}");
+                    assert_eq!(verdict.rule.and_then(Rule::letter), expected, "{what}");
+                    assert_eq!(verdict.selected, expected.is_some(), "{what}");
+                    assert_eq!(verdict.method, expected.map(|_| method), "{what}");
+                    assert_eq!(verdict.evidence.as_deref(), expected.map(|_| path), "{what}");
+                    compared += 1;
                 }
             }
-            let yum = Judge::new(Profile::Mash, [Method::Devel]);
-            for kind in [FileKind::Ghost, FileKind::Directory] {
-                assert!(
-                    !yum.judge(&package("x", arch, &[(kind, &path)], &[])).selected,
-                    "{path} is no file for yum"
-                );
-            }
+        }
+    }
+    assert_eq!(compared, FILES.len() * 2 * 3 * 7 * 2 * 2);
+}
+
+/// Without a view of its own each profile has the one of the program that it is named after.
+#[test]
+fn a_profile_has_its_view() {
+    for (profile, view, judged) in [
+        (Profile::Pungi, FileView::Dnf, Judged::Twin),
+        (Profile::Fedora, FileView::Dnf, Judged::Twin),
+        (Profile::Koji, FileView::Dnf, Judged::Native),
+        (Profile::KojiFixed, FileView::Dnf, Judged::Native),
+        (Profile::Mash, FileView::Yum, Judged::Secondary),
+        (Profile::Modern, FileView::Yum, Judged::Twin),
+        (Profile::None, FileView::Dnf, Judged::Twin),
+    ] {
+        assert_eq!((profile.view(), judge(profile, Method::Devel).judged()), (view, judged), "{profile}");
+        for (file, is_file) in
+            [("f:/lib/libc.so.6", true), ("g:/lib/libc.so.6", false), ("d:/lib/x.so.d", false)]
+        {
+            let verdict = judge(profile, Method::Devel).judge(&twin("glibc", "i686", &[file], &[]));
+            assert_eq!(verdict.selected, is_file || view == FileView::Dnf, "{profile} {file}");
         }
     }
 }
 
+/// What letters a profile can give: none but `modern` has those from j on.
 #[test]
-fn the_rules_of_names_and_provides() {
-    use Method::{All, Base, Devel, File, Kernel, None as No, Runtime, Yaboot};
-    let library = &[(FileKind::File, "/usr/lib/libx.so.1")][..];
-    for (profile, method, name, arch, files, provides, expected) in [
-        (Profile::Pungi, Devel, "foo-devel", "i686", &[][..], &[][..], Some(Rule::NameEnding)),
-        (Profile::Pungi, Devel, "foo-static", "i686", &[], &[], Some(Rule::NameEnding)),
-        (Profile::Pungi, Runtime, "foo-devel", "i686", &[], &[], None),
-        (Profile::Pungi, Devel, "foo-devel-docs", "i686", &[], &["foo-devel"], None),
-        (Profile::Pungi, Devel, "ghc-foo-devel", "i686", &[], &[], None),
-        (Profile::Pungi, Devel, "ghc-foo", "i686", library, &[], Some(Rule::Soname)),
-        (
-            Profile::Pungi,
-            Devel,
-            "kernel-x",
-            "i686",
-            &[],
-            &["a-devel", "kernel-devel"],
-            Some(Rule::KernelProvides),
-        ),
-        (Profile::Pungi, Devel, "kernel-x", "i686", &[], &["kernel-devel", "a-devel"], None),
-        (Profile::Pungi, Devel, "kernel-core", "i686", library, &["kernel"], None),
-        (Profile::Pungi, Base, "kernel-core", "x86_64", &[], &["kernel"], Some(Rule::Kernel64)),
-        (Profile::Pungi, Base, "gdb", "x86_64", &[], &[], Some(Rule::Debugger)),
-        (Profile::Pungi, Base, "gdb", "i686", &[], &[], None),
-        (Profile::Pungi, Kernel, "gdb", "x86_64", &[], &[], None),
-        (Profile::Pungi, Kernel, "kernel-devel", "ppc64", &[], &["kernel-devel"], Some(Rule::Kernel64)),
-        (Profile::Pungi, Yaboot, "yaboot-x", "ppc", &[], &[], Some(Rule::Yaboot)),
-        (Profile::Pungi, Yaboot, "yaboot-x", "ppc64", &[], &[], None),
-        (Profile::Pungi, All, "foo", "i686", &[], &[], Some(Rule::Everything)),
-        (Profile::Pungi, No, "foo-devel", "i686", library, &[], None),
-        (Profile::Pungi, Devel, "httpd-devel", "i686", &[], &[], Some(Rule::NameEnding)),
-        (Profile::Mash, Devel, "httpd-devel", "i686", library, &[], None),
-        (Profile::Mash, Runtime, "httpd", "i686", library, &[], None),
-        (Profile::Mash, Runtime, "nosync", "i686", &[], &[], Some(Rule::RuntimeWhitelist)),
-        (Profile::KojiFixed, Runtime, "nosync", "i686", &[], &[], None),
-        // Koji's lists are text: parts of their names count.
-        (Profile::Koji, Runtime, "perl", "i686", &[], &[], Some(Rule::RuntimeWhitelist)),
-        (Profile::KojiFixed, Runtime, "perl", "i686", &[], &[], None),
-        (Profile::Koji, Runtime, "tomcat", "i686", library, &[], None),
-        (Profile::KojiFixed, Runtime, "tomcat", "i686", library, &[], Some(Rule::Soname)),
-        (Profile::Koji, File, "g", "i686", &[], &[], Some(Rule::Pattern)),
-        (Profile::Koji, File, "glibc", "i686", &[], &[], None),
-        (Profile::KojiFixed, File, "glibc", "i686", &[], &[], Some(Rule::Pattern)),
-    ] {
-        let verdict = Judge::new(profile, [method]).judge(&package(name, arch, files, provides));
-        let found = verdict.rule.filter(|_| verdict.selected);
-        assert_eq!(found, expected, "{profile} {method} {name}.{arch}: {verdict}");
-        assert_eq!(verdict.method, expected.map(|_| method), "{profile} {method} {name}.{arch}");
-    }
-}
-
-#[test]
-fn lists_of_the_compose_come_first_and_methods_in_order() {
-    let judge = Judge::new(Profile::Pungi, [Method::Devel, Method::Runtime])
-        .with_lists(vec!["glib-*".into(), "both".into()], vec!["php*".into(), "both".into()]);
-    for (name, expected) in [
-        ("php-devel", "not selected, blacklist: php*"),
-        ("both", "not selected, blacklist: both"),
-        ("glib-networking", "selected, whitelist: glib-*"),
-        ("foo-devel", "devel, name ends with -devel or -static: foo-devel"),
-        ("foo", "not selected"),
-    ] {
-        assert_eq!(judge.judge(&package(name, "i686", &[], &[])).to_string(), expected);
-    }
-}
-
-#[test]
-fn names_are_found_again() {
-    assert!(Profile::NAMES.iter().all(|name| Profile::find(name).unwrap().name() == *name));
-    assert!(Method::NAMES.iter().all(|name| Method::find(name).unwrap().name() == *name));
-    assert!(Method::find("Devel").is_none() && FileView::find("dnf") == Some(FileView::Dnf));
+fn letters_are_in_order() {
+    let letters: Vec<_> = Rule::ALL.iter().filter_map(|rule| rule.letter()).collect();
+    assert!(letters.is_sorted() && letters.first() == Some(&'a') && letters.last() == Some(&'p'));
+    let tried: std::collections::BTreeSet<_> =
+        FILES.iter().flat_map(|(_, all, modern)| [*all, *modern]).flatten().collect();
+    assert!(letters.iter().all(|letter| tried.contains(letter)), "a letter without an example");
+    assert_eq!(Rule::Soname.name(), "a: soname in a library folder");
+    assert!(Rule::ALL.iter().all(|rule| rule.letter().is_none() || !rule.denies()));
 }

@@ -253,6 +253,12 @@ impl<'u> Member<'u> {
         self.relations(List::Provides)
     }
 
+    /// The names that it provides, in the order of its header.
+    pub fn provided_names(self) -> impl ExactSizeIterator<Item = &'u str> {
+        let universe = self.universe;
+        self.list(List::Provides).iter().map(|id| universe.text(universe.name_of(*id)))
+    }
+
     /// What it requires.
     pub fn requires(self) -> impl ExactSizeIterator<Item = Relation> {
         self.relations(List::Requires)

@@ -1,0 +1,106 @@
+//! The selection of a lock, made again: what its trees have, and why.
+//!
+//! A lock says what was selected; the universe in it, or in the store, is what that was selected from. With both of them the
+//! selection follows from the recipe, for which nothing else is needed: no network, no builds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::error::ComposeError;
+use super::inputs::RecipeFiles;
+use super::{folder, lock_folder, resolve};
+use crate::base::Digest;
+use crate::format::comps::Comps;
+use crate::lock::{Lock, TreeRef};
+use crate::recipe::Recipe;
+use crate::select::{Decision, Explanation, Request, Universe, explain, gather};
+use crate::store::Store;
+
+/// A universe in the store may not be larger.
+const LARGEST: u64 = 4 << 30;
+
+/// What is asked of a universe for each tree.
+#[derive(Debug)]
+pub struct Selection {
+    /// The candidates.
+    pub universe: Universe,
+    trees: BTreeMap<TreeRef, (Request, Comps)>,
+    lock: Lock,
+}
+
+impl Selection {
+    /// Of a lock's folder, the selection of that lock. Of a recipe, what it would select by now from the universe of its lock,
+    /// which must be there but need not fit.
+    pub fn read(place: &Path, store: impl FnOnce() -> Option<Store>) -> Result<Self, ComposeError> {
+        let files = if place.is_dir() { None } else { Some(RecipeFiles::read(place)?) };
+        let of_lock = if files.is_some() { lock_folder(place) } else { place.to_owned() };
+        let lock = folder::read(&of_lock)?.ok_or_else(|| ComposeError::NoLock(of_lock.clone()))?;
+        let object = |digest| {
+            let found = lock.objects.get(&digest).map(Vec::as_slice);
+            found.ok_or(ComposeError::NoObject { lock: of_lock.clone(), digest })
+        };
+        let text;
+        let recipe = match &files {
+            Some(files) => &files.recipe,
+            None => {
+                text = String::from_utf8_lossy(object(lock.header.recipe_text)?).into_owned();
+                &Recipe::parse(&text, &of_lock.display().to_string())?
+            }
+        };
+        let mut trees = BTreeMap::new();
+        for (id, variant) in &recipe.variants {
+            for arch in &variant.arches {
+                let tree = TreeRef { variant: id.clone(), arch: arch.name.into() };
+                let comps = match &files {
+                    Some(files) => resolve::comps(files, variant)?,
+                    None => comps_of(&lock, &tree, object, place)?,
+                };
+                trees.insert(tree, (resolve::request(variant, arch), comps));
+            }
+        }
+        let universe = match (lock.header.universe_object, lock.header.universe_stored) {
+            (Some(digest), _) => Universe::decode(object(digest)?)?,
+            (None, Some(digest)) => {
+                let stored = store().and_then(|store| store.read_object(&digest, LARGEST).ok());
+                Universe::decode(&stored.ok_or(ComposeError::NoUniverse(digest))?)?
+            }
+            (None, None) => return Err(ComposeError::NoUniverse(lock.header.universe)),
+        };
+        Ok(Self { universe, trees, lock })
+    }
+
+    /// The trees, in order.
+    pub fn trees(&self) -> impl Iterator<Item = &TreeRef> {
+        self.trees.keys()
+    }
+
+    /// What a tree gets, and what is wrong with that.
+    pub fn decision(&self, tree: &TreeRef) -> Option<Decision> {
+        self.trees.get(tree).map(|(request, comps)| gather(request, comps, &self.universe))
+    }
+
+    /// What there is to say of packages in a tree.
+    pub fn explain(&self, tree: &TreeRef, pattern: &str) -> Option<Explanation> {
+        self.trees.get(tree).map(|(request, comps)| explain(request, comps, &self.universe, pattern))
+    }
+
+    /// The lock whose universe this is.
+    pub fn lock(&self) -> &Lock {
+        &self.lock
+    }
+}
+
+fn comps_of<'l>(
+    lock: &Lock,
+    tree: &TreeRef,
+    object: impl Fn(Digest) -> Result<&'l [u8], ComposeError>,
+    place: &Path,
+) -> Result<Comps, ComposeError> {
+    let of_tree =
+        lock.header.trees.iter().find(|found| found.variant == tree.variant && found.arch == tree.arch);
+    match of_tree.and_then(|tree| tree.comps) {
+        Some(digest) => Comps::parse(object(digest)?)
+            .map_err(|source| ComposeError::Comps { path: place.to_owned(), source }),
+        None => Ok(Comps::default()),
+    }
+}

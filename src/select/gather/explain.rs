@@ -1,0 +1,197 @@
+//! Why a package is there, and why it is not.
+
+use std::collections::BTreeMap;
+
+use super::super::decision::{Decision, Request};
+use super::super::multilib::Verdict;
+use super::super::pattern::Pattern;
+use super::super::problem::similar;
+use super::super::universe::{List, Place, Universe};
+use super::stock::{Hidden, Queue};
+use super::{Gather, run};
+use crate::base::Nevra;
+use crate::base::fnmatch;
+use crate::format::comps::Comps;
+
+/// What there is to say of the packages that a pattern means.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The whole selection.
+    pub decision: Decision,
+    /// Packages of the pattern that are selected, debugging and source packages among them.
+    pub selected: Vec<Nevra>,
+    /// Packages of the pattern that are not, and why.
+    pub absent: BTreeMap<Nevra, Absence>,
+    /// Of each selected package whom it serves.
+    pub needed: BTreeMap<Nevra, Vec<Need>>,
+    /// Where no candidate is meant: a name that may have been.
+    pub similar: Option<String>,
+}
+
+/// A requirement of a selected package that a package meets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    /// The package that has the requirement.
+    pub by: Nevra,
+    /// The requirement.
+    pub requirement: String,
+    /// Whether no other selected package meets it.
+    pub alone: bool,
+}
+
+/// Why a package is not selected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// The tree cannot hold its arch, or has no rule for it; or it says itself that it is not for the tree.
+    Foreign,
+    /// It is excluded by this pattern.
+    Excluded(String),
+    /// It is on the blacklist of the multilib rule.
+    Blacklisted,
+    /// The same package is there to be looked aside at.
+    Copy,
+    /// There is a newer version.
+    Older(Nevra),
+    /// The multilib rules were asked and say no.
+    Judged(Verdict),
+    /// Selected packages have requirements that it meets, but others were taken for them.
+    Lost(Vec<Lost>),
+    /// Nothing asks for it.
+    NotAsked,
+}
+
+/// A requirement that another package was taken for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lost {
+    /// The requirement.
+    pub requirement: String,
+    /// A selected package that has it.
+    pub by: Nevra,
+    /// The package that was taken.
+    pub to: Nevra,
+}
+
+/// How many lost requirements are named.
+const LOST: usize = 8;
+
+impl std::fmt::Display for Absence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Foreign => f.write_str("the tree holds no package of its arch"),
+            Self::Excluded(pattern) => write!(f, "excluded by '{pattern}'"),
+            Self::Blacklisted => f.write_str("on the multilib blacklist"),
+            Self::Copy => f.write_str("the same package is in what is looked aside at"),
+            Self::Older(newer) => write!(f, "older than {newer}"),
+            Self::Judged(verdict) => write!(f, "not multilib: {verdict}"),
+            Self::Lost(lost) => {
+                for (at, Lost { requirement, by, to }) in lost.iter().enumerate() {
+                    let line = if at == 0 { "" } else { "; " };
+                    write!(f, "{line}'{requirement}', required by {by}, is met by {to}")?;
+                }
+                Ok(())
+            }
+            Self::NotAsked => f.write_str("nothing that is selected asks for it"),
+        }
+    }
+}
+
+/// Explains the packages that a pattern means: `NAME`, `NAME.ARCH` or a full name; names are globs.
+pub fn explain(request: &Request, comps: &Comps, universe: &Universe, pattern: &str) -> Explanation {
+    let gather = run(request, comps, universe);
+    let parsed = Pattern::parse(pattern, request.arch);
+    let means = |nevra: &Nevra| {
+        nevra.to_string() == pattern
+            || (parsed.asks_for(&nevra.arch, request.arch) && fnmatch::matches(parsed.name, &nevra.name))
+    };
+    let (mut selected, mut absent, mut needed) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    let mut meant = Vec::new();
+    for member in universe.members().filter(|member| means(member.nevra())) {
+        let place = member.place();
+        meant.push(member.nevra());
+        let there = [&gather.binary, &gather.debug, &gather.source];
+        if there.iter().any(|selected| selected.contains_key(&place)) {
+            selected.push(member.nevra().clone());
+            needed.insert(member.nevra().clone(), gather.needs(place));
+        } else {
+            absent.insert(member.nevra().clone(), gather.absence(place));
+        }
+    }
+    let names = universe.members().map(|member| member.nevra().name.as_str());
+    let similar = if meant.is_empty() { similar(parsed.name, names) } else { None };
+    Explanation { decision: gather.finish(), selected, absent, needed, similar }
+}
+
+impl Gather<'_> {
+    fn absence(&self, place: Place) -> Absence {
+        match self.stock.why_hidden(place) {
+            Some(Hidden::Foreign) => return Absence::Foreign,
+            Some(Hidden::Excluded(at)) => {
+                return Absence::Excluded(self.request.exclude.get(at).cloned().unwrap_or_default());
+            }
+            Some(Hidden::Blacklisted) => return Absence::Blacklisted,
+            Some(Hidden::Copy) => return Absence::Copy,
+            Some(Hidden::Older) => {
+                let Some(member) = self.stock.get(place) else { return Absence::NotAsked };
+                let seen = [Queue::Binary, Queue::Debug, Queue::Source];
+                let newer = seen.iter().flat_map(|queue| self.stock.named(member.name_id(), *queue));
+                let newer = newer.filter_map(|place| self.stock.get(place)).map(|member| member.nevra());
+                let newer = newer.filter(|nevra| nevra.arch == member.nevra().arch).max();
+                return newer.map_or(Absence::NotAsked, |newer| Absence::Older(newer.clone()));
+            }
+            None => {}
+        }
+        if let Some(verdict) = self.judged.get(&place).filter(|verdict| !verdict.selected) {
+            return Absence::Judged(verdict.clone());
+        }
+        let lost = self.lost(place);
+        if lost.is_empty() { Absence::NotAsked } else { Absence::Lost(lost) }
+    }
+
+    /// Requirements that it meets and another package was taken for.
+    fn lost(&self, place: Place) -> Vec<Lost> {
+        let mut lost: BTreeMap<String, Lost> = BTreeMap::new();
+        for (by, relation) in self.stated() {
+            let Some(Some(answer)) = self.answers.get(relation as usize) else { continue };
+            let requirement = self.stock.universe.relation(relation);
+            if !self.stock.meets(place, relation) || lost.contains_key(&requirement.to_string()) {
+                continue;
+            }
+            let other = answer.first().and_then(|other| self.stock.get(*other));
+            let by = self.stock.get(by);
+            if let (Some(by), Some(to)) = (by, other) {
+                let requirement = requirement.to_string();
+                let (by, to) = (by.nevra().clone(), to.nevra().clone());
+                lost.insert(requirement.clone(), Lost { requirement, by, to });
+            }
+            if lost.len() == LOST {
+                break;
+            }
+        }
+        lost.into_values().collect()
+    }
+
+    /// Requirements of selected packages that a package meets.
+    fn needs(&self, place: Place) -> Vec<Need> {
+        let mut needs = Vec::new();
+        for (by, relation) in self.stated().filter(|(by, _)| *by != place) {
+            if !self.stock.meets(place, relation) {
+                continue;
+            }
+            let meeting = self.stock.meeting_of(relation);
+            let alone = !meeting.iter().any(|other| *other != place && self.binary.contains_key(other));
+            if let Some(by) = self.stock.get(by) {
+                let requirement = self.stock.universe.relation(relation).to_string();
+                needs.push(Need { by: by.nevra().clone(), requirement, alone });
+            }
+        }
+        needs
+    }
+
+    /// Requirements of selected packages, by package.
+    fn stated(&self) -> impl Iterator<Item = (Place, u32)> + '_ {
+        self.binary.keys().flat_map(|by| {
+            let requires = self.stock.get(*by).map_or(&[][..], |member| member.list(List::Requires));
+            requires.iter().map(|relation| (*by, *relation))
+        })
+    }
+}
