@@ -82,6 +82,7 @@ impl std::fmt::Display for Absence {
             Self::Blacklisted => f.write_str("on the multilib blacklist"),
             Self::Copy => f.write_str("the same package is in what is looked aside at"),
             Self::Older(newer) => write!(f, "older than {newer}"),
+            Self::Judged(Verdict { rule: None, .. }) => f.write_str("no multilib rule takes it"),
             Self::Judged(verdict) => write!(f, "not multilib: {verdict}"),
             Self::Lost(lost) => {
                 for (at, Lost { requirement, by, to }) in lost.iter().enumerate() {

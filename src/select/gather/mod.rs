@@ -169,11 +169,11 @@ impl<'u> Gather<'u> {
 
     /// Adds a package; true when it is new.
     fn add(&mut self, place: Place, why: Why) -> bool {
-        if let Why::Requires { .. } | Why::BuildRequires { .. } | Why::Conditional { .. } = why {
-            self.flag(place, Flag::Dependency);
-        }
         if self.binary.contains_key(&place) {
             return false;
+        }
+        if let Why::Requires { .. } | Why::BuildRequires { .. } | Why::Conditional { .. } = why {
+            self.flag(place, Flag::Dependency);
         }
         self.binary.insert(place, why);
         self.mark(place);
