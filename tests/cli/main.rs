@@ -20,5 +20,6 @@ mod rpm_show;
 mod rpm_signatures;
 #[path = "../sample/mod.rs"]
 mod sample;
+mod selection;
 mod snapshot;
 mod store;
