@@ -33,7 +33,7 @@ pub fn companion(node: Option<&Node>) -> Companion {
                     let mut whence = format!("{scm} {}", part("repo").unwrap_or_default());
                     for key in ["branch", "file", "command"] {
                         if let Some(value) = part(key) {
-                            whence.push_str(&format!(", {key} {value}"));
+                            whence.extend([", ", key, " ", value]);
                         }
                     }
                     (file, Some(whence))

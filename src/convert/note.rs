@@ -102,9 +102,12 @@ impl Notes {
     }
 }
 
+/// Characters of a text that a note quotes.
+const LONGEST: usize = 160;
+
 /// What a note quotes of a text: the beginning, in one line.
 pub(super) fn short(text: &str) -> String {
     let visible = |char: char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char };
-    let dots = if text.chars().nth(80).is_some() { "…" } else { "" };
-    format!("'{}{dots}'", text.chars().take(80).map(visible).collect::<String>())
+    let dots = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
+    format!("'{}{dots}'", text.chars().take(LONGEST).map(visible).collect::<String>())
 }

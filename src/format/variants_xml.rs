@@ -463,13 +463,10 @@ mod tests {
         // A large addon that many variants refer to.
         let arches = "<arch>x</arch>".repeat(20_000);
         let addon = format!("<variant id='A' name='A' type='addon'><arches>{arches}</arches></variant>");
-        let mut document = format!("<variants>{addon}");
-        for at in 0..1000 {
-            document += &format!(
-                "<variant id='V{at}' name='V' type='variant'><arches><arch>x</arch></arches><variants><ref id='A'/></variants></variant>"
-            );
-        }
-        document += "</variants>";
+        let head = "name='V' type='variant'><arches><arch>x</arch></arches>";
+        let variants = (0..1000)
+            .map(|at| format!("<variant id='V{at}' {head}<variants><ref id='A'/></variants></variant>"));
+        let document = format!("<variants>{addon}{}</variants>", variants.collect::<String>());
         assert_eq!(parse(document.as_bytes()), Err(VariantsXmlError::TooLarge));
     }
 }

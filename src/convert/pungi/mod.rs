@@ -1,5 +1,6 @@
 //! From a configuration of Pungi 4, its variants and what lies beside them to a recipe.
 
+mod lists;
 mod mapping;
 mod options;
 mod sources;
@@ -142,6 +143,9 @@ impl Work<'_> {
             match options::fate(option) {
                 Some(Fate::Carried) => {}
                 Some(Fate::NoEffect(why)) => self.note(NoteKind::NoEffect, option, why),
+                Some(Fate::Lost(_)) if self.is_off(option) => {
+                    self.note(NoteKind::NoEffect, option, "it is off, or empty");
+                }
                 Some(Fate::Lost(why)) => self.note(NoteKind::Lost, option, why),
                 None => {
                     let near = options::suggest(option).map(|near| format!("; '{near}' may be meant"));
@@ -152,6 +156,18 @@ impl Work<'_> {
                     self.note(NoteKind::Lost, option, text);
                 }
             }
+        }
+    }
+
+    /// Whether an option asks for nothing: for most that is what `False` says.
+    fn is_off(&self, option: &str) -> bool {
+        match self.conf.get(option).map(|node| &node.value) {
+            Some(Value::None) => true,
+            Some(Value::Flag(flag)) => *flag == options::ON_BY_DEFAULT.contains(&option),
+            Some(Value::Text(text)) => text.is_empty(),
+            Some(Value::List(nodes) | Value::Tuple(nodes)) => nodes.is_empty(),
+            Some(Value::Map(entries)) => entries.is_empty(),
+            Some(Value::Integer(_) | Value::Float(_)) | None => false,
         }
     }
 

@@ -275,6 +275,10 @@ pub(in crate::convert) const OPTIONS: &[(Fate, &[&str])] = &[
     (Lost("comps files are shipped as they are"), &["keep_original_comps"]),
 ];
 
+/// Of those without a counterpart, the ones that ask for something when they are `False`.
+pub(super) const ON_BY_DEFAULT: &[&str] =
+    &["iso_hfs_ppc64le_compatible", "pkgset_exclusive_arch_considers_noarch", "product_id_allow_name_prefix"];
+
 /// What becomes of an option; none where Pungi has none of this name.
 pub(super) fn fate(option: &str) -> Option<Fate> {
     OPTIONS.iter().find(|(_, names)| names.contains(&option)).map(|(fate, _)| *fate)

@@ -112,6 +112,7 @@ fn a_whole_configuration() {
             "lost v.xml:2: name: a variant has an id alone ('Server-HA')",
             "lost v.xml:4: arches of 'Server': gander makes no trees of the arch 'sparc'",
             "lost v.xml:4: modules of 'Server': 'perl*' does not name one stream: name those that are meant in 'modules' of the source",
+            "changed p.conf:5: comps_file: all of it is shipped with each variant; Pungi takes out what is not the variant's",
             "changed v.xml:2: id: in the recipe it is made of letters and digits ('Server-HA', 'Server-optional')",
             "changed v.xml:4: modules of 'Server': their streams are active for all variants, but no package is taken for being of a module: name packages or groups",
             "changed v.xml:10: groups of 'Everything': it names none, which is all of the comps file as it is now",
@@ -238,7 +239,9 @@ fn options_become_keys() {
             "changed p.conf:12: release_short",
         ),
         ("hashed_directories = False", "", "changed p.conf:12: hashed_directories"),
-        ("lorax_options = []", "", "lost p.conf:12: lorax_options: images are described"),
+        ("lorax_options = [1]", "", "lost p.conf:12: lorax_options: images are described"),
+        ("lorax_options = []", "", "no-effect p.conf:12: lorax_options: it is off"),
+        ("iso_hfs_ppc64le_compatible = False", "", "lost p.conf:12: iso_hfs_ppc64le_compatible"),
         ("link_type = 'copy'", "", "no-effect p.conf:12: link_type"),
         (
             "gather_methd = 'deps'",
@@ -253,7 +256,10 @@ fn options_become_keys() {
         let notes = notes(&conversion);
         assert!(note.is_empty() || notes.iter().any(|found| found.starts_with(note)), "{more}: {notes:#?}");
         if note.is_empty() {
-            let own: Vec<_> = notes.iter().filter(|note| note.contains("p.conf")).collect();
+            let own: Vec<_> = notes
+                .iter()
+                .filter(|note| note.contains(" p.conf") && !note.contains("comps_file"))
+                .collect();
             assert!(own.is_empty(), "{more}: {own:#?}");
         }
     }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::super::companion::{Companion, companion};
-use super::super::draft::{Lists, Multilib, Variant as Draft, add_new};
+use super::super::draft::{Lists, Variant as Draft, add_new};
 use super::super::note::{NoteKind, NotePlace, short};
+use super::lists::is_pattern;
 use super::{MOST_NAMES, MOST_SEEN, MOST_VARIANTS, PungiError, Work, mapping};
 use crate::base::RelPath;
 use crate::base::arch::TreeArch;
@@ -17,22 +18,19 @@ use crate::format::variants_xml::{Type, Variant};
 /// The options that map variants and arches to values.
 const MAPPINGS: &[&str] = &["multilib", "additional_packages", "filter_packages", "gather_lookaside_repos"];
 
-/// Methods of multilib that packages are judged by, in Pungi with dnf.
-const METHODS: &[&str] = &["none", "all", "devel", "runtime"];
-
 /// `{VARIANT: {ARCH: …}}` of a file with JSON.
 type ByVariant = serde_json::Map<String, Json>;
 
 /// A variant that is composed.
-struct Composed<'i> {
-    variant: &'i Variant,
+pub(super) struct Composed<'i> {
+    pub(super) variant: &'i Variant,
     /// Its id with its parent's, as Pungi's expressions see it.
-    uid: String,
+    pub(super) uid: String,
     /// Its id in the recipe.
     id: String,
     /// The parent's id in the recipe.
     parent: Option<String>,
-    arches: Vec<String>,
+    pub(super) arches: Vec<String>,
 }
 
 impl<'i> Work<'i> {
@@ -40,7 +38,13 @@ impl<'i> Work<'i> {
         Some(NotePlace { file: self.input.variants_name.into(), line })
     }
 
-    fn note_of(&mut self, variant: &Variant, kind: NoteKind, subject: &str, text: impl Into<String>) {
+    pub(super) fn note_of(
+        &mut self,
+        variant: &Variant,
+        kind: NoteKind,
+        subject: &str,
+        text: impl Into<String>,
+    ) {
         let place = self.input_place(variant.place.line);
         self.notes.add(kind, place, format!("{subject} of {}", short(&variant.id)), text);
     }
@@ -191,7 +195,7 @@ impl<'i> Work<'i> {
 
     /// The path of the comps file beside the recipe.
     fn comps(&mut self) -> Option<RelPath> {
-        match companion(self.conf.get("comps_file")) {
+        let found = match companion(self.conf.get("comps_file")) {
             Companion::None => {
                 if !matches!(self.conf.get("comps_file").map(|node| &node.value), None | Some(Value::None)) {
                     self.note(NoteKind::Lost, "comps_file", "it names no file, and was left out");
@@ -207,7 +211,12 @@ impl<'i> Work<'i> {
                 self.note(NoteKind::Todo, "comps_file", text);
                 Some(name)
             }
+        };
+        if found.is_some() {
+            let text = "all of it is shipped with each variant; Pungi takes out what is not the variant's";
+            self.note(NoteKind::Changed, "comps_file", text);
         }
+        found
     }
 
     /// A file with JSON that an option names, by variant.
@@ -255,9 +264,7 @@ impl<'i> Work<'i> {
         draft.method = self.method(one);
         draft.groups = self.groups(variant);
         draft.environments = self.environments(variant, &draft.groups);
-        if !draft.groups.is_empty() || !draft.environments.is_empty() {
-            draft.comps = comps.cloned();
-        }
+        draft.comps = comps.cloned();
         if comps.is_none() && !(draft.groups.is_empty() && draft.environments.is_empty()) {
             let text = "there is no comps file to look its groups up in: they are left out";
             self.note_of(variant, NoteKind::Lost, "groups", text);
@@ -411,88 +418,6 @@ impl<'i> Work<'i> {
         ids
     }
 
-    /// Patterns of packages that an option has for a variant and an arch.
-    fn patterns_of(&mut self, option: &str, one: &Composed<'i>, arch: &str) -> Vec<String> {
-        let nodes = mapping::values(self.conf, option, (&one.uid, arch), &mut self.patterns, &mut self.notes);
-        self.names(option, &nodes)
-    }
-
-    fn names(&mut self, option: &str, nodes: &[&Node]) -> Vec<String> {
-        self.seen += nodes.len();
-        let mut names = Vec::new();
-        for node in nodes {
-            match node.text().filter(|name| is_pattern(name)) {
-                Some(name) => names.push(name.to_owned()),
-                None => {
-                    let what = node.text().map_or_else(|| "what is no string".into(), short);
-                    let place = Some(NotePlace::from(&node.place));
-                    let text = format!("{what} is no package name, glob or name.arch, and was left out");
-                    self.notes.add(NoteKind::Lost, place, option, text);
-                }
-            }
-        }
-        let mut once = Vec::new();
-        add_new(&mut once, names);
-        once
-    }
-
-    /// The rule for packages of the secondary arch; one for all arches of the variant that have one.
-    fn multilib(&mut self, one: &Composed<'i>) -> Option<Multilib> {
-        let capable = |arch: &&String| TreeArch::find(arch).is_some_and(|arch| !arch.multilib.is_empty());
-        let mut rules: Vec<(&String, [Vec<String>; 3])> = Vec::new();
-        for arch in one.arches.iter().filter(capable) {
-            let nodes =
-                mapping::values(self.conf, "multilib", (&one.uid, arch), &mut self.patterns, &mut self.notes);
-            let mut methods = Vec::new();
-            for node in nodes {
-                match node.text().and_then(|method| METHODS.iter().find(|known| **known == method)) {
-                    Some(method) => add_new(&mut methods, [(*method).to_owned()]),
-                    None => {
-                        let text = "a method that Pungi has not (with dnf) was left out";
-                        self.notes.add(NoteKind::Lost, Some(NotePlace::from(&node.place)), "multilib", text);
-                    }
-                }
-            }
-            let lists = ["multilib_whitelist", "multilib_blacklist"].map(|option| {
-                let nodes =
-                    self.conf.get(option).map_or_else(Vec::new, |map| mapping::values_of_arch(map, arch));
-                self.names(option, &nodes)
-            });
-            let [whitelist, blacklist] = lists;
-            rules.push((arch, [methods, whitelist, blacklist]));
-        }
-        let (first, rule) = rules.iter().find(|(_, [methods, ..])| !methods.is_empty())?;
-        let others: Vec<_> =
-            rules.iter().filter(|(_, other)| other != rule).map(|(arch, _)| arch.as_str()).collect();
-        if !others.is_empty() {
-            let text = format!("the rule of {first} holds for {}, too: a variant has one", others.join(", "));
-            self.note_of(one.variant, NoteKind::Changed, "multilib", text);
-        }
-        let [methods, whitelist, blacklist] = rule.clone();
-        Some(Multilib { profile: "pungi", methods, whitelist, blacklist })
-    }
-
-    /// The ids of the repositories that are looked aside at.
-    fn lookaside(&mut self, one: &Composed<'i>) -> Vec<String> {
-        let option = "gather_lookaside_repos";
-        let mut places: Vec<(&Node, Vec<String>)> = Vec::new();
-        for arch in &one.arches {
-            let id = (one.uid.as_str(), arch.as_str());
-            for node in mapping::values(self.conf, option, id, &mut self.patterns, &mut self.notes) {
-                match places.iter_mut().find(|(known, _)| known.value == node.value) {
-                    Some((_, arches)) => arches.push(arch.clone()),
-                    None => places.push((node, vec![arch.clone()])),
-                }
-            }
-        }
-        let mut ids = Vec::new();
-        for (node, arches) in places {
-            let new = self.place_of_packages(node, &arches, option, true);
-            add_new(&mut ids, new);
-        }
-        ids
-    }
-
     /// Takes out what is in a variant that could not be carried over.
     fn drop_orphans(&mut self) {
         let there: BTreeSet<String> = self
@@ -547,11 +472,6 @@ impl<'i> Work<'i> {
 /// What a file with JSON has for a variant and an arch, by name; for prepopulate by build.
 fn entries<'j>(map: &'j ByVariant, uid: &str, arch: &str) -> impl Iterator<Item = (&'j String, &'j Json)> {
     map.get(uid).and_then(|arches| arches.get(arch)).and_then(Json::as_object).into_iter().flatten()
-}
-
-fn is_pattern(text: &str) -> bool {
-    !text.is_empty()
-        && text.chars().all(|char| char.is_ascii_alphanumeric() || "-._+%{}*?[]!^~".contains(char))
 }
 
 /// An id of letters and digits that no other variant has.

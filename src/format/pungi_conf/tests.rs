@@ -179,18 +179,13 @@ fn reads_json_with_places() {
 #[test]
 fn what_is_hostile_is_bounded() {
     let nested = |open: &str, count: usize| format!("x = {}", open.repeat(count));
-    let doubled = (0..40).fold(String::from("a0 = [1, 2]\n"), |mut text, at| {
-        text += &format!("a{} = [a{at}, a{at}]\n", at + 1);
-        text
-    });
-    let deep = (0..100_000).fold(String::from("a0 = []\n"), |mut text, at| {
-        text += &format!("a{} = [a{at}]\n", at + 1);
-        text
-    });
-    let long = (0..40).fold(String::from("a0 = 'aaaaaaaaaaaaaaaa'\n"), |mut text, at| {
-        text += &format!("a{} = '%s%s' % (a{at}, a{at})\n", at + 1);
-        text
-    });
+    let chain = |first: &str, count: usize, next: &dyn Fn(String) -> String| {
+        let lines = (0..count).map(|at| format!("a{} = {}\n", at + 1, next(format!("a{at}"))));
+        format!("a0 = {first}\n{}", lines.collect::<String>())
+    };
+    let doubled = chain("[1, 2]", 40, &|last| format!("[{last}, {last}]"));
+    let deep = chain("[]", 100_000, &|last| format!("[{last}]"));
+    let long = chain("'aaaaaaaaaaaaaaaa'", 40, &|last| format!("'%s%s' % ({last}, {last})"));
     for (text, message) in [
         (nested("[", 100_000), "nested deeper"),
         (nested("{1:(", 100_000), "nested deeper"),
