@@ -24,7 +24,7 @@ pub struct Args {
     /// The section to import, where there are several.
     #[arg(long, value_name = "NAME")]
     section: Option<String>,
-    /// The file with the section [defaults], mash.conf.
+    /// The file with the section 'defaults', mash.conf.
     #[arg(long, value_name = "FILE")]
     defaults: Option<PathBuf>,
     #[command(flatten)]

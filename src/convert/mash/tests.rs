@@ -189,3 +189,31 @@ fn the_documentation_names_every_option() {
     let missing: Vec<_> = options::all().filter(|name| !rows.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "docs/import.md lacks {missing:?}");
 }
+
+/// Whatever stands in the options: a recipe with nothing to do but its release is one that is read.
+#[test]
+fn odd_values_become_recipes() {
+    let values = [
+        "",
+        "x",
+        "a b",
+        "'\"\\",
+        "true",
+        "0",
+        "glob:x",
+        "http://",
+        "https://e/%(arch)s",
+        "é",
+        "x86_64",
+        "file",
+        "[x]\n y",
+    ];
+    for option in options::all() {
+        for value in values {
+            let conversion = convert_with(&format!("{option} = {value}\n"), "");
+            let todo: Vec<_> = conversion.notes.iter().filter(|note| note.kind == NoteKind::Todo).collect();
+            let read = Recipe::parse(&unmerged::without(&conversion.recipe), "r.toml");
+            assert!(read.is_ok() || todo.len() > 1, "{option} = {value}: {read:?}\n{}", conversion.recipe);
+        }
+    }
+}

@@ -58,6 +58,7 @@ impl Work<'_> {
         add_new(&mut self.missing_keys, keys.missing.iter().cloned());
         let keys = Arc::new(keys);
         let inherit = self.flag("pkgset_koji_inherit", true);
+        let event = self.event();
         let builds = self.builds();
         let tags = self.texts("pkgset_koji_tag");
         let module_tags = self.module_tags();
@@ -78,6 +79,9 @@ impl Work<'_> {
             if id != *tag {
                 pairs.push(("id", string(&id)));
             }
+            if let Some(event) = event {
+                pairs.push(("event", event.to_string()));
+            }
             if !inherit && tags.contains(tag) {
                 pairs.push(("inherit", "false".into()));
             }
@@ -95,6 +99,17 @@ impl Work<'_> {
         }
         if tags.is_empty() && !builds.is_empty() {
             self.note(NoteKind::Lost, "pkgset_koji_builds", "builds are added to a tag, and none is named");
+        }
+    }
+
+    fn event(&mut self) -> Option<i64> {
+        match self.conf.get("koji_event").map(|node| &node.value) {
+            None | Some(Value::None) => None,
+            Some(Value::Integer(event)) if *event > 0 => Some(*event),
+            Some(_) => {
+                self.note(NoteKind::Lost, "koji_event", "it is no number of an event, and was left out");
+                None
+            }
         }
     }
 

@@ -130,6 +130,8 @@ fn options_become_keys() {
             "",
         ),
         ("", "tag = \"el-modules\", noarch = \"source\", modules = [\"nodejs:20\"] }", ""),
+        ("koji_event = 4711", "tag = \"example-9\", event = 4711", ""),
+        ("koji_event = 'x.json'", "", "lost p.conf:12: koji_event: it is no number"),
         ("pkgset_koji_inherit = False", "tag = \"example-9\", inherit = false", ""),
         ("pkgset_koji_tag = ['a', 'b']", "tag = \"b\"", ""),
         (
@@ -347,4 +349,64 @@ fn the_documentation_names_every_option() {
     let all = options::OPTIONS.iter().flat_map(|(_, names)| names.iter());
     let missing: Vec<_> = all.filter(|name| !rows.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "docs/import.md lacks {missing:?}");
+}
+
+/// Whatever is changed in a configuration: nothing panics, and a recipe with nothing to do is one that is read.
+#[test]
+fn changed_configurations_become_recipes_or_errors() {
+    let base = "release_name = 'Example'\nrelease_short = 'E'\nrelease_version = '9'\ncomps_file = 'c.xml'\n\
+                pkgset_source = 'koji'\npkgset_koji_tag = ['a', 'b']\npkgset_koji_builds = ['x-1-1']\nsigkeys = [None]\n\
+                pkgset_repos = {'*': ['repo', 'https://example.org/$basearch/x']}\ntree_arches = ['x86_64']\n\
+                multilib = [('^S.*$', {'*': ['devel', 'all']})]\nmultilib_whitelist = {'*': ['a*']}\n\
+                additional_packages = [('^S', {'*': ['p', 'q.i686'], 'aarch64': ['r']})]\n\
+                gather_method = {'.*': {'comps': 'deps'}}\ngreedy_method = 'all'\n\
+                gather_lookaside_repos = [('.', {'*': ['file:///x']})]\n";
+    let pieces = [
+        "'", "\"", "[", "]", "(", ")", "{", "}", ",", ":", "=", "%s", "%", "\n", "\\", " ", "*", "^", "$",
+        "src", "None", "True", "7", "''", "repos", "koji", "nodeps", "hybrid", "optional", "é", "\u{7f}",
+        "../", "x86_64", "?", "#",
+    ];
+    let starts: Vec<usize> = base.char_indices().map(|(at, _)| at).collect();
+    let variants = variants_xml::parse(VARIANTS.as_bytes()).unwrap();
+    let comps = Comps::parse(COMPS.as_bytes()).unwrap();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as usize % below
+    };
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..4_000 {
+        let mut text = base.to_owned();
+        for _ in 0..=random(2) {
+            let at = starts[random(starts.len())].min(text.len());
+            let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap();
+            let end = (at + random(4)).min(text.len());
+            let end = (end..=text.len()).find(|end| text.is_char_boundary(*end)).unwrap();
+            text.replace_range(at..end, pieces[random(pieces.len())]);
+        }
+        let conf = PungiConf::parse("p.conf", text.as_bytes(), &mut |_| Err("none".into()));
+        let Ok(conf) = conf else {
+            refused += 1;
+            continue;
+        };
+        let made = from_pungi(&PungiInput {
+            name: "p.conf",
+            conf: &conf,
+            variants_name: "v.xml",
+            variants: &variants,
+            comps: Some(&comps),
+            prepopulate: None,
+            mapping: None,
+            keys: &[],
+        });
+        let conversion = made.unwrap();
+        if conversion.notes.iter().all(|note| note.kind != NoteKind::Todo) {
+            let recipe = unmerged::without(&conversion.recipe);
+            Recipe::parse(&recipe, "r.toml").unwrap_or_else(|error| panic!("{text}\n{error}"));
+            read += 1;
+        }
+    }
+    assert!(read > 500 && refused > 500, "{read} read, {refused} refused");
 }

@@ -359,6 +359,7 @@ impl<'i> Work<'i> {
         if variant.groups.is_empty()
             && variant.kind == Type::Variant
             && variant.modules.is_empty()
+            && variant.koji_tags.is_empty()
             && uses_comps
         {
             if known.is_empty() {
@@ -372,7 +373,13 @@ impl<'i> Work<'i> {
         }
         for group in &variant.groups {
             if !group.is_glob {
-                add_new(&mut ids, [group.id.clone()]);
+                if self.input.comps.is_some() && !known.contains(&group.id) {
+                    let text =
+                        format!("the comps file has no group {}, which was left out", short(&group.id));
+                    self.note_of(variant, NoteKind::Lost, "groups", text);
+                } else {
+                    add_new(&mut ids, [group.id.clone()]);
+                }
                 continue;
             }
             let fitting: Vec<_> =
