@@ -9,6 +9,7 @@ pub mod rpm;
 pub mod format;
 
 pub mod recipe;
+pub mod convert;
 pub mod select;
 pub mod lock;
 pub mod plan;

@@ -23,6 +23,7 @@ mod global;
 mod hub_at;
 mod hub;
 mod image;
+mod import;
 mod jail;
 mod key;
 mod koji;
@@ -74,6 +75,7 @@ enum Command {
     Key(key::Args),
     Repo(repo::Args),
     Koji(koji::Args),
+    Import(import::Args),
     Hub(hub::Args),
     Rpm(rpm::Args),
     Completions(completions::Args),
@@ -114,6 +116,7 @@ fn command_line() -> ExitCode {
         Command::Key(args) => key::run(global, args),
         Command::Repo(args) => repo::run(global, args),
         Command::Koji(args) => koji::run(global, args),
+        Command::Import(args) => import::run(global, args),
         Command::Hub(args) => hub::run(global, args),
         Command::Rpm(args) => rpm::run(global, args),
         Command::Completions(args) => completions::run(&args),

@@ -12,6 +12,7 @@
 #[allow(dead_code, reason = "what tests of a room need comes and goes with them")]
 mod bench;
 mod house;
+mod import;
 mod interface;
 mod key;
 mod plan;

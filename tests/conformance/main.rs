@@ -15,6 +15,7 @@ mod hub;
 mod hub_arguments;
 mod hub_replay;
 mod hub_transcripts;
+mod imports;
 mod kickstart;
 mod koji;
 mod koji_tag;

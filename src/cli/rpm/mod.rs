@@ -5,7 +5,7 @@ mod insert_signature;
 pub(super) mod keys;
 mod show;
 mod verify;
-mod write;
+pub(super) mod write;
 
 use std::error::Error;
 use std::path::Path;
@@ -40,7 +40,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
 }
 
 /// A failure of something to do with a file, and its cause.
-fn about(kind: Kind, what: &str, path: &Path, error: impl Error + 'static) -> Failure {
+pub(super) fn about(kind: Kind, what: &str, path: &Path, error: impl Error + 'static) -> Failure {
     let what = format!("{what} '{}'", quoted(path));
     Failure::from_error(kind, &About { what, source: Box::new(error) })
 }

@@ -1,0 +1,278 @@
+//! A recipe that is being put together, and its text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::keys::Keys;
+use crate::base::RelPath;
+
+/// How wide a line of the recipe may become before a list gets a line for each element.
+const WIDTH: usize = 100;
+
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) head: Vec<String>,
+    pub(super) name: String,
+    pub(super) short: String,
+    pub(super) version: String,
+    pub(super) compression: Option<&'static str>,
+    pub(super) database: bool,
+    pub(super) sources: Vec<Source>,
+    pub(super) variants: Vec<Variant>,
+}
+
+/// A `[[source]]`.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) comment: String,
+    pub(super) origin: Origin,
+    pub(super) lookaside: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// Keys of `koji`, written, in their order.
+    Koji(Vec<(&'static str, String)>, std::sync::Arc<Keys>),
+    Repo {
+        id: String,
+        baseurl: String,
+    },
+    Dir(RelPath),
+}
+
+/// A `[variant.ID]`, with what it says beyond the defaults.
+#[derive(Debug, Default)]
+pub(super) struct Variant {
+    pub(super) id: String,
+    /// Whether it is only there as a comment, since it selects nothing yet.
+    pub(super) disabled: bool,
+    pub(super) comment: String,
+    /// Type and parent, unless it is one on its own.
+    pub(super) inner: Option<(&'static str, String)>,
+    pub(super) arches: Vec<String>,
+    pub(super) comps: Option<RelPath>,
+    pub(super) groups: Vec<String>,
+    pub(super) environments: Vec<String>,
+    pub(super) common: Lists,
+    /// What is added for single arches.
+    pub(super) by_arch: BTreeMap<String, Lists>,
+    pub(super) method: &'static str,
+    /// Keys that are true.
+    pub(super) flags: Vec<&'static str>,
+    pub(super) greedy: Option<String>,
+    pub(super) lookaside: Vec<String>,
+    pub(super) multilib: Option<Multilib>,
+    pub(super) no_sources: bool,
+}
+
+/// Lists that can differ by arch.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Lists {
+    pub(super) packages: Vec<String>,
+    pub(super) exclude: Vec<String>,
+    pub(super) prepopulate: Vec<String>,
+}
+
+impl Lists {
+    fn named(&self) -> [(&'static str, &[String]); 3] {
+        [("packages", &self.packages), ("exclude", &self.exclude), ("prepopulate", &self.prepopulate)]
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Multilib {
+    pub(super) profile: &'static str,
+    pub(super) methods: Vec<String>,
+    pub(super) whitelist: Vec<String>,
+    pub(super) blacklist: Vec<String>,
+}
+
+/// A TOML string.
+pub(super) fn string(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => quoted.extend(['\\', char]),
+            char if char.is_control() => {
+                // Writing into memory cannot fail.
+                let _ = write!(quoted, "\\u{:04X}", u32::from(char));
+            }
+            char => quoted.push(char),
+        }
+    }
+    quoted + "\""
+}
+
+/// A TOML list of strings in one line.
+pub(super) fn list(texts: &[String]) -> String {
+    format!("[{}]", texts.iter().map(|text| string(text)).collect::<Vec<_>>().join(", "))
+}
+
+/// Adds what is not there yet.
+pub(super) fn add_new(list: &mut Vec<String>, new: impl IntoIterator<Item = String>) {
+    let mut known: std::collections::BTreeSet<String> = list.iter().cloned().collect();
+    for text in new {
+        if known.insert(text.clone()) {
+            list.push(text);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn comment(&mut self, text: &str) {
+        for line in text.lines() {
+            let line: String = line.chars().filter(|char| !char.is_control()).collect();
+            self.line(format!("# {line}").trim_end());
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    fn pair(&mut self, key: &str, value: &str) {
+        self.line(&format!("{key} = {value}"));
+    }
+
+    fn list(&mut self, key: &str, texts: &[String]) {
+        let line = format!("{key} = {}", list(texts));
+        if line.chars().count() <= WIDTH {
+            return self.line(&line);
+        }
+        self.line(&format!("{key} = ["));
+        texts.iter().for_each(|text| self.line(&format!("    {},", string(text))));
+        self.line("]");
+    }
+
+    fn list_if_any(&mut self, key: &str, texts: &[String]) {
+        if !texts.is_empty() {
+            self.list(key, texts);
+        }
+    }
+}
+
+impl Draft {
+    /// The text of the recipe.
+    pub(super) fn write(&self) -> String {
+        let mut text = Text::default();
+        self.head.iter().for_each(|line| text.comment(line));
+        text.line("\n[release]");
+        text.pair("name", &string(&self.name));
+        text.pair("short", &string(&self.short));
+        text.pair("version", &string(&self.version));
+        if self.compression.is_some() || self.database {
+            text.line("\n[repodata]");
+            if let Some(compression) = self.compression {
+                text.pair("compression", &string(compression));
+            }
+            if self.database {
+                text.pair("database", "true");
+            }
+        }
+        for source in &self.sources {
+            source.write(&mut text);
+        }
+        for variant in &self.variants {
+            let mut own = Text::default();
+            variant.write(&mut own);
+            if variant.disabled {
+                text.line("");
+                text.comment(own.0.trim_start());
+            } else {
+                text.0.push_str(&own.0);
+            }
+        }
+        text.0
+    }
+}
+
+impl Source {
+    fn write(&self, text: &mut Text) {
+        text.line("");
+        text.comment(&self.comment);
+        text.line("[[source]]");
+        match &self.origin {
+            Origin::Koji(pairs, keys) => {
+                let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+                text.pair("koji", &format!("{{ {} }}", pairs.join(", ")));
+                let known: Vec<_> = keys.known.iter().map(ToString::to_string).collect();
+                text.list_if_any("keys", &known);
+                if !keys.missing.is_empty() {
+                    let ends: Vec<_> = keys.missing.iter().map(|id| format!("…{id}")).collect();
+                    text.line(&format!(
+                        "# keys = {}   # the whole fingerprints that end like this",
+                        list(&ends)
+                    ));
+                }
+                if keys.unsigned {
+                    text.pair("on-unsigned", &string("allow"));
+                }
+            }
+            Origin::Repo { id, baseurl } => {
+                let repo =
+                    format!("{{ id = {}, baseurl = {}, gpgcheck = false }}", string(id), string(baseurl));
+                text.pair("repo", &repo);
+            }
+            Origin::Dir(path) => {
+                text.pair("dir", &string(path.as_str()));
+                text.pair("on-unsigned", &string("allow"));
+            }
+        }
+        if self.lookaside {
+            text.pair("lookaside", "true");
+        }
+    }
+}
+
+impl Variant {
+    fn write(&self, text: &mut Text) {
+        text.line("");
+        text.comment(&self.comment);
+        text.line(&format!("[variant.{}]", self.id));
+        if let Some((kind, parent)) = &self.inner {
+            text.pair("type", &string(kind));
+            text.pair("parent", &string(parent));
+        }
+        text.list("arches", &self.arches);
+        if let Some(comps) = &self.comps {
+            text.pair("comps", &string(comps.as_str()));
+        }
+        text.list_if_any("groups", &self.groups);
+        text.list_if_any("environments", &self.environments);
+        // One in another need not name anything itself.
+        if self.common.packages.is_empty() && self.groups.is_empty() && self.environments.is_empty() {
+            text.list("packages", &[]);
+        }
+        for (key, texts) in self.common.named() {
+            text.list_if_any(key, texts);
+        }
+        text.pair("method", &string(self.method));
+        for flag in &self.flags {
+            text.pair(flag, "true");
+        }
+        if let Some(greedy) = &self.greedy {
+            text.pair("greedy", &string(greedy));
+        }
+        text.list_if_any("lookaside", &self.lookaside);
+        if self.no_sources {
+            text.pair("sources", "false");
+        }
+        if let Some(multilib) = &self.multilib {
+            text.line(&format!("[variant.{}.multilib]", self.id));
+            text.pair("profile", &string(multilib.profile));
+            text.list("methods", &multilib.methods);
+            text.list_if_any("whitelist", &multilib.whitelist);
+            text.list_if_any("blacklist", &multilib.blacklist);
+        }
+        for (arch, lists) in &self.by_arch {
+            text.line(&format!("[variant.{}.arch.{arch}]", self.id));
+            for (key, texts) in lists.named() {
+                text.list_if_any(key, texts);
+            }
+        }
+    }
+}
