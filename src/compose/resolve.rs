@@ -401,7 +401,14 @@ pub(super) fn request(variant: &Variant, arch: &'static TreeArch) -> Request {
     request.environments = variant.environments.clone();
     request.packages = variant.packages.clone();
     request.exclude = variant.exclude.clone();
+    request.prepopulate = gather.prepopulate.clone();
+    if let Some(more) = variant.by_arch.get(arch.name) {
+        request.packages.extend(more.packages.iter().cloned());
+        request.exclude.extend(more.exclude.iter().cloned());
+        request.prepopulate.extend(more.prepopulate.iter().cloned());
+    }
     request.sources = variant.sources;
+    request.dependencies = !gather.nodeps;
     request.multilib = variant.multilib.as_ref().map(multilib);
     request.optional = gather.optional;
     request.fulltree = gather.fulltree;

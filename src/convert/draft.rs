@@ -60,7 +60,6 @@ pub(super) struct Variant {
     /// Keys that are true.
     pub(super) flags: Vec<&'static str>,
     pub(super) greedy: Option<String>,
-    pub(super) lookaside: Vec<String>,
     pub(super) multilib: Option<Multilib>,
     pub(super) no_sources: bool,
 }
@@ -192,6 +191,17 @@ impl Draft {
 
 impl Source {
     fn write(&self, text: &mut Text) {
+        if self.lookaside {
+            // A recipe has no such sources yet, and what it has must not be composed.
+            let mut own = Text::default();
+            self.write_table(&mut own);
+            text.line("");
+            return text.comment(own.0.trim_start());
+        }
+        self.write_table(text);
+    }
+
+    fn write_table(&self, text: &mut Text) {
         text.line("");
         text.comment(&self.comment);
         text.line("[[source]]");
@@ -222,9 +232,6 @@ impl Source {
                 text.pair("on-unsigned", &string("allow"));
             }
         }
-        if self.lookaside {
-            text.pair("lookaside", "true");
-        }
     }
 }
 
@@ -234,8 +241,7 @@ impl Variant {
         text.comment(&self.comment);
         text.line(&format!("[variant.{}]", self.id));
         if let Some((kind, parent)) = &self.inner {
-            text.pair("type", &string(kind));
-            text.pair("parent", &string(parent));
+            text.comment(&format!("of the type {kind}, in {parent}"));
         }
         text.list("arches", &self.arches);
         if let Some(comps) = &self.comps {
@@ -243,21 +249,18 @@ impl Variant {
         }
         text.list_if_any("groups", &self.groups);
         text.list_if_any("environments", &self.environments);
-        // One in another need not name anything itself.
-        if self.common.packages.is_empty() && self.groups.is_empty() && self.environments.is_empty() {
-            text.list("packages", &[]);
-        }
         for (key, texts) in self.common.named() {
             text.list_if_any(key, texts);
         }
-        text.pair("method", &string(self.method));
+        if self.method != "deps" {
+            text.pair("method", &string(self.method));
+        }
         for flag in &self.flags {
             text.pair(flag, "true");
         }
         if let Some(greedy) = &self.greedy {
             text.pair("greedy", &string(greedy));
         }
-        text.list_if_any("lookaside", &self.lookaside);
         if self.no_sources {
             text.pair("sources", "false");
         }

@@ -11,8 +11,6 @@ mod keys;
 mod mash;
 mod note;
 mod pungi;
-#[cfg(test)]
-mod unmerged;
 
 pub use companion::{Companion, companion};
 pub use mash::{MashError, MashInput, Words, from_mash};

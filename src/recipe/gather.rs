@@ -1,6 +1,16 @@
-//! How a variant is gathered: the keys of `[variant.ID]` beyond what it names.
+//! How a variant is gathered: the keys of `[variant.ID]` beyond what it names, and what differs by arch.
 
-use super::table::{Findings, Table};
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::read::Reader;
+use super::table::{Findings, Table, either};
+use crate::base::arch::TreeArch;
+
+/// Keys of `[variant.ID.arch.ARCH]`.
+pub(super) const BY_ARCH: &[&str] = &["packages", "exclude", "prepopulate"];
 
 /// How the packages of a variant are gathered beyond what it names and what that requires.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +33,19 @@ pub struct Gathering {
     pub prepopulate: Vec<String>,
     /// Whether a group's member that no source offers is an error.
     pub require_members: bool,
+    /// Whether requirements are not looked at: what is named is what there is (Pungi's method `nodeps`).
+    pub nodeps: bool,
+}
+
+/// What a variant names for one of its arches, beside what it names for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForArch {
+    /// Packages by name, glob or `name.arch`.
+    pub packages: Vec<String>,
+    /// Packages to leave out.
+    pub exclude: Vec<String>,
+    /// Packages that an earlier compose had, `NAME.ARCH`.
+    pub prepopulate: Vec<String>,
 }
 
 /// How many of the packages that meet a requirement or pattern are taken.
@@ -38,6 +61,7 @@ pub enum Greedy {
 }
 
 const GREEDY: &[(&str, Greedy)] = &[("none", Greedy::None), ("all", Greedy::All), ("build", Greedy::Build)];
+const METHODS: &[(&str, bool)] = &[("deps", false), ("nodeps", true)];
 const WEAK: &[(&str, bool)] = &[("none", false), ("recommends", true)];
 
 impl Gathering {
@@ -45,6 +69,7 @@ impl Gathering {
     pub(super) fn read(table: &Table<'_>, sources: bool, findings: &mut Findings) -> Self {
         let greedy = table.text("greedy", findings);
         let weak = table.text("weak", findings);
+        let method = table.text("method", findings);
         let read = Self {
             optional: table.flag("optional", false, findings),
             fulltree: table.flag("fulltree", false, findings),
@@ -55,12 +80,18 @@ impl Gathering {
             weak: weak.and_then(|text| text.choose(WEAK, findings)).unwrap_or_default(),
             prepopulate: prepopulate(table, findings),
             require_members: table.flag("require-members", false, findings),
+            nodeps: method.and_then(|text| text.choose(METHODS, findings)).unwrap_or_default(),
         };
         let mut idle = |key: &str, why: &str| {
             if let Some(value) = table.get(key) {
                 findings.add(value.span(), format!("'{key}' has no effect: {why}"));
             }
         };
+        if read.nodeps {
+            for key in ["selfhosting", "weak"] {
+                idle(key, "'method' is \"nodeps\"");
+            }
+        }
         if !sources {
             idle("selfhosting", "'sources' is false");
         }
@@ -73,6 +104,44 @@ impl Gathering {
             }
         }
         read
+    }
+}
+
+impl Reader {
+    /// The tables of single arches of a variant.
+    pub(super) fn by_arch<'t>(
+        &mut self,
+        id: &str,
+        value: &'t Spanned<DeValue<'t>>,
+        arches: &[&'static TreeArch],
+    ) -> BTreeMap<String, ForArch> {
+        let known: Vec<&str> = arches.iter().map(|arch| arch.name).collect();
+        let Some(entries) = value.get_ref().as_table() else {
+            let message = format!("what differs by arch is written as [variant.{id}.arch.ARCH]");
+            self.findings.add(value.span(), message);
+            return BTreeMap::new();
+        };
+        let mut found = BTreeMap::new();
+        for (arch, value) in entries {
+            let name: &str = arch.get_ref();
+            if !known.contains(&name) {
+                let message = format!(
+                    "'{name}' is no arch of [variant.{id}]: it has {}",
+                    either(known.iter().copied())
+                );
+                self.findings.add(arch.span(), message);
+                continue;
+            }
+            let title = format!("[variant.{id}.arch.{name}]");
+            let Some(table) = Table::of(title, value, BY_ARCH, &mut self.findings) else { continue };
+            let lists = ForArch {
+                packages: self.patterns(&table, "packages"),
+                exclude: self.patterns(&table, "exclude"),
+                prepopulate: prepopulate(&table, &mut self.findings),
+            };
+            found.insert(name.to_owned(), lists);
+        }
+        found
     }
 }
 

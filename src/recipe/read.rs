@@ -42,6 +42,8 @@ const VARIANT: &[&str] = &[
     "weak",
     "prepopulate",
     "require-members",
+    "method",
+    "arch",
 ];
 const SIGN: &[&str] = &["demonstration", "key-file", "passphrase-file"];
 
@@ -57,6 +59,7 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("hold` and `force", super::koji::PIN),
     ("[repodata]", REPODATA),
     ("[variant.ID]", VARIANT),
+    ("[variant.ID.arch.ARCH]", super::gather::BY_ARCH),
     ("multilib", super::multilib::MULTILIB),
     ("[[media]]", super::media::MEDIA),
     ("[sign]", SIGN),
@@ -440,7 +443,7 @@ impl Reader {
                 format!("[variant.{id}] names '{}' but no 'comps' file to look it up in", first.text);
             self.findings.add(first.span.clone(), message);
         }
-        if ["groups", "environments", "packages"].iter().all(|key| table.get(key).is_none()) {
+        if ["groups", "environments", "packages", "arch"].iter().all(|key| table.get(key).is_none()) {
             let message =
                 format!("[variant.{id}] selects nothing: it needs 'groups', 'environments' or 'packages'");
             self.findings.add(table.span.clone(), message);
@@ -448,7 +451,19 @@ impl Reader {
         let plain = |texts: Vec<Text<'_>>| texts.into_iter().map(|text| text.text.into()).collect();
         let (groups, environments) = (plain(groups), plain(environments));
         let gather = Gathering::read(&table, sources, &mut self.findings);
-        Some(Variant { arches, comps, groups, environments, packages, exclude, multilib, sources, gather })
+        let by_arch = table.get("arch").map(|value| self.by_arch(id, value, &arches)).unwrap_or_default();
+        Some(Variant {
+            arches,
+            comps,
+            groups,
+            environments,
+            packages,
+            exclude,
+            multilib,
+            sources,
+            gather,
+            by_arch,
+        })
     }
 
     fn arches(&mut self, table: &Table<'_>) -> Vec<&'static TreeArch> {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::gather::Gathering;
+use super::gather::{ForArch, Gathering};
 use super::koji::KojiSource;
 use super::multilib::Multilib;
 use super::repo::RepoSource;
@@ -144,6 +144,8 @@ pub struct Variant {
     pub sources: bool,
     /// How it is gathered beyond what it names and what that requires.
     pub gather: Gathering,
+    /// What it names for single arches besides.
+    pub by_arch: BTreeMap<String, ForArch>,
 }
 
 /// What is made of a variant beside its repositories: one `[[media]]`.

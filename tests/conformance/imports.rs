@@ -12,9 +12,6 @@ use gander::recipe::{Fingerprint, Recipe};
 
 use super::{Tally, folder, skip};
 
-#[path = "../../src/convert/unmerged.rs"]
-mod unmerged;
-
 /// All files below a folder that end in one of these ways, sorted.
 fn files(root: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let (mut found, mut open) = (Vec::new(), vec![root.to_path_buf()]);
@@ -90,7 +87,7 @@ fn pungi(path: &Path) -> Option<String> {
     let keys: Vec<Fingerprint> = without_keys.missing_keys.iter().map(key).collect();
     let conversion = convert(&keys);
     let todo = conversion.notes.iter().any(|note| note.kind == NoteKind::Todo);
-    match Recipe::parse(&unmerged::without(&conversion.recipe), "it.toml") {
+    match Recipe::parse(&&conversion.recipe, "it.toml") {
         Err(error) if !todo => Some(format!("{error}\n{}", conversion.recipe)),
         Ok(recipe) if recipe.release.name != conf.get("release_name").unwrap().text().unwrap() => {
             Some(format!("{}: not the name of the release", recipe.release.name))
@@ -150,7 +147,7 @@ fn genuine_configurations_of_mash_become_recipes() {
             };
             let key = |id: &String| format!("{}{id}", "0".repeat(40 - id.len())).parse().unwrap();
             let keys: Vec<Fingerprint> = convert(&[]).missing_keys.iter().map(key).collect();
-            let read = Recipe::parse(&unmerged::without(&convert(&keys).recipe), "it.toml");
+            let read = Recipe::parse(&&convert(&keys).recipe, "it.toml");
             tally.case(&path.to_string_lossy(), read.err().map(|error| error.to_string()));
         }
     }

@@ -316,9 +316,8 @@ impl Work<'_, '_> {
         variant.common = Lists { packages: vec!["*".into()], ..Lists::default() };
         variant.no_sources = !self.flag("source", true);
         if self.flag("debuginfo", true) {
-            variant.flags.push("debug");
-            let text = "debug packages are those of what is composed, of the secondary arch, too; mash takes all of the tag, of the tree's own arches";
-            self.note(NoteKind::Changed, "debuginfo", text);
+            let text = "recipes have no trees of debug packages";
+            self.note(NoteKind::Lost, "debuginfo", text);
         }
         if let Some(path) = self.value("compsfile").map(str::to_owned) {
             let name = path.rsplit('/').next().unwrap_or_default();
@@ -461,7 +460,11 @@ impl Work<'_, '_> {
     /// The repositories whose packages may be required.
     fn parents(&mut self, draft: &mut Draft) {
         let repos = self.list("parent_repos");
-        let Some(variant) = draft.variants.first_mut() else { return };
+        let Some(arches) = draft.variants.first().map(|variant| variant.arches.clone()) else { return };
+        if !repos.is_empty() {
+            let text = "recipes have no repositories that only meet requirements: they are comments, and what they would meet is missed";
+            self.note(NoteKind::Lost, "parent_repos", text);
+        }
         let mut number = 0;
         for repo in repos {
             let variables = ["%(arch)s", "$basearch", "$arch"];
@@ -469,7 +472,7 @@ impl Work<'_, '_> {
             let by_arch = variables.iter().any(|variable| repo.contains(variable));
             let base = if repo.starts_with('/') { format!("file://{repo}") } else { repo.clone() };
             number += 1;
-            for arch in if by_arch { variant.arches.as_slice() } else { &one } {
+            for arch in if by_arch { arches.as_slice() } else { &one } {
                 let url = variables.iter().fold(base.clone(), |url, variable| url.replace(variable, arch));
                 let Some(url) = url.parse::<Url>().ok().filter(|url| !url.as_str().contains(['?', '#']))
                 else {
@@ -478,7 +481,6 @@ impl Work<'_, '_> {
                     continue;
                 };
                 let id = if by_arch { format!("parent-{number}-{arch}") } else { format!("parent-{number}") };
-                variant.lookaside.push(id.clone());
                 let origin = Origin::Repo { id, baseurl: url.as_str().into() };
                 let comment = "What it has is not composed, and need not be.".into();
                 draft.sources.push(Source { comment, origin, lookaside: true });

@@ -72,8 +72,8 @@ impl<'i> Work<'i> {
         Some(Multilib { profile: "pungi", methods, whitelist, blacklist })
     }
 
-    /// The ids of the repositories that are looked aside at.
-    pub(super) fn lookaside(&mut self, one: &Composed<'i>) -> Vec<String> {
+    /// The repositories that are looked aside at, as sources that are comments.
+    pub(super) fn lookaside(&mut self, one: &Composed<'i>) {
         let option = "gather_lookaside_repos";
         let mut places: Vec<(&Node, Vec<String>)> = Vec::new();
         for arch in &one.arches {
@@ -85,12 +85,13 @@ impl<'i> Work<'i> {
                 }
             }
         }
-        let mut ids = Vec::new();
-        for (node, arches) in places {
-            let new = self.place_of_packages(node, &arches, option, true);
-            add_new(&mut ids, new);
+        if !places.is_empty() {
+            let text = "recipes have no repositories that only meet requirements: they are comments, and what they would meet is missed";
+            self.note_of(one.variant, NoteKind::Lost, option, text);
         }
-        ids
+        for (node, arches) in places {
+            self.place_of_packages(node, &arches, option, true);
+        }
     }
 }
 

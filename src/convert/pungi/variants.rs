@@ -93,17 +93,20 @@ impl<'i> Work<'i> {
             }
             part(&mut draft, lists);
             draft.multilib = self.multilib(one);
-            draft.lookaside = self.lookaside(one);
+            self.lookaside(one);
             let nothing =
                 draft.groups.is_empty() && draft.environments.is_empty() && draft.common.packages.is_empty();
-            if nothing && draft.inner.is_none() {
+            if nothing {
                 let by_arch = draft.by_arch.values().any(|lists| !lists.packages.is_empty());
                 let text = if by_arch {
                     "it has packages by arch alone: name some for all of them"
                 } else {
                     "nothing is known that it selects, so it is a comment in the recipe: name groups or packages"
                 };
-                self.note_of(one.variant, NoteKind::Todo, "content", text);
+                // One in another names nothing where it has what the other leaves: that is said already.
+                if draft.inner.is_none() {
+                    self.note_of(one.variant, NoteKind::Todo, "content", text);
+                }
                 draft.disabled = true;
             }
             self.draft.variants.push(draft);
@@ -259,6 +262,11 @@ impl<'i> Work<'i> {
                 self.note_of(variant, NoteKind::Lost, "parent", "the variant that it is in has no packages");
                 return None;
             };
+            let text = format!(
+                "it is a variant of its own here, with only what it names itself; Pungi has {parent}'s packages at hand, too, \
+                 and leaves out what is in {parent}"
+            );
+            self.note_of(variant, NoteKind::Lost, "type", text);
             draft.inner = Some((variant.kind.name(), parent.clone()));
         }
         draft.method = self.method(one);
@@ -283,7 +291,6 @@ impl<'i> Work<'i> {
             ("optional", !draft.groups.is_empty()),
             ("fulltree", deps && fulltree),
             ("selfhosting", deps && selfhosting),
-            ("debug", true),
             ("langpacks", deps && draft.comps.is_some()),
             ("require-members", require),
         ];
