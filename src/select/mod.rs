@@ -23,4 +23,4 @@ pub use expression::{Expression, Outcome};
 pub use modular::{ModularProblem, Visible, carried, visible};
 pub use problem::{Problem, SelectError};
 pub use relation::{Relation, Sense};
-pub use universe::{Encoded, Member, Universe, UniverseError};
+pub use universe::{Encoded, Member, Offer, Universe, UniverseError};
