@@ -7,11 +7,11 @@ use super::error::ComposeError;
 use super::execute::Executed;
 use super::inputs::RecipeFiles;
 use super::lower::Builds;
-use super::repositories::Listed;
+use super::repositories::{self, Listed};
 use crate::base::{Digest, Nevra, RelPath, chain};
 use crate::lock::{Header, Origin};
 use crate::rpm::{Headers, Identity, identify};
-use crate::select::Candidate;
+use crate::select::{Candidate, Offer, Universe, UniverseError};
 use crate::store::{EntryKind, Store};
 
 /// A package that a source offers.
@@ -61,13 +61,29 @@ impl Offered {
     }
 }
 
+/// What selection sees of a package.
+#[derive(Clone, Debug)]
+pub(super) enum Seen {
+    /// The package on its own.
+    Candidate(Box<Candidate>),
+    /// What a repository's metadata say of it, which stays where it is.
+    Listed {
+        /// The repository's place among those that were opened.
+        repository: usize,
+        /// Its place among the repository's packages.
+        package: usize,
+        /// The candidate's key.
+        key: Digest,
+    },
+}
+
 /// Everything that a recipe's sources offer.
 #[derive(Clone, Debug, Default)]
 pub struct Harvest {
     /// Packages by name; the first source that offers one wins.
     pub packages: BTreeMap<Nevra, Harvested>,
     /// What selection sees of them.
-    pub candidates: Vec<Candidate>,
+    seen: Vec<Seen>,
     /// Packages of one source with one name and different contents: both places of each.
     conflicts: Vec<String>,
 }
@@ -149,12 +165,12 @@ impl Harvest {
         let build_time = i64::from(package.buildtime);
         let offered = Offered::Read(identity);
         let harvested = Harvested { offered, origin, more: Vec::new(), source, build_time };
-        self.add(&nevra, harvested, || candidate);
+        self.add(&nevra, harvested, || Seen::Candidate(candidate.into()));
         Ok(())
     }
 
     /// Takes in a package, unless an earlier source offers one of its name.
-    pub(super) fn add(&mut self, nevra: &Nevra, harvested: Harvested, candidate: impl FnOnce() -> Candidate) {
+    pub(super) fn add(&mut self, nevra: &Nevra, harvested: Harvested, seen: impl FnOnce() -> Seen) {
         if let Some(there) = self.packages.get(nevra) {
             // The same file may be offered twice (a source package by two builds); of two different
             // ones, the first source's counts. A noarch subpackage comes out of the build for each target,
@@ -165,8 +181,23 @@ impl Harvest {
             }
             return;
         }
-        self.candidates.push(candidate());
+        self.seen.push(seen());
         self.packages.insert(nevra.clone(), harvested);
+    }
+
+    /// Hands over what selection sees, given the repositories in the order in which they offered.
+    pub(super) fn universe(
+        &mut self,
+        repositories: &[repositories::Place<'_>],
+    ) -> Result<Universe, UniverseError> {
+        let entry = |repository: usize, package| repositories.get(repository)?.2.packages.get(package);
+        let offers = std::mem::take(&mut self.seen).into_iter().filter_map(|seen| match seen {
+            Seen::Candidate(candidate) => Some(Offer::Candidate(candidate)),
+            Seen::Listed { repository, package, key } => {
+                Some(Offer::Entry { entry: entry(repository, package)?, key, lookaside: false })
+            }
+        });
+        Universe::of(offers.collect())
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::ComposeError;
 use super::execute::Session;
 use super::flow::Downloads;
-use super::harvest::{Harvest, Harvested, Offered, read};
+use super::harvest::{Harvest, Harvested, Offered, Seen, read};
 use super::inputs::RecipeFiles;
 use super::modules::Modular;
 use super::signatures::{self, Accepted};
@@ -17,7 +17,7 @@ use crate::lock::{Header, Lock, Origin, Repository};
 use crate::recipe::{OnUnsigned, Origin as Where, Recipe, RepoSource, Source};
 use crate::repo::open::{Filter, HeaderOf, Location, Opened, Pinned, is_same, url};
 use crate::rpm::dependency::Kind;
-use crate::select::{Candidate, Visible};
+use crate::select::Visible;
 
 /// A package that only a repository's metadata tell of.
 #[derive(Clone, Debug)]
@@ -87,9 +87,9 @@ pub(super) fn offer(
     visible: &Visible<'_>,
     harvest: &mut Harvest,
 ) -> Result<(), ComposeError> {
-    for (source, repo, opened) in opened {
-        for pattern in add(repo, *source, opened, visible, harvest)? {
-            session.note(format!("warning: '{pattern}' means no package of {}", repo.id));
+    for (repository, place) in opened.iter().enumerate() {
+        for pattern in add(repository, place, visible, harvest)? {
+            session.note(format!("warning: '{pattern}' means no package of {}", place.1.id));
         }
     }
     harvest.check_conflicts()
@@ -128,16 +128,16 @@ fn repositories(files: &RecipeFiles) -> impl Iterator<Item = (usize, &RepoSource
 
 /// Takes in what a repository offers. Gives the patterns that mean none of it.
 fn add<'r>(
-    repo: &'r RepoSource,
-    source: usize,
-    opened: &Opened,
+    repository: usize,
+    (source, repo, opened): &Place<'r>,
     visible: &Visible<'_>,
     harvest: &mut Harvest,
 ) -> Result<Vec<&'r str>, ComposeError> {
     let filter = Filter { include: &repo.includepkgs, exclude: &repo.excludepkgs };
     let nevras: Vec<_> = opened.packages.iter().map(repodata::Entry::nevra).collect();
     let (counts, idle) = filter.apply(nevras.into_iter());
-    for (entry, _) in opened.packages.iter().zip(counts).filter(|(_, counts)| *counts) {
+    let counted = opened.packages.iter().enumerate().zip(counts).filter(|(_, counts)| *counts);
+    for ((package, entry), _) in counted {
         let nevra = entry.nevra();
         let provides = entry.dependencies(Kind::Provides).map(|provided| provided.name);
         if !repo.module_hotfixes && !visible.shows(nevra, provides) {
@@ -155,11 +155,11 @@ fn add<'r>(
             offered: Offered::Listed(Listed { file, size, header, outside }),
             origin: Origin::Repo { repository: repo.id.clone(), path: RelPath::new(entry.href())? },
             more: Vec::new(),
-            source,
+            source: *source,
             build_time: numbers.build_time,
         };
         // Selection takes the key for what it is: something that tells packages apart.
-        harvest.add(nevra, harvested, || Candidate::from_entry(entry, file));
+        harvest.add(nevra, harvested, || Seen::Listed { repository, package, key: file });
     }
     Ok(idle)
 }

@@ -104,13 +104,13 @@ pub(super) fn resolve(
     repositories::offer(session, &repositories, &visible, &mut harvest)?;
     koji::offer(session, downloads, files, &mut tags, &visible, &mut harvest)?;
     let modules = Modular::of(&visible);
+    let universe = harvest.universe(&repositories)?;
     drop(repositories);
     if files.recipe.release.source_date.is_none() {
         let latest = harvest.packages.values().map(|package| package.build_time).max().unwrap_or_default();
         header.source_date = SourceDate::from_seconds(latest).map_err(|_| ComposeError::NoDate)?;
     }
 
-    let universe = Universe::new(std::mem::take(&mut harvest.candidates))?;
     let encoded = universe.encode()?;
     header.universe = encoded.digest;
     if encoded.bytes.len() <= UNIVERSE_IN_LOCK {

@@ -1,5 +1,7 @@
 //! The canonical package model: everything of a package that a selection may depend on, and nothing else.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::expression::Expression;
@@ -105,7 +107,7 @@ impl Candidate {
 
     /// What selection reads of a package, with the content digest that the lock knows it by.
     pub fn from_package(package: &Package<'_>, key: Digest) -> Self {
-        let relations = |list: &Dependencies<'_>| relations(list.iter());
+        let relations = |list: &Dependencies<'_>| stated(list.iter()).map(Relation::from).collect();
         let files = package.files.listing().map(|file| {
             let kind = match (file.is_directory(), file.is_ghost()) {
                 (true, _) => FileKind::Directory,
@@ -143,15 +145,7 @@ impl Candidate {
     ///
     /// Colours, digests, flags and modes of files, and scriptlets, are in no metadata at all; candidates have none either.
     pub fn from_entry(entry: Entry<'_>, key: Digest) -> Self {
-        let list = |kind| relations(entry.dependencies(kind).map(without_epoch));
-        let files = entry.files().map(|file| {
-            let kind = match file.kind {
-                repodata::FileKind::File => FileKind::File,
-                repodata::FileKind::Directory => FileKind::Directory,
-                repodata::FileKind::Ghost => FileKind::Ghost,
-            };
-            PackagedFile(kind, file.path())
-        });
+        let list = |kind| stated_by(entry, kind).map(Relation::from).collect();
         Self {
             nevra: entry.nevra().clone(),
             key,
@@ -162,7 +156,7 @@ impl Candidate {
             obsoletes: list(Kind::Obsoletes),
             recommends: list(Kind::Recommends),
             supplements: list(Kind::Supplements),
-            files: files.collect(),
+            files: entry.files().map(|file| PackagedFile(file.kind.into(), file.path())).collect(),
             not_for: Vec::new(),
             lookaside: false,
         }
@@ -194,24 +188,64 @@ impl Candidate {
     }
 }
 
-/// Without an epoch of 0, unless the version would be read otherwise then.
-fn without_epoch(dependency: Dependency<'_>) -> Dependency<'_> {
-    match dependency.evr.strip_prefix("0:") {
-        Some(rest) if !rest.contains(':') => Dependency { evr: rest.to_owned().into(), ..dependency },
-        _ => dependency,
+impl From<repodata::FileKind> for FileKind {
+    fn from(kind: repodata::FileKind) -> Self {
+        match kind {
+            repodata::FileKind::File => Self::File,
+            repodata::FileKind::Directory => Self::Directory,
+            repodata::FileKind::Ghost => Self::Ghost,
+        }
     }
 }
 
+/// A relation as a package states it.
+pub(super) struct Stated<'d> {
+    pub(super) name: Cow<'d, str>,
+    pub(super) sense: Sense,
+    pub(super) version: Cow<'d, str>,
+}
+
+impl<'d> From<&'d Relation> for Stated<'d> {
+    fn from(relation: &'d Relation) -> Self {
+        let Relation { name, sense, version } = relation;
+        Self { name: name.into(), sense: *sense, version: version.into() }
+    }
+}
+
+impl From<Stated<'_>> for Relation {
+    fn from(stated: Stated<'_>) -> Self {
+        Self { name: stated.name.into(), sense: stated.sense, version: stated.version.into() }
+    }
+}
+
+/// What metadata state of a package: see [`Candidate::from_entry`].
+pub(super) fn stated_by(entry: Entry<'_>, kind: Kind) -> impl Iterator<Item = Stated<'_>> {
+    stated(entry.dependencies(kind).map(without_epoch))
+}
+
+/// Without an epoch of 0, unless the version would be read otherwise then.
+fn without_epoch(dependency: Dependency<'_>) -> Dependency<'_> {
+    let rest = |evr: &str| evr.strip_prefix("0:").filter(|rest| !rest.contains(':')).map(str::len);
+    let Some(length) = rest(&dependency.evr) else { return dependency };
+    let evr = match dependency.evr {
+        Cow::Borrowed(evr) => Cow::Borrowed(evr.split_at(evr.len() - length).1),
+        Cow::Owned(mut evr) => Cow::Owned(evr.split_off(evr.len() - length)),
+    };
+    Dependency { evr, ..dependency }
+}
+
 /// A list of dependencies, `rpmlib(…)` left out.
-fn relations<'d>(list: impl Iterator<Item = Dependency<'d>>) -> Vec<Relation> {
-    let stated = list.filter(|dependency| !dependency.name.starts_with("rpmlib("));
-    stated
-        .map(|dependency| match Sense::from_rpm(dependency.flags) {
+fn stated<'d>(list: impl Iterator<Item = Dependency<'d>>) -> impl Iterator<Item = Stated<'d>> {
+    list.filter(|dependency| !dependency.name.starts_with("rpmlib(")).map(|dependency| {
+        let Dependency { name, flags, evr } = dependency;
+        match Sense::from_rpm(flags) {
             // A comparison without a version compares nothing.
-            sense if sense == Sense::ANY || dependency.evr.is_empty() => Relation::any(dependency.name),
-            sense => Relation::versioned(dependency.name, sense, dependency.evr),
-        })
-        .collect()
+            sense if sense == Sense::ANY || evr.is_empty() => {
+                Stated { name, sense: Sense::ANY, version: "".into() }
+            }
+            sense => Stated { name, sense, version: evr },
+        }
+    })
 }
 
 /// Whether a package of this name carries debugging information.

@@ -24,4 +24,4 @@ pub use gather::{Absence, Explanation, Lost, Need, decide, explain, gather};
 pub use modular::{ModularProblem, Visible, carried, visible};
 pub use problem::{Problem, SelectError};
 pub use relation::{Relation, Sense};
-pub use universe::{Encoded, Member, Universe, UniverseError};
+pub use universe::{Encoded, Member, Offer, Universe, UniverseError};

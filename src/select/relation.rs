@@ -30,6 +30,11 @@ impl Sense {
         Self((flags & 0x0e) as u8)
     }
 
+    /// rpm's bits.
+    pub(super) const fn bits(self) -> u8 {
+        self.0
+    }
+
     /// The senses of both.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -19,6 +19,7 @@ mod mutant;
 #[path = "../sample/mod.rs"]
 mod sample;
 mod subjects;
+mod universes;
 
 use std::fs;
 use std::process::{Command, Output};
@@ -142,6 +143,11 @@ fn lists_of_packages() {
 #[test]
 fn forms_of_packages() {
     run("forms");
+}
+
+#[test]
+fn forms_of_universes() {
+    run("universes");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use gander::rpm::{Header, Headers, Part, Payload, Rich, edit, identify, signatur
 use super::mutant::texts::{nearly_rich_text, version_text};
 use super::mutant::{Base, Random};
 use super::sample::{self, COMPRESSORS};
-use super::{lists, messages};
+use super::{lists, messages, universes};
 
 /// Something that is read.
 pub struct Subject {
@@ -23,13 +23,14 @@ pub struct Subject {
 }
 
 /// All of them.
-pub const SUBJECTS: [Subject; 10] = [
+pub const SUBJECTS: [Subject; 11] = [
     Subject { name: "headers", count: 200_000, prepare: headers },
     Subject { name: "payloads", count: 60_000, prepare: payloads },
     Subject { name: "rich", count: 200_000, prepare: rich },
     Subject { name: "versions", count: 200_000, prepare: versions },
     Subject { name: "lists", count: 40_000, prepare: lists::lists },
     Subject { name: "forms", count: 60_000, prepare: lists::forms },
+    Subject { name: "universes", count: 60_000, prepare: universes::universes },
     Subject { name: "packed", count: 30_000, prepare: lists::packed },
     Subject { name: "messages", count: 100_000, prepare: messages::messages },
     Subject { name: "bombs", count: 36, prepare: lists::bombs },

@@ -11,7 +11,7 @@ use crate::base::{Digest, Nevra, RelPath, chain};
 use crate::compose::error::ComposeError;
 use crate::compose::execute::Session;
 use crate::compose::flow::Downloads;
-use crate::compose::harvest::{Harvest, Harvested, Offered};
+use crate::compose::harvest::{Harvest, Harvested, Offered, Seen};
 use crate::compose::inputs::RecipeFiles;
 use crate::compose::signatures::{self, Accepted};
 use crate::koji::{CopyError, Head, HeadOf, Place, SignedCopy};
@@ -240,7 +240,7 @@ fn take(
                 };
                 candidate.not_for = not_for(of, koji.noarch);
             }
-            candidate
+            Seen::Candidate(candidate.into())
         });
     }
     Ok(())

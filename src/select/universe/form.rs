@@ -1,209 +1,200 @@
-//! The form in which a universe is kept.
+//! The form in which a universe is kept. Reading it costs little, and a universe has one such form.
 //!
-//! Its text form is one JSON object a line: first `{"gander-universe":1,"candidates":N}`, then each candidate,
-//! sorted by name, version, arch and content digest. The universe's digest is that of this text, so it does not
-//! depend on the order in which candidates were found, nor on the compressor. On disk the text is a zstd stream.
+//! Integers are little endian and have 4 bytes where nothing else is said. Texts and relations are numbered in the order
+//! in which they come up first. One that comes up for the first time is written 0, any other one its number plus 1,
+//! numbers being counted from 0.
+//!
+//! | part | bytes |
+//! |---|---|
+//! | magic `gander universe 2\n` | 18 |
+//! | bytes of all texts, how many texts, how many candidates | 3 × 4 |
+//! | length of each text in bytes | 4 each |
+//! | the texts one after the other, UTF-8 | *n* |
+//! | each candidate in canonical order: | |
+//! | name (a text), epoch | 4 + 4 |
+//! | version, release and arch, each with its length before it | 3 × (4 + *n*) |
+//! | key | 32 |
+//! | 1 if it is only looked aside at, plus 2 if it has a source | 1 |
+//! | its source (a text), if it has one | 4 |
+//! | for each list (provides, requires, conflicts, obsoletes, recommends, supplements): how many | 6 × 4 |
+//! | … then each relation; one that is new goes on with name, version (texts) and rpm's bits of the comparison | 4 (+ 4 + 4 + 1) |
+//! | how many files | 4 |
+//! | … then each: folder with `/` at its end and name (texts), kind (0 file, 1 folder, 2 ghost) | 4 + 4 + 1 |
+//! | how many trees it does not belong to | 4 |
+//! | … then each, with its length before it | 4 + *n* |
+//!
+//! Nothing else is taken for a universe: no text and no relation is there twice, none is there that no candidate has, each
+//! path is divided behind its last `/`, and the candidates are sorted.
+//!
+//! The universe's digest is that of this form. It is stored as a zstd stream, and its digest does not depend on the
+//! compressor.
 
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::Read;
 
-use serde::{Deserialize, Serialize};
+use super::read::{HEAD, MAGIC, counts_of};
+use super::{File, Related, Row, TextId, Universe, UniverseError};
+use crate::base::{Digest, Evr};
 
-use super::super::candidate::Candidate;
-use super::{Universe, UniverseError};
-use crate::base::{Digest, Hasher};
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Head {
-    #[serde(rename = "gander-universe")]
-    version: u32,
-    candidates: usize,
-}
-
-const VERSION: u32 = 1;
-/// Larger than any distribution: 100,000 packages with 200 MB of file names.
-const LARGEST: u64 = 4 << 30;
-const LONGEST_LINE: u64 = 256 << 20;
-const MOST: usize = 2_000_000;
-/// What is large stays in the store: a level that takes a second for 200 MB of text, where 12 takes ten.
+/// Larger than any distribution: 60,000 packages with all their file names have 200 MB.
+const LARGEST: usize = 1 << 30;
+/// No genuine universe shrinks to a hundredth, since nothing compresses the keys: what expands to a thousand times its
+/// size was made to take memory, if that is more than a little.
+const EXPANDS: usize = 1000;
+const LITTLE: usize = 16 << 20;
+/// Levels of zstd up to 19 look back no further than this power of two.
+const WINDOW: u32 = 23;
+/// What is large stays in the store: a level that takes a moment.
 const LEVEL: i32 = 3;
 /// What is small travels in locks, which are kept for good.
 const SMALL: usize = 1 << 20;
-const LEVEL_OF_SMALL: i32 = 12;
+const LEVEL_OF_SMALL: i32 = 19;
 
 /// A universe as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// The digest of its text form.
+    /// The digest of its form.
     pub digest: Digest,
-    /// Its text form, compressed.
+    /// Its form, compressed.
     pub bytes: Vec<u8>,
 }
 
+/// Bytes that what is stored in so many may expand to.
+fn room(stored: usize) -> usize {
+    stored.saturating_mul(EXPANDS).clamp(LITTLE, LARGEST)
+}
+
 impl Universe {
-    fn write(&self, mut out: impl Write) -> std::io::Result<()> {
-        serde_json::to_writer(&mut out, &Head { version: VERSION, candidates: self.len() })?;
-        out.write_all(b"\n")?;
-        for member in self.members() {
-            serde_json::to_writer(&mut out, &member.to_candidate())?;
-            out.write_all(b"\n")?;
-        }
-        Ok(())
-    }
-
-    /// Its text form, compressed, and the digest of that text.
+    /// Its form, compressed, and the digest of the form.
     pub fn encode(&self) -> Result<Encoded, UniverseError> {
-        let mut encoded = self.encode_at(LEVEL).map_err(UniverseError::Compression)?;
-        if encoded.bytes.len() <= SMALL {
-            encoded = self.encode_at(LEVEL_OF_SMALL).map_err(UniverseError::Compression)?;
+        let plain = self.to_bytes().ok_or(UniverseError::TooLarge)?;
+        let compress = |level| zstd::bulk::compress(&plain, level).map_err(UniverseError::Compression);
+        let mut bytes = compress(LEVEL)?;
+        if bytes.len() <= SMALL {
+            bytes = compress(LEVEL_OF_SMALL)?;
         }
-        Ok(encoded)
-    }
-
-    fn encode_at(&self, level: i32) -> std::io::Result<Encoded> {
-        let both = Both { hasher: Hasher::new(), encoder: zstd::Encoder::new(Vec::new(), level)? };
-        // Both take large pieces faster than the few bytes that JSON is written in.
-        let mut out = BufWriter::with_capacity(1 << 16, both);
-        self.write(&mut out)?;
-        let both = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        Ok(Encoded { digest: both.hasher.finish(), bytes: both.encoder.finish()? })
+        if plain.len() > room(bytes.len()) {
+            return Err(UniverseError::TooLarge);
+        }
+        Ok(Encoded { digest: Digest::of(&plain), bytes })
     }
 
     /// Reads what [`Universe::encode`] wrote.
     pub fn decode(stored: &[u8]) -> Result<Self, UniverseError> {
-        let decoder = zstd::Decoder::with_buffer(stored).map_err(UniverseError::Compression)?;
-        let mut reader = BufReader::new(decoder.take(LARGEST));
-        let head: Head = match read_line(&mut reader, 1)? {
-            Some(line) => from_json(&line, 1)?,
-            None => return Err(UniverseError::Damaged { line: 1, reason: "it is empty".into() }),
+        let mut decoder = zstd::Decoder::with_buffer(stored).map_err(UniverseError::Compression)?;
+        decoder.window_log_max(WINDOW).map_err(UniverseError::Compression)?;
+        let mut read = |most: usize, plain: &mut Vec<u8>| {
+            decoder.by_ref().take(most as u64).read_to_end(plain).map_err(UniverseError::Compression)
         };
-        if head.version != VERSION || head.candidates > MOST {
-            let reason = format!("it has version {} and {} candidates", head.version, head.candidates);
-            return Err(UniverseError::Damaged { line: 1, reason });
+        let (room, mut plain) = (room(stored.len()), Vec::new());
+        read(HEAD, &mut plain)?;
+        let promised = counts_of(&plain)?.least();
+        if promised > room {
+            let reason = format!("it promises {promised} bytes, and may have no more than {room}");
+            return Err(UniverseError::Damaged { at: MAGIC.len(), reason });
         }
-        let mut candidates: Vec<Candidate> = Vec::new();
-        let mut number = 1;
-        while let Some(line) = read_line(&mut reader, number + 1)? {
-            number += 1;
-            let candidate: Candidate = from_json(&line, number)?;
-            // Only the one order has the universe's digest.
-            let after =
-                |last: &Candidate| (&last.nevra, last.lookaside) >= (&candidate.nevra, candidate.lookaside);
-            if candidates.last().is_some_and(after) {
-                return Err(UniverseError::Damaged {
-                    line: number,
-                    reason: "the candidates are not sorted".into(),
-                });
-            }
-            if candidates.len() >= head.candidates {
-                return Err(UniverseError::Damaged {
-                    line: number,
-                    reason: "there are more candidates than announced".into(),
-                });
-            }
-            candidates.push(candidate);
+        plain.reserve_exact(promised);
+        read(room - HEAD, &mut plain)?;
+        if read(1, &mut plain)? > 0 {
+            return Err(UniverseError::Damaged { at: room, reason: "it may not have more bytes".into() });
         }
-        if candidates.len() != head.candidates {
-            let reason = format!("{} candidates are missing", head.candidates - candidates.len());
-            return Err(UniverseError::Damaged { line: number, reason });
-        }
-        Self::new(candidates)
-    }
-}
-
-/// Hashes text and compresses it.
-struct Both {
-    hasher: Hasher,
-    encoder: zstd::Encoder<'static, Vec<u8>>,
-}
-
-impl Write for Both {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.hasher.update(bytes);
-        self.encoder.write_all(bytes)?;
-        Ok(bytes.len())
+        Self::from_bytes(&plain)
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.encoder.flush()
-    }
-}
-
-fn read_line(reader: &mut impl BufRead, number: usize) -> Result<Option<Vec<u8>>, UniverseError> {
-    let mut line = Vec::new();
-    let read = reader.take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(UniverseError::Compression)?;
-    match line.last() {
-        None if read == 0 => Ok(None),
-        Some(b'\n') => Ok(Some(line)),
-        _ => Err(UniverseError::Damaged { line: number, reason: "it is cut off or too long".into() }),
-    }
-}
-
-fn from_json<T: for<'a> Deserialize<'a>>(line: &[u8], number: usize) -> Result<T, UniverseError> {
-    serde_json::from_slice(line)
-        .map_err(|error| UniverseError::Damaged { line: number, reason: error.to_string() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::super::candidate::{FileKind, PackagedFile};
-    use super::super::super::relation::{Relation, Sense};
-    use super::*;
-
-    fn candidate(nevra: &str) -> Candidate {
-        let mut candidate = Candidate::new(nevra.parse().unwrap(), Digest::of(nevra));
-        candidate.provides.push(Relation::versioned("x", Sense::EQUAL, "0:1-1"));
-        candidate.files.push(PackagedFile(FileKind::Ghost, "/var/log/é".into()));
-        candidate
-    }
-
-    #[test]
-    fn order_does_not_matter_and_the_form_round_trips() {
-        let names = ["b-0:1-1.x86_64", "a-0:2-1.x86_64", "a-0:10-1.i686", "a-0:2-1.i686"];
-        let one = Universe::new(names.iter().map(|name| candidate(name)).collect()).unwrap();
-        let two =
-            Universe::new(names.iter().rev().chain(&names).map(|name| candidate(name)).collect()).unwrap();
-        assert_eq!(one.encode().unwrap(), two.encode().unwrap());
-        let order: Vec<_> = one.members().map(|member| member.nevra().to_string()).collect();
-        assert_eq!(order, ["a-0:2-1.i686", "a-0:2-1.x86_64", "a-0:10-1.i686", "b-0:1-1.x86_64"]);
-        assert_eq!(Universe::decode(&one.encode().unwrap().bytes).unwrap(), one);
-    }
-
-    #[test]
-    fn the_text_form_is_pinned() {
-        let mut text = Vec::new();
-        Universe::new(vec![candidate("a-1:2-3.noarch")]).unwrap().write(&mut text).unwrap();
-        // A change here changes every universe's digest: raise VERSION with it.
-        let key = Digest::of("a-1:2-3.noarch");
-        assert_eq!(
-            String::from_utf8(text).unwrap(),
-            format!(
-                "{{\"gander-universe\":1,\"candidates\":1}}\n{{\"nevra\":\"a-1:2-3.noarch\",\"key\":\"{key}\",\"provides\":[{{\"n\":\"x\",\"s\":8,\"v\":\"0:1-1\"}}],\"files\":[[\"g\",\"/var/log/é\"]]}}\n"
-            )
+    /// Its form; none where there is more of something than can be counted.
+    pub(super) fn to_bytes(&self) -> Option<Vec<u8>> {
+        let Self { texts, lists, files, rows, .. } = self;
+        let mut to = Writer { bytes: MAGIC.to_vec(), texts: 0, relations: 0 };
+        // What one knows is that most relations are known and that most files have new names.
+        to.bytes.reserve(
+            texts.all().len() + 4 * texts.len() + 4 * lists.len() + 9 * files.len() + 120 * rows.len(),
         );
+        for count in [texts.all().len(), texts.len(), rows.len()] {
+            to.count(count)?;
+        }
+        for (_, text) in texts.iter() {
+            to.count(text.len())?;
+        }
+        to.bytes.extend(texts.all().as_bytes());
+        for row in rows {
+            to.row(self, row)?;
+        }
+        Some(to.bytes)
+    }
+}
+
+/// The form so far.
+struct Writer {
+    bytes: Vec<u8>,
+    /// How many texts and relations came up.
+    texts: u32,
+    relations: u32,
+}
+
+impl Writer {
+    fn number(&mut self, number: u32) {
+        self.bytes.extend(number.to_le_bytes());
     }
 
-    #[test]
-    fn refuses_two_contents_of_one_name_and_damage() {
-        let mut other = candidate("a-0:1-1.noarch");
-        other.key = Digest::of("other");
-        assert!(
-            matches!(Universe::new(vec![candidate("a-0:1-1.noarch"), other]), Err(UniverseError::Different(names)) if names == ["a-0:1-1.noarch"])
-        );
-        for text in [
-            "",
-            "{}\n",
-            "{\"gander-universe\":2,\"candidates\":0}\n",
-            "{\"gander-universe\":1,\"candidates\":1}\n",
-            "{\"gander-universe\":1,\"candidates\":99999999999}\n",
-            "{\"gander-universe\":1,\"candidates\":0}\n{\"nevra\":\"a-0:1-1.noarch\"}\n",
-            "{\"gander-universe\":1,\"candidates\":0}",
-        ] {
-            let stored = zstd::encode_all(text.as_bytes(), 1).unwrap();
-            assert!(Universe::decode(&stored).is_err(), "{text}");
+    /// None where it is too large.
+    fn count(&mut self, count: usize) -> Option<()> {
+        self.number(u32::try_from(count).ok()?);
+        Some(())
+    }
+
+    fn inline(&mut self, text: &str) -> Option<()> {
+        self.count(text.len())?;
+        self.bytes.extend(text.as_bytes());
+        Some(())
+    }
+
+    fn text(&mut self, number: TextId) {
+        if number < self.texts {
+            // No text has the highest number.
+            self.number(number.saturating_add(1));
+        } else {
+            self.number(0);
+            self.texts = number.saturating_add(1);
         }
-        let good = Universe::new(vec![candidate("a-0:1-1.noarch")]).unwrap().encode().unwrap().bytes;
-        assert!(Universe::decode(&good[..good.len() - 5]).is_err());
-        assert!(Universe::decode(b"no zstd").is_err());
+    }
+
+    fn row(&mut self, universe: &Universe, row: &Row) -> Option<()> {
+        let Row { nevra, key, name, source, lists, files, not_for, lookaside } = row;
+        self.text(*name);
+        let Evr { epoch, version, release } = &nevra.evr;
+        self.number(*epoch);
+        for text in [version, release, &nevra.arch] {
+            self.inline(text)?;
+        }
+        self.bytes.extend(key.as_bytes());
+        self.bytes.push(u8::from(*lookaside) | u8::from(source.is_some()) << 1);
+        source.iter().for_each(|source| self.text(*source));
+        for list in lists {
+            let list = list.of(&universe.lists);
+            self.count(list.len())?;
+            for number in list {
+                if *number < self.relations {
+                    self.number(number.saturating_add(1));
+                } else {
+                    let Related { name, sense, version } = universe.relations.get(*number as usize)?;
+                    self.number(0);
+                    self.relations = number.saturating_add(1);
+                    self.text(*name);
+                    self.text(*version);
+                    self.bytes.push(sense.bits());
+                }
+            }
+        }
+        let files = files.of(&universe.files);
+        self.count(files.len())?;
+        for File { folder, name, kind } in files {
+            self.text(*folder);
+            self.text(*name);
+            self.bytes.push(*kind as u8);
+        }
+        self.count(not_for.len())?;
+        for tree in not_for {
+            self.inline(tree)?;
+        }
+        Some(())
     }
 }

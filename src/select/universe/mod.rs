@@ -4,13 +4,18 @@
 //! It plays no part in which order candidates were found. All texts and relations are kept once and known by
 //! number, so that a selection compares numbers: a distribution says the same few thousand things a million times.
 
+mod build;
 mod form;
+mod read;
+#[cfg(test)]
+mod tests;
 mod texts;
 
 use std::collections::BTreeMap;
 
+pub use build::Offer;
 pub use form::Encoded;
-use texts::{Known, Texts};
+use texts::Texts;
 
 use super::candidate::{Candidate, FileKind, PackagedFile, is_debug_name};
 use super::relation::{Relation, Sense};
@@ -37,13 +42,18 @@ pub enum UniverseError {
     #[error("the packages have more names, files and dependencies than a universe can hold")]
     TooLarge,
     /// What was stored is no universe. Retrying cannot help.
-    #[error("the stored universe is damaged at line {line}: {reason}")]
+    #[error("the stored universe is damaged at byte {at} of its content: {reason}")]
     Damaged {
-        /// The line, from 1.
-        line: usize,
+        /// The place, from 0.
+        at: usize,
         /// What is wrong.
         reason: String,
     },
+    /// What was stored was written by another version of gander. Retrying cannot help.
+    #[error(
+        "the stored universe is not in the form of this version of gander: run gander lock --update, or use the gander that wrote it"
+    )]
+    Form,
     /// Compressing or decompressing failed. Retrying cannot help unless memory was short.
     #[error("the universe cannot be compressed or decompressed")]
     Compression(#[source] std::io::Error),
@@ -118,26 +128,8 @@ pub struct Member<'u> {
 
 impl Universe {
     /// Sorts candidates. One that was found twice with the same content counts once.
-    pub fn new(mut candidates: Vec<Candidate>) -> Result<Self, UniverseError> {
-        candidates.sort_by(|left, right| {
-            let order = left.nevra.cmp(&right.nevra).then(left.lookaside.cmp(&right.lookaside));
-            order.then_with(|| left.key.cmp(&right.key))
-        });
-        let same = |left: &Candidate, right: &Candidate| {
-            left.nevra == right.nevra && left.lookaside == right.lookaside
-        };
-        candidates.dedup_by(|second, first| same(second, first) && second.key == first.key);
-        let pairs = candidates.iter().zip(candidates.iter().skip(1));
-        let different = pairs.filter(|(left, right)| same(left, right));
-        let different: Vec<_> = different.map(|(left, _)| left.nevra.to_string()).collect();
-        if !different.is_empty() {
-            return Err(UniverseError::Different(different));
-        }
-        let mut builder = Builder::new();
-        for candidate in candidates {
-            builder.add(candidate).ok_or(UniverseError::TooLarge)?;
-        }
-        Ok(builder.universe)
+    pub fn new(candidates: Vec<Candidate>) -> Result<Self, UniverseError> {
+        Self::of(candidates.into_iter().map(Box::new).map(Offer::Candidate).collect())
     }
 
     /// How many candidates there are.
@@ -316,83 +308,4 @@ impl<'u> Member<'u> {
 /// A path's folder, with `/` at its end, and the name in it.
 pub(super) fn split(path: &str) -> (&str, &str) {
     path.rfind('/').and_then(|at| path.split_at_checked(at + 1)).unwrap_or(("", path))
-}
-
-struct Builder {
-    universe: Universe,
-    texts: Known,
-    relations: Known,
-}
-
-impl Builder {
-    fn new() -> Self {
-        Self { universe: Universe::default(), texts: Known::new(), relations: Known::new() }
-    }
-
-    fn text(&mut self, text: &str) -> Option<TextId> {
-        let texts = &mut self.universe.texts;
-        let next = u32::try_from(texts.len()).ok()?;
-        let number = self.texts.number(&text, next, |id| texts.get(id) == text, |id| texts.get(id));
-        if number == next { texts.push(text) } else { Some(number) }
-    }
-
-    fn relation(&mut self, relation: &Relation) -> Option<RelationId> {
-        let name = self.text(&relation.name)?;
-        let version = self.text(&relation.version)?;
-        let related = Related { name, sense: relation.sense, version };
-        let relations = &mut self.universe.relations;
-        let next = u32::try_from(relations.len()).ok()?;
-        let at = |id: u32| relations.get(id as usize).copied().unwrap_or(related);
-        let number = self.relations.number(&related, next, |id| at(id) == related, at);
-        if number == next {
-            relations.push(related);
-        }
-        Some(number)
-    }
-
-    fn list(&mut self, relations: &[Relation]) -> Option<Span> {
-        let start = u32::try_from(self.universe.lists.len()).ok()?;
-        for relation in relations {
-            let id = self.relation(relation)?;
-            self.universe.lists.push(id);
-        }
-        Some(Span { start, end: u32::try_from(self.universe.lists.len()).ok()? })
-    }
-
-    fn files(&mut self, files: &[PackagedFile]) -> Option<Span> {
-        let start = u32::try_from(self.universe.files.len()).ok()?;
-        for PackagedFile(kind, path) in files {
-            let (folder, name) = split(path);
-            let file = File { folder: self.text(folder)?, name: self.text(name)?, kind: *kind };
-            self.universe.files.push(file);
-        }
-        Some(Span { start, end: u32::try_from(self.universe.files.len()).ok()? })
-    }
-
-    /// Adds the next in the canonical order; none when there is more than can be counted.
-    fn add(&mut self, candidate: Candidate) -> Option<()> {
-        u32::try_from(self.universe.rows.len()).ok().filter(|place| *place != u32::MAX)?;
-        let row = Row {
-            name: self.text(&candidate.nevra.name)?,
-            source: match &candidate.source {
-                Some(source) => Some(self.text(source)?),
-                None => None,
-            },
-            lists: [
-                self.list(&candidate.provides)?,
-                self.list(&candidate.requires)?,
-                self.list(&candidate.conflicts)?,
-                self.list(&candidate.obsoletes)?,
-                self.list(&candidate.recommends)?,
-                self.list(&candidate.supplements)?,
-            ],
-            files: self.files(&candidate.files)?,
-            nevra: candidate.nevra,
-            key: candidate.key,
-            not_for: candidate.not_for,
-            lookaside: candidate.lookaside,
-        };
-        self.universe.rows.push(row);
-        Some(())
-    }
 }

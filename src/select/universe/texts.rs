@@ -7,50 +7,55 @@ use std::hash::{BuildHasher, Hash, RandomState};
 /// that is slow to look up; no number depends on them.
 #[derive(Debug)]
 pub(super) struct Known {
-    slots: Vec<u32>,
+    /// As many as a power of two, at most half of them taken. A thing's place is told by its hash; where that is taken,
+    /// the next free one is its place.
+    slots: Vec<Slot>,
     count: usize,
     keys: RandomState,
 }
 
-/// No number: a slot that is free.
-const FREE: u32 = u32::MAX;
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    hash: u32,
+    number: u32,
+}
+
+/// No number: that of a slot that is free.
+const NONE: u32 = u32::MAX;
+const FREE: Slot = Slot { hash: 0, number: NONE };
 
 impl Known {
     pub(super) fn new() -> Self {
         Self { slots: vec![FREE; 1 << 12], count: 0, keys: RandomState::new() }
     }
 
-    /// The number of what `same` knows again, or `next`, which is remembered for it. `hashed` gives what is hashed of a
-    /// number, to move it to a larger table.
-    pub(super) fn number<'a, K: Hash + 'a>(
-        &mut self,
-        key: &K,
-        next: u32,
-        same: impl Fn(u32) -> bool,
-        hashed: impl Fn(u32) -> K,
-    ) -> u32 {
+    /// The number of what `same` knows again, or `next`, which is remembered for it.
+    pub(super) fn number(&mut self, key: impl Hash, next: u32, same: impl Fn(u32) -> bool) -> u32 {
         if self.count * 2 >= self.slots.len() {
-            let old = std::mem::take(&mut self.slots);
-            self.slots = vec![FREE; old.len() * 2];
-            for number in old.into_iter().filter(|number| *number != FREE) {
-                self.place(&hashed(number), number, |_| false);
+            let more = vec![FREE; self.slots.len() * 2];
+            for slot in std::mem::replace(&mut self.slots, more) {
+                if slot.number != NONE {
+                    self.place(slot, |_| false);
+                }
             }
         }
-        let number = self.place(key, next, same);
+        // The lower half tells hashes apart as well as the whole does, as long as there are not as many things.
+        let hash = (self.keys.hash_one(key) & u64::from(u32::MAX)) as u32;
+        let number = self.place(Slot { hash, number: next }, same);
         self.count += usize::from(number == next);
         number
     }
 
-    fn place<K: Hash>(&mut self, key: &K, number: u32, same: impl Fn(u32) -> bool) -> u32 {
+    fn place(&mut self, new: Slot, same: impl Fn(u32) -> bool) -> u32 {
         let mask = self.slots.len() - 1;
-        let mut at = usize::try_from(self.keys.hash_one(key) & mask as u64).unwrap_or_default();
+        let mut at = new.hash as usize & mask;
         loop {
             match self.slots.get_mut(at) {
-                Some(slot) if *slot == FREE => {
-                    *slot = number;
-                    return number;
+                Some(slot) if slot.number == NONE => {
+                    *slot = new;
+                    return new.number;
                 }
-                Some(slot) if same(*slot) => return *slot,
+                Some(slot) if slot.hash == new.hash && same(slot.number) => return slot.number,
                 _ => at = (at + 1) & mask,
             }
         }
@@ -81,9 +86,25 @@ impl Texts {
         (0..).take(self.len()).map(|number| (number, self.get(number)))
     }
 
+    /// All of them, one after the other.
+    pub(super) fn all(&self) -> &str {
+        &self.all
+    }
+
+    /// Texts of these lengths, which are parts of one; none where they do not fill it, or part a character.
+    pub(super) fn parts(all: String, lengths: impl Iterator<Item = u32>) -> Option<Self> {
+        let mut end = 0_u32;
+        let ends = lengths.map(|length| {
+            end = end.checked_add(length)?;
+            all.is_char_boundary(end as usize).then_some(end)
+        });
+        let ends: Vec<u32> = ends.collect::<Option<_>>()?;
+        (end as usize == all.len()).then_some(Self { all, ends })
+    }
+
     /// Adds a text behind the others.
     pub(super) fn push(&mut self, text: &str) -> Option<u32> {
-        let number = u32::try_from(self.ends.len()).ok().filter(|number| *number != FREE)?;
+        let number = u32::try_from(self.ends.len()).ok().filter(|number| *number != NONE)?;
         let end = u32::try_from(self.all.len() + text.len()).ok()?;
         self.all.push_str(text);
         self.ends.push(end);
@@ -100,8 +121,7 @@ mod tests {
         let (mut texts, mut known) = (Texts::default(), Known::new());
         let mut number = |text: &str| {
             let next = texts.len() as u32;
-            let number =
-                known.number(&text, next, |other| texts.get(other) == text, |other| texts.get(other));
+            let number = known.number(text, next, |other| texts.get(other) == text);
             if number == next {
                 texts.push(text).unwrap();
             }
