@@ -19,7 +19,7 @@ use gander::base::arch::TreeArch;
 use gander::base::{Digest, Nevra};
 use gander::format::comps::Comps;
 use gander::format::repodata::{Content, Packages};
-use gander::select::{Candidate, Member, Offer, Relation, Request, Universe, decide};
+use gander::select::{Candidate, Member, Offer, Relation, Request, Universe, gather};
 
 fn variable(name: &str) -> PathBuf {
     PathBuf::from(std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set")))
@@ -69,12 +69,10 @@ fn request(comps: &Comps) -> Request {
     request
 }
 
-/// Asks; how many packages it takes, or how many things are wrong: what other repositories have is missing.
+/// Asks; how many packages it takes.
 fn answer(request: &Request, comps: &Comps, universe: &Universe) -> String {
-    match decide(request, comps, universe) {
-        Ok(decision) => format!("{} packages, {} sources", decision.packages.len(), decision.sources.len()),
-        Err(error) => format!("{} characters about what is wrong", error.to_string().len()),
-    }
+    let decision = gather(request, comps, universe);
+    format!("{} packages, {} sources", decision.packages.len(), decision.sources.len())
 }
 
 /// The metadata of the source packages that packages say they are built from: nothing is known of them but their names.
