@@ -25,6 +25,8 @@ impl Gather<'_> {
         let mut added = false;
         let watched = std::mem::take(&mut self.watched);
         self.missed_so_far.clear();
+        let missed = &self.missed;
+        self.missed_parts.retain(|of, _| missed.contains(of));
         for (by, relation, expression) in &watched {
             for place in self.expression(*by, *relation, expression, true) {
                 added |= self.add(place, Why::Requires { by: *by, relation: *relation });
