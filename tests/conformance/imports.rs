@@ -87,7 +87,7 @@ fn pungi(path: &Path) -> Option<String> {
     let keys: Vec<Fingerprint> = without_keys.missing_keys.iter().map(key).collect();
     let conversion = convert(&keys);
     let todo = conversion.notes.iter().any(|note| note.kind == NoteKind::Todo);
-    match Recipe::parse(&&conversion.recipe, "it.toml") {
+    match Recipe::parse(&conversion.recipe, "it.toml") {
         Err(error) if !todo => Some(format!("{error}\n{}", conversion.recipe)),
         Ok(recipe) if recipe.release.name != conf.get("release_name").unwrap().text().unwrap() => {
             Some(format!("{}: not the name of the release", recipe.release.name))
@@ -147,7 +147,7 @@ fn genuine_configurations_of_mash_become_recipes() {
             };
             let key = |id: &String| format!("{}{id}", "0".repeat(40 - id.len())).parse().unwrap();
             let keys: Vec<Fingerprint> = convert(&[]).missing_keys.iter().map(key).collect();
-            let read = Recipe::parse(&&convert(&keys).recipe, "it.toml");
+            let read = Recipe::parse(&convert(&keys).recipe, "it.toml");
             tally.case(&path.to_string_lossy(), read.err().map(|error| error.to_string()));
         }
     }

@@ -30,7 +30,7 @@ fn convert_with(more: &str, defaults: &str) -> Conversion {
 fn convert(more: &str) -> Conversion {
     let conversion = convert_with(more, "");
     let recipe = &conversion.recipe;
-    Recipe::parse(&recipe, "r.toml").unwrap_or_else(|error| panic!("{error}\n{recipe}"));
+    Recipe::parse(recipe, "r.toml").unwrap_or_else(|error| panic!("{error}\n{recipe}"));
     conversion
 }
 
@@ -209,7 +209,7 @@ fn odd_values_become_recipes() {
         for value in values {
             let conversion = convert_with(&format!("{option} = {value}\n"), "");
             let todo: Vec<_> = conversion.notes.iter().filter(|note| note.kind == NoteKind::Todo).collect();
-            let read = Recipe::parse(&&conversion.recipe, "r.toml");
+            let read = Recipe::parse(&conversion.recipe, "r.toml");
             assert!(read.is_ok() || todo.len() > 1, "{option} = {value}: {read:?}\n{}", conversion.recipe);
         }
     }

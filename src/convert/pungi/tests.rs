@@ -25,7 +25,7 @@ const BASE: &str = "release_name = 'Example Linux'\nrelease_short = 'Example'\nr
 fn convert(more: &str) -> Conversion {
     let conversion = convert_with(more, |input| input);
     let recipe = &conversion.recipe;
-    Recipe::parse(&recipe, "r.toml").unwrap_or_else(|error| panic!("{error}\n{recipe}"));
+    Recipe::parse(recipe, "r.toml").unwrap_or_else(|error| panic!("{error}\n{recipe}"));
     conversion
 }
 
@@ -282,7 +282,7 @@ fn ids_of_keys_need_fingerprints() {
     assert!(conversion.recipe.contains("# keys = [\"…12C944D0\"]"), "{}", conversion.recipe);
     let todo = &conversion.notes[0];
     assert!(todo.to_string().starts_with("p.conf:12: sigkeys: '12C944D0' is no fingerprint"), "{todo}");
-    let error = Recipe::parse(&&conversion.recipe, "r.toml").unwrap_err();
+    let error = Recipe::parse(&conversion.recipe, "r.toml").unwrap_err();
     assert!(error.problems().iter().all(|problem| problem.message.contains("no key is accepted")), "{error}");
 }
 
@@ -291,7 +291,7 @@ fn what_is_not_at_hand_is_to_be_done() {
     let conversion = convert_with("", |input| PungiInput { comps: None, ..input });
     assert!(conversion.recipe.contains("# [variant.Everything]"), "{}", conversion.recipe);
     assert!(conversion.recipe.contains("# - v.xml:10: content of 'Everything'"), "{}", conversion.recipe);
-    Recipe::parse(&&conversion.recipe, "r.toml").unwrap();
+    Recipe::parse(&conversion.recipe, "r.toml").unwrap();
     let conversion =
         convert_with("release_name = None\nrelease_version = []\npkgset_koji_tag = []", |input| PungiInput {
             variants: &[],
@@ -391,7 +391,7 @@ fn changed_configurations_become_recipes_or_errors() {
         let conversion = made.unwrap();
         if conversion.notes.iter().all(|note| note.kind != NoteKind::Todo) {
             let recipe = &conversion.recipe;
-            Recipe::parse(&recipe, "r.toml").unwrap_or_else(|error| panic!("{text}\n{error}"));
+            Recipe::parse(recipe, "r.toml").unwrap_or_else(|error| panic!("{text}\n{error}"));
             read += 1;
         }
     }
