@@ -119,15 +119,9 @@ struct Expected {
 }
 
 fn relation(stated: &Stated) -> Relation {
-    let sense = match stated.flags.as_deref() {
-        None => return Relation::any(&stated.name),
-        Some("EQ") => "=",
-        Some("LT") => "<",
-        Some("GT") => ">",
-        Some("LE") => "<=",
-        Some("GE") => ">=",
-        Some(other) => panic!("{other}"),
-    };
+    let Some(flags) = stated.flags.as_deref() else { return Relation::any(&stated.name) };
+    let signs = [("EQ", "="), ("LT", "<"), ("GT", ">"), ("LE", "<="), ("GE", ">=")];
+    let (_, sense) = signs.into_iter().find(|(name, _)| *name == flags).unwrap();
     let epoch = stated.epoch.as_deref().filter(|epoch| *epoch != "0");
     let version = stated.version.clone().unwrap_or_default();
     let release = stated.release.as_ref().map(|release| format!("-{release}")).unwrap_or_default();
@@ -181,12 +175,9 @@ fn request(case: &Case, root: &Path) -> (Request, Comps) {
         }
     }
     let options = &case.options;
-    request.greed = match options.greedy.as_deref() {
-        None | Some("none") => Greed::None,
-        Some("all") => Greed::All,
-        Some("build") => Greed::Build,
-        Some(other) => panic!("{other}"),
-    };
+    let greeds = [("none", Greed::None), ("all", Greed::All), ("build", Greed::Build)];
+    let greedy = options.greedy.as_deref().unwrap_or("none");
+    request.greed = greeds.into_iter().find(|(name, _)| *name == greedy).unwrap().1;
     request.fulltree = options.fulltree;
     request.fulltree_excludes.clone_from(&options.fulltree_excludes);
     request.selfhosting = options.selfhosting;

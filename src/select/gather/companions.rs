@@ -1,6 +1,7 @@
 //! What comes along with selected packages without being required: conditional members of groups, source and debugging
 //! packages, the rest of a build, languages, the secondary arch.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::decision::{Flag, Greed};
@@ -75,8 +76,8 @@ impl Gather<'_> {
             if member.is_lookaside() || self.stock.get(source).is_some_and(|source| source.is_lookaside()) {
                 self.flag(source, Flag::Lookaside);
             }
-            if !self.source.contains_key(&source) {
-                self.source.insert(source, Why::Source { of });
+            if let Entry::Vacant(new) = self.source.entry(source) {
+                new.insert(Why::Source { of });
                 added = true;
             }
         }

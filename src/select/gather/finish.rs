@@ -118,20 +118,22 @@ impl Gather<'_> {
                 unresolved.entry(relation).or_default().insert(self.nevra(missed.1));
             }
         }
+        // Mostly none: looked for once, since much may be unresolved.
+        let hidden = self.stock.hidden();
+        let hidden = hidden.filter(|(_, why)| matches!(why, Hidden::Excluded(_) | Hidden::Blacklisted));
+        let hidden: Vec<_> = hidden.map(|(member, _)| member).collect();
         for (relation, by) in unresolved {
-            let hidden = self.stock.hidden();
-            let hidden = hidden.filter(|(_, why)| matches!(why, Hidden::Excluded(_) | Hidden::Blacklisted));
             let meets = |relation: &Relation, provided: &Relation| {
                 provided.name == relation.name && relation.meets(provided)
             };
-            let excluded = hidden.filter(|(member, _)| {
+            let excluded = hidden.iter().filter(|member| {
                 member.provides().any(|provided| meets(&relation, &provided))
                     || (relation.name.starts_with('/')
                         && member.files().any(|(_, folder, name)| {
                             relation.name.strip_prefix(folder).is_some_and(|rest| rest == name)
                         }))
             });
-            let excluded = excluded.map(|(member, _)| member.nevra().clone()).collect();
+            let excluded = excluded.map(|member| member.nevra().clone()).collect();
             self.problems.insert(Problem::Unresolved { requirement: relation.to_string(), by, excluded });
         }
     }

@@ -162,16 +162,15 @@ struct Done {
 impl<'u> Gather<'u> {
     /// One round: the first step that adds something ends it. False when none did.
     fn step(&mut self) -> bool {
-        let deps = self.request.dependencies;
-        (deps && self.conditional())
-            || (deps && self.requirements())
-            || (deps && self.request.selfhosting && self.request.sources && self.build_requirements())
-            || (self.request.sources && self.sources())
-            || (self.request.debug && self.debug_packages())
-            || (deps && self.request.debug && self.debug_requirements())
-            || (self.request.fulltree && self.fulltree())
-            || (self.request.langpacks && self.langpacks())
-            || (deps && self.request.weak && self.weak())
+        let asked = self.request;
+        let deps = asked.dependencies;
+        let build = asked.selfhosting && asked.sources;
+        (deps && (self.conditional() || self.requirements() || (build && self.build_requirements())))
+            || (asked.sources && self.sources())
+            || (asked.debug && (self.debug_packages() || (deps && self.debug_requirements())))
+            || (asked.fulltree && self.fulltree())
+            || (asked.langpacks && self.langpacks())
+            || (deps && asked.weak && self.weak())
             || self.multilib()
     }
 

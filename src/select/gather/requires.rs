@@ -27,6 +27,7 @@ impl Gather<'_> {
         let mut from = 0;
         while let Some((at, Conditional { by, stated, expression })) = self.watched.next(from) {
             self.missed_so_far.remove(&(stated, by));
+            self.missed_parts.remove(&(stated, by));
             let builds = self.stock.is_in(by, Queue::Source);
             for place in self.expression(by, stated, &expression, true) {
                 let relation = stated;
