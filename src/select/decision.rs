@@ -342,6 +342,8 @@ pub struct ChosenSource {
     pub flags: BTreeSet<Flag>,
     /// The selected packages that were built from it.
     pub built: BTreeSet<Nevra>,
+    /// Of these the one that brought it in: others may be there only because of it.
+    pub of: Nevra,
 }
 
 /// What was decided.
@@ -380,8 +382,8 @@ impl Decision {
     fn reason(&self, package: &Nevra) -> Option<(Nevra, Reason)> {
         let chosen = self.packages.get(package).or_else(|| self.debug.get(package));
         let source = || {
-            let of = self.sources.get(package)?.built.first()?;
-            Some(Reason::Source { of: of.clone() })
+            let of = self.sources.get(package)?.of.clone();
+            Some(Reason::Source { of })
         };
         Some((package.clone(), chosen.map(|chosen| chosen.why.clone()).or_else(source)?))
     }

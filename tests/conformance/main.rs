@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 #![allow(clippy::disallowed_methods, reason = "tests read the environment and start the peers")]
 
+mod appstream;
 mod closure;
 mod databases;
 mod file_conflicts;

@@ -27,12 +27,13 @@ impl Gather<'_> {
         if self.conditions.is_empty() {
             return false;
         }
-        for by in self.selected(&self.done.conditional) {
-            self.done.conditional.insert(by);
+        for by in std::mem::take(&mut self.open.conditional) {
             let mut found = Vec::new();
-            for (condition, what) in self.conditions.iter().enumerate() {
+            // They are sorted by what they require.
+            let first = self.conditions.partition_point(|condition| *condition.requires < *self.name(by));
+            for (condition, what) in self.conditions.iter().enumerate().skip(first) {
                 if what.requires != self.name(by) {
-                    continue;
+                    break;
                 }
                 let named = self.stock.text(&what.install);
                 let named: Vec<_> =
@@ -57,8 +58,7 @@ impl Gather<'_> {
     /// The source package of each selected package: of several the one from the same side (offered or looked aside at).
     pub(super) fn sources(&mut self) -> bool {
         let mut added = false;
-        for of in self.selected(&self.done.sources) {
-            self.done.sources.insert(of);
+        for of in std::mem::take(&mut self.open.sources) {
             let Some(member) = self.stock.get(of) else { continue };
             let Some((id, file)) = member.source_id().zip(member.source()) else { continue };
             let source = self.source_of.get(&id).copied().or_else(|| {
@@ -87,8 +87,7 @@ impl Gather<'_> {
     /// Debugging packages of the same build and arch: the package's own, and the sources of the build.
     pub(super) fn debug_packages(&mut self) -> bool {
         let mut added = false;
-        for of in self.selected(&self.done.debug) {
-            self.done.debug.insert(of);
+        for of in std::mem::take(&mut self.open.debug) {
             let Some(member) = self.stock.get(of) else { continue };
             let Some(source) = member.source_id() else { continue };
             let own = format!("{}-debuginfo", member.nevra().name);
@@ -154,8 +153,7 @@ impl Gather<'_> {
     pub(super) fn langpacks(&mut self) -> bool {
         const NEVER: &str = "man-pages-overrides";
         let mut added = false;
-        for by in self.selected(&self.done.langpacks) {
-            self.done.langpacks.insert(by);
+        for by in std::mem::take(&mut self.open.langpacks) {
             let mut found: BTreeMap<TextId, usize> = BTreeMap::new();
             for (rule, langpack) in self.comps.langpacks.iter().enumerate() {
                 if langpack.name != self.name(by) {

@@ -6,7 +6,7 @@ use super::super::decision::{Decision, Request};
 use super::super::multilib::Verdict;
 use super::super::pattern::Pattern;
 use super::super::problem::similar;
-use super::super::universe::{List, Place, Universe};
+use super::super::universe::{List, Place, RelationId, Universe};
 use super::stock::{Hidden, Queue};
 use super::{Gather, run};
 use crate::base::Nevra;
@@ -152,7 +152,7 @@ impl Gather<'_> {
     fn lost(&self, place: Place) -> Vec<Lost> {
         let mut lost: BTreeMap<String, Lost> = BTreeMap::new();
         for (by, relation) in self.stated() {
-            let Some(Some(answer)) = self.answers.get(relation as usize) else { continue };
+            let Some(Some((_, answer))) = self.answers.get(relation as usize) else { continue };
             let requirement = self.stock.universe.relation(relation);
             if !self.stock.meets(place, relation) || lost.contains_key(&requirement.to_string()) {
                 continue;
@@ -174,15 +174,19 @@ impl Gather<'_> {
     /// Requirements of selected packages that a package meets.
     fn needs(&self, place: Place) -> Vec<Need> {
         let mut needs = Vec::new();
+        // Many packages may have the same requirement.
+        let mut known: BTreeMap<RelationId, Option<(String, bool)>> = BTreeMap::new();
         for (by, relation) in self.stated().filter(|(by, _)| *by != place) {
-            if !self.stock.meets(place, relation) {
-                continue;
-            }
-            let meeting = self.stock.meeting_of(relation);
-            let alone = !meeting.iter().any(|other| *other != place && self.binary.contains_key(other));
-            if let Some(by) = self.stock.get(by) {
-                let requirement = self.stock.universe.relation(relation).to_string();
-                needs.push(Need { by: by.nevra().clone(), requirement, alone });
+            let need = known.entry(relation).or_insert_with(|| {
+                let is_other = |other: &Place| *other != place && self.binary.contains_key(other);
+                self.stock.meets(place, relation).then(|| {
+                    let alone = !self.stock.meeting_of(relation).iter().any(is_other);
+                    (self.stock.universe.relation(relation).to_string(), alone)
+                })
+            });
+            if let (Some((requirement, alone)), Some(by)) = (need, self.stock.get(by)) {
+                let (by, requirement) = (by.nevra().clone(), requirement.clone());
+                needs.push(Need { by, requirement, alone: *alone });
             }
         }
         needs

@@ -21,13 +21,15 @@ impl Gather<'_> {
         let packages = self.chosen(&self.binary);
         let debug = self.chosen(&self.debug);
         let mut sources: BTreeMap<Nevra, ChosenSource> = BTreeMap::new();
-        for (place, id) in self.source.keys().filter_map(|place| Some((*place, self.stock.get(*place)?))) {
-            let source = sources.entry(id.nevra().clone()).or_insert_with(|| ChosenSource {
-                key: id.key(),
+        for (place, why) in &self.source {
+            let (Some(member), Why::Source { of }) = (self.stock.get(*place), why) else { continue };
+            let source = sources.entry(member.nevra().clone()).or_insert_with(|| ChosenSource {
+                key: member.key(),
                 flags: BTreeSet::new(),
                 built: BTreeSet::new(),
+                of: self.nevra(*of),
             });
-            source.flags.extend(self.flags.get(&place).into_iter().flatten());
+            source.flags.extend(self.flags.get(place).into_iter().flatten());
         }
         for place in self.binary.keys() {
             let Some(member) = self.stock.get(*place) else { continue };

@@ -9,7 +9,8 @@ use super::super::problem::{Problem, similar};
 use super::super::relation::Relation;
 use super::super::universe::{Place, TextId, Universe};
 use super::stock::{Hidden, Queue, Stock};
-use super::{Condition, Done, From, Gather, Wanted, Why};
+use super::watched::Watched;
+use super::{Condition, Done, From, Gather, Open, Wanted, Why};
 use crate::base::Nevra;
 use crate::base::fnmatch;
 use crate::format::comps::{Comps, Group, GroupId, Need, lists_arch};
@@ -57,10 +58,11 @@ impl<'u> Gather<'u> {
             source: BTreeMap::new(),
             flags: BTreeMap::new(),
             answers: vec![None; universe.relations()],
-            watched: Vec::new(),
+            watched: Watched::default(),
             missed: BTreeSet::new(),
             missed_so_far: BTreeSet::new(),
             missed_parts: BTreeMap::new(),
+            open: Open::default(),
             done: Done::default(),
             source_of: BTreeMap::new(),
             judged: BTreeMap::new(),

@@ -33,6 +33,7 @@ mod finish;
 mod inputs;
 mod requires;
 mod stock;
+mod watched;
 mod weak;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,13 +41,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use explain::{Absence, Explanation, Lost, Need, explain};
 
 use super::decision::{Decision, Flag, Greed, Request};
-use super::expression::Expression;
 use super::multilib::{Judge, Verdict};
 use super::problem::{Problem, SelectError};
 use super::relation::Relation;
 use super::universe::{Place, RelationId, TextId, Universe};
 use crate::format::comps::{self, Comps};
-use stock::Stock;
+use stock::{Queue, Stock};
+use watched::Watched;
 
 /// Gathers what a tree gets. What is wrong is a part of the answer.
 pub fn gather(request: &Request, comps: &Comps, universe: &Universe) -> Decision {
@@ -123,13 +124,14 @@ struct Gather<'u> {
     source: BTreeMap<Place, Why>,
     flags: BTreeMap<Place, BTreeSet<Flag>>,
     /// Who meets a requirement, as it was decided first.
-    answers: Vec<Option<Vec<Place>>>,
+    answers: Vec<Option<(Queue, Vec<Place>)>>,
     /// Requirements whose meaning changes as the selection grows.
-    watched: Vec<(Place, RelationId, Expression)>,
+    watched: Watched,
     missed: BTreeSet<(RelationId, Place)>,
     missed_so_far: BTreeSet<(RelationId, Place)>,
     /// Of a rich requirement the part that nothing meets.
     missed_parts: BTreeMap<(RelationId, Place), BTreeSet<Relation>>,
+    open: Open,
     done: Done,
     source_of: BTreeMap<TextId, Place>,
     judged: BTreeMap<Place, Verdict>,
@@ -137,17 +139,23 @@ struct Gather<'u> {
     problems: BTreeSet<Problem>,
 }
 
+/// Selected packages that are still to be worked off, by step: a step that looked for them among all would be slow where
+/// each round adds but one.
+#[derive(Debug, Default)]
+struct Open {
+    conditional: BTreeSet<Place>,
+    requires: BTreeSet<Place>,
+    sources: BTreeSet<Place>,
+    debug: BTreeSet<Place>,
+    langpacks: BTreeSet<Place>,
+}
+
 /// What was worked off already, by step.
 #[derive(Debug, Default)]
 struct Done {
-    conditional: BTreeSet<Place>,
-    binary: BTreeSet<Place>,
     build: BTreeSet<Place>,
-    sources: BTreeSet<Place>,
-    debug: BTreeSet<Place>,
     debug_requires: BTreeSet<Place>,
     fulltree: BTreeSet<Place>,
-    langpacks: BTreeSet<Place>,
     multilib: BTreeSet<Place>,
 }
 
@@ -175,6 +183,17 @@ impl<'u> Gather<'u> {
             self.flag(place, Flag::Dependency);
         }
         self.binary.insert(place, why);
+        let open = &mut self.open;
+        for open in [
+            &mut open.conditional,
+            &mut open.requires,
+            &mut open.sources,
+            &mut open.debug,
+            &mut open.langpacks,
+        ] {
+            open.insert(place);
+        }
+        self.watched.wake(&self.stock, place);
         self.mark(place);
         true
     }

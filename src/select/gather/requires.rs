@@ -17,26 +17,35 @@ use super::super::problem::Problem;
 use super::super::relation::Relation;
 use super::super::universe::{List, Place, RelationId};
 use super::stock::Queue;
+use super::watched::Conditional;
 use super::{Gather, Why};
 
 impl Gather<'_> {
     /// Meets the requirements of what was selected since; true when that added a package.
     pub(super) fn requirements(&mut self) -> bool {
         let mut added = false;
-        let watched = std::mem::take(&mut self.watched);
-        self.missed_so_far.clear();
-        let missed = &self.missed;
-        self.missed_parts.retain(|of, _| missed.contains(of));
-        for (by, relation, expression) in &watched {
-            for place in self.expression(*by, *relation, expression, true) {
-                added |= self.add(place, Why::Requires { by: *by, relation: *relation });
+        let mut from = 0;
+        while let Some((at, Conditional { by, stated, expression })) = self.watched.next(from) {
+            self.missed_so_far.remove(&(stated, by));
+            self.missed_parts.remove(&(stated, by));
+            let builds = self.stock.is_in(by, Queue::Source);
+            for place in self.expression(by, stated, &expression, true) {
+                let relation = stated;
+                let why = match builds {
+                    true => Why::BuildRequires { by, relation },
+                    false => Why::Requires { by, relation },
+                };
+                if self.add(place, why) {
+                    added = true;
+                    if builds {
+                        self.flag(by, Flag::SelfHosting);
+                    }
+                }
             }
+            // What this woke before it waits for the next round.
+            from = at + 1;
         }
-        let more = std::mem::replace(&mut self.watched, watched);
-        self.watched.extend(more);
-        let open: Vec<_> = self.binary.keys().copied().filter(|by| !self.done.binary.contains(by)).collect();
-        for by in open {
-            self.done.binary.insert(by);
+        for by in std::mem::take(&mut self.open.requires) {
             for (place, relation) in self.needed(by, Queue::Binary) {
                 added |= self.add(place, Why::Requires { by, relation });
             }
@@ -98,8 +107,10 @@ impl Gather<'_> {
     }
 
     fn plain(&mut self, by: Place, relation: RelationId, queue: Queue) -> Vec<Place> {
-        if let Some(Some(known)) = self.answers.get(relation as usize) {
-            return known.clone();
+        if let Some(Some((known_in, known))) = self.answers.get(relation as usize) {
+            // Of these it is known that they are selected.
+            let is_there = *known_in == queue || *known_in == Queue::Binary;
+            return if is_there { Vec::new() } else { known.clone() };
         }
         let name = self.stock.universe.name_of(relation);
         let meeting = self.stock.meeting(&self.stock.universe.relation(relation), Some(name), queue);
@@ -109,7 +120,7 @@ impl Gather<'_> {
         }
         let best = self.best(&meeting, queue, true);
         if let Some(slot) = self.answers.get_mut(relation as usize).filter(|_| !best.is_empty()) {
-            *slot = Some(best.clone());
+            *slot = Some((queue, best.clone()));
         }
         best
     }
@@ -120,7 +131,7 @@ impl Gather<'_> {
                 let changes = changes(&expression);
                 let found = self.expression(by, relation, &expression, changes);
                 if changes {
-                    self.watched.push((by, relation, expression));
+                    self.watched.add(&self.stock, Conditional { by, stated: relation, expression });
                 }
                 found
             }

@@ -1,0 +1,7 @@
+//! Selection: what holds of every answer, over random universes, and input that somebody made to hurt.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+mod graphs;
+mod hostile;
+mod properties;
