@@ -48,7 +48,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
                 Format::Text => text(&decisions),
                 Format::Json => println!("{:#}", json(&decisions)),
             }
-            Ok(findings(&decisions))
+            Ok(findings(global, &decisions))
         }
         (true, [old, new]) => {
             let (old, new) = (read(old)?, read(new)?);
@@ -115,20 +115,25 @@ fn json(decisions: &BTreeMap<TreeRef, Decision>) -> serde_json::Value {
                     (nevra.to_string(), serde_json::json!({ "flags": names(flags), "why": why }))
                 })
                 .collect();
-            let findings: Vec<_> = decision.problems.iter().map(ToString::to_string).collect();
-            (tree.to_string(), serde_json::json!({ "packages": packages, "findings": findings }))
+            let problems: Vec<_> = decision.problems.iter().map(ToString::to_string).collect();
+            let notes: Vec<_> = decision.notes.iter().map(ToString::to_string).collect();
+            let json = serde_json::json!({ "packages": packages, "problems": problems, "notes": notes });
+            (tree.to_string(), json)
         })
         .collect();
     serde_json::json!({ "version": 1, "trees": trees })
 }
 
-/// Tells what is wrong.
-fn findings(decisions: &BTreeMap<TreeRef, Decision>) -> ExitCode {
+/// Tells what is wrong, and what is worth knowing.
+fn findings(global: &Global, decisions: &BTreeMap<TreeRef, Decision>) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for (tree, decision) in decisions {
         for problem in &decision.problems {
             eprintln!("{tree}: {problem}");
             code = ExitCode::from(super::Kind::Verdict as u8);
+        }
+        for note in &decision.notes {
+            global.say(format_args!("note: {tree}: {note}"));
         }
     }
     code

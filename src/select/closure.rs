@@ -49,7 +49,7 @@ pub struct Gap {
 }
 
 /// How many near misses are named.
-const NEAR: usize = 4;
+pub(super) const NEAR: usize = 4;
 
 /// Offered packages, indexed by what some packages ask for.
 #[derive(Debug)]

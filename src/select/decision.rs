@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::multilib::{Method, Profile, Verdict};
+use super::note::Note;
 use super::problem::Problem;
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, Nevra};
@@ -361,6 +362,8 @@ pub struct Decision {
     pub judged: BTreeMap<Nevra, Verdict>,
     /// Everything that is wrong.
     pub problems: BTreeSet<Problem>,
+    /// What is worth knowing beside that.
+    pub notes: BTreeSet<Note>,
 }
 
 impl Decision {

@@ -10,6 +10,7 @@ mod expression;
 mod gather;
 mod modular;
 pub mod multilib;
+mod note;
 mod pattern;
 mod pool;
 mod problem;
@@ -22,6 +23,7 @@ pub use decision::{Chosen, ChosenSource, Decision, Flag, Greed, Multilib, Reason
 pub use expression::{Expression, Outcome};
 pub use gather::{Absence, Explanation, Lost, Need, decide, explain, gather};
 pub use modular::{ModularProblem, Visible, carried, visible};
+pub use note::{Choice, Note};
 pub use problem::{Problem, SelectError};
 pub use relation::{Relation, Sense};
 pub use universe::{Encoded, Member, Offer, Universe, UniverseError};

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::closure::Near;
 use crate::base::Nevra;
 
 /// One thing that is wrong. The order is the order of the report.
@@ -57,6 +58,8 @@ pub enum Problem {
         by: BTreeSet<Nevra>,
         /// Packages that would meet it, were they not excluded.
         excluded: Vec<Nevra>,
+        /// What nearly meets it, the newest first, few of them.
+        near: Vec<Near>,
     },
     /// Koji's rules demand a package of the secondary arch that is not there.
     NoTwin {
@@ -109,9 +112,13 @@ impl fmt::Display for Problem {
             Self::BrokenRequirement { package, error } => {
                 write!(f, "a requirement of {package} cannot be read: {error}")
             }
-            Self::Unresolved { requirement, by, excluded } => {
+            Self::Unresolved { requirement, by, excluded, near } => {
                 write!(f, "nothing provides '{requirement}', required by {}", join(by))?;
-                hidden(f, excluded)
+                hidden(f, excluded)?;
+                for (at, Near { provided, by }) in near.iter().enumerate() {
+                    write!(f, "{} '{provided}' of {by}", if at == 0 { "; near:" } else { "," })?;
+                }
+                Ok(())
             }
             Self::NoTwin { package } => {
                 write!(f, "{package} is to come in the secondary arch as well, but no such package is there")

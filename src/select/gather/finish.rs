@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::decision::{Chosen, ChosenSource, Decision, Flag, Reason};
 use super::super::problem::Problem;
 use super::super::relation::Relation;
-use super::super::universe::{Place, RelationId};
+use super::super::universe::{Place, RelationId, TextId};
 use super::stock::Hidden;
 use super::{From, Gather, Why};
 use crate::base::Nevra;
@@ -13,6 +13,7 @@ use crate::base::Nevra;
 impl Gather<'_> {
     pub(super) fn finish(mut self) -> Decision {
         self.unresolved();
+        self.note_obsoleted();
         self.absent_sources();
         if self.request.require_members {
             let absent = self.absent.iter().cloned();
@@ -41,7 +42,15 @@ impl Gather<'_> {
         }
         let judged = self.judged.iter();
         let judged = judged.map(|(place, verdict)| (self.nevra(*place), verdict.clone())).collect();
-        Decision { packages, sources, debug, absent_members: self.absent, judged, problems: self.problems }
+        Decision {
+            packages,
+            sources,
+            debug,
+            absent_members: self.absent,
+            judged,
+            problems: self.problems,
+            notes: self.notes,
+        }
     }
 
     fn nevra(&self, place: Place) -> Nevra {
@@ -112,17 +121,21 @@ impl Gather<'_> {
     }
 
     fn unresolved(&mut self) {
-        let mut unresolved: BTreeMap<Relation, BTreeSet<Nevra>> = BTreeMap::new();
+        let mut unresolved: BTreeMap<Relation, (Option<TextId>, BTreeSet<Nevra>)> = BTreeMap::new();
         for missed in self.missed.iter().chain(&self.missed_so_far) {
+            let stated = self.stock.universe.name_of(missed.0);
             for relation in self.missed_as(*missed) {
-                unresolved.entry(relation).or_default().insert(self.nevra(missed.1));
+                let whole = self.stock.universe.text(stated) == relation.name;
+                let name = if whole { Some(stated) } else { self.stock.text(&relation.name) };
+                let (_, by) = unresolved.entry(relation).or_insert((name, BTreeSet::new()));
+                by.insert(self.nevra(missed.1));
             }
         }
         // Mostly none: looked for once, since much may be unresolved.
         let hidden = self.stock.hidden();
         let hidden = hidden.filter(|(_, why)| matches!(why, Hidden::Excluded(_) | Hidden::Blacklisted));
         let hidden: Vec<_> = hidden.map(|(member, _)| member).collect();
-        for (relation, by) in unresolved {
+        for (relation, (name, by)) in unresolved {
             let meets = |relation: &Relation, provided: &Relation| {
                 provided.name == relation.name && relation.meets(provided)
             };
@@ -134,7 +147,8 @@ impl Gather<'_> {
                         }))
             });
             let excluded = excluded.map(|member| member.nevra().clone()).collect();
-            self.problems.insert(Problem::Unresolved { requirement: relation.to_string(), by, excluded });
+            let (near, requirement) = (self.near(name), relation.to_string());
+            self.problems.insert(Problem::Unresolved { requirement, by, excluded, near });
         }
     }
 

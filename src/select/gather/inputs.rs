@@ -68,6 +68,7 @@ impl<'u> Gather<'u> {
             judged: BTreeMap::new(),
             absent: BTreeSet::new(),
             problems,
+            notes: BTreeSet::new(),
         }
     }
 

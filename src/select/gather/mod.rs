@@ -31,6 +31,7 @@ mod companions;
 mod explain;
 mod finish;
 mod inputs;
+mod notes;
 mod requires;
 mod stock;
 mod watched;
@@ -42,6 +43,7 @@ pub use explain::{Absence, Explanation, Lost, Need, explain};
 
 use super::decision::{Decision, Flag, Greed, Request};
 use super::multilib::{Judge, Verdict};
+use super::note::Note;
 use super::problem::{Problem, SelectError};
 use super::relation::Relation;
 use super::universe::{Place, RelationId, TextId, Universe};
@@ -137,6 +139,7 @@ struct Gather<'u> {
     judged: BTreeMap<Place, Verdict>,
     absent: BTreeSet<(String, String)>,
     problems: BTreeSet<Problem>,
+    notes: BTreeSet<Note>,
 }
 
 /// Selected packages that are still to be worked off, by step: a step that looked for them among all would be slow where

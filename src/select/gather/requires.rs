@@ -119,6 +119,9 @@ impl Gather<'_> {
             return Vec::new();
         }
         let best = self.best(&meeting, queue, true);
+        if let ([taken], Queue::Binary) = (best.as_slice(), queue) {
+            self.note_choice(by, relation, &meeting, *taken);
+        }
         if let Some(slot) = self.answers.get_mut(relation as usize).filter(|_| !best.is_empty()) {
             *slot = Some((queue, best.clone()));
         }

@@ -297,7 +297,7 @@ fn every_requirement_that_nothing_meets_is_listed() {
             "nothing provides '(p or q)', required by b-0:1-1.x86_64",
             "nothing provides '/z', required by c-0:1-1.x86_64",
             "nothing provides 'x', required by a-0:1-1.x86_64, b-0:1-1.x86_64; excluded: hidden-0:1-1.x86_64",
-            "nothing provides 'y >= 2', required by a-0:1-1.x86_64",
+            "nothing provides 'y >= 2', required by a-0:1-1.x86_64; near: 'y = 1' of c-0:1-1.x86_64",
         ]
     );
 }
@@ -478,4 +478,33 @@ fn what_is_recommended_comes_only_with_all_that_it_requires() {
     let chain: Vec<_> = chain.iter().map(String::as_str).collect();
     let request = Request { weak: true, ..request(&["a"]) };
     selects(&request, &chain, &["a.x86_64"]);
+}
+
+#[test]
+fn what_is_worth_knowing_is_told() {
+    let packages = [
+        "a-0:1-1.x86_64: ?mta; ?lib >= 3",
+        "postfix-0:1-1.x86_64: +mta",
+        "exim-0:1-1.x86_64: +mta",
+        "lib-0:2-1.x86_64",
+        "new-0:1-1.x86_64",
+        "old-0:1-1.x86_64",
+    ];
+    let mut candidates: Vec<Candidate> = packages.iter().map(|text| package(text)).collect();
+    candidates[4].obsoletes = vec![Relation::stated("old < 2"), Relation::stated("a > 2")];
+    let decision =
+        gather(&request(&["a", "new", "old"]), &Comps::default(), &Universe::new(candidates).unwrap());
+    let notes: Vec<_> = decision.notes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "old-0:1-1.x86_64 is replaced by new-0:1-1.x86_64, which is selected too and obsoletes 'old < 2'",
+            "for 'mta', required by a-0:1-1.x86_64, exim-0:1-1.x86_64 was taken (shorter name), not postfix-0:1-1.x86_64",
+        ]
+    );
+    let problems: Vec<_> = decision.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        ["nothing provides 'lib >= 3', required by a-0:1-1.x86_64; near: 'lib = 0:2-1' of lib-0:2-1.x86_64"]
+    );
 }

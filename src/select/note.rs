@@ -1,0 +1,70 @@
+//! What is worth knowing of a selection, though nothing is wrong with it.
+
+use std::fmt;
+
+use crate::base::Nevra;
+
+/// One thing that is worth knowing. The order is that of importance.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Note {
+    /// A selected package replaces another one: who installs both gets one of them.
+    Obsoleted {
+        /// The package that is replaced.
+        package: Nevra,
+        /// The one that replaces it.
+        by: Nevra,
+        /// What that one says it replaces.
+        obsoletes: String,
+    },
+    /// Packages of several names meet a requirement, and none of them was selected yet.
+    Choice {
+        /// The requirement.
+        requirement: String,
+        /// The package that had it first.
+        by: Nevra,
+        /// The package that was taken.
+        taken: Nevra,
+        /// How it was chosen.
+        how: Choice,
+        /// The others, the best first.
+        others: Vec<Nevra>,
+    },
+}
+
+/// What decided between packages that meet a requirement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Choice {
+    /// The others are of the secondary arch.
+    Native,
+    /// Its arch is the better one.
+    Arch,
+    /// Its name is shorter.
+    ShorterName,
+    /// Its name comes first.
+    Name,
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Arch => "better arch",
+            Self::ShorterName => "shorter name",
+            Self::Name => "first name",
+        })
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Obsoleted { package, by, obsoletes } => {
+                write!(f, "{package} is replaced by {by}, which is selected too and obsoletes '{obsoletes}'")
+            }
+            Self::Choice { requirement, by, taken, how, others } => {
+                let others = others.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                write!(f, "for '{requirement}', required by {by}, {taken} was taken ({how}), not {others}")
+            }
+        }
+    }
+}
