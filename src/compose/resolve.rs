@@ -408,7 +408,7 @@ pub(super) fn request(variant: &Variant, arch: &'static TreeArch) -> Request {
         request.prepopulate.extend(more.prepopulate.iter().cloned());
     }
     request.sources = variant.sources;
-    request.dependencies = !gather.nodeps;
+    request.nodeps = gather.nodeps;
     request.multilib = variant.multilib.as_ref().map(multilib);
     request.optional = gather.optional;
     request.fulltree = gather.fulltree;

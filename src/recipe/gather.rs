@@ -33,7 +33,7 @@ pub struct Gathering {
     pub prepopulate: Vec<String>,
     /// Whether a group's member that no source offers is an error.
     pub require_members: bool,
-    /// Whether requirements are not looked at: what is named is what there is (Pungi's method `nodeps`).
+    /// Whether it is gathered by Pungi's method `nodeps`: what is named in every version, and nothing that this requires.
     pub nodeps: bool,
 }
 
@@ -62,6 +62,7 @@ pub enum Greedy {
 
 const GREEDY: &[(&str, Greedy)] = &[("none", Greedy::None), ("all", Greedy::All), ("build", Greedy::Build)];
 const METHODS: &[(&str, bool)] = &[("deps", false), ("nodeps", true)];
+const NODEPS: &str = "'method' is \"nodeps\"";
 const WEAK: &[(&str, bool)] = &[("none", false), ("recommends", true)];
 
 impl Gathering {
@@ -88,8 +89,11 @@ impl Gathering {
             }
         };
         if read.nodeps {
-            for key in ["selfhosting", "weak"] {
-                idle(key, "'method' is \"nodeps\"");
+            for key in ["fulltree", "selfhosting", "greedy", "langpacks", "weak", "prepopulate"] {
+                idle(key, NODEPS);
+            }
+            if table.get("environments").is_none() {
+                idle("optional", "'method' is \"nodeps\", which takes members of every type");
             }
         }
         if !sources {
@@ -171,4 +175,44 @@ fn prepopulate(table: &Table<'_>, findings: &mut Findings) -> Vec<String> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Recipe;
+
+    /// What is wrong with a variant that says this.
+    fn problems(variant: &str) -> Vec<String> {
+        let text = format!(
+            "[release]\nname = \"A\"\nshort = \"A\"\nversion = \"1\"\n[[source]]\ndir = \"d\"\non-unsigned = \"allow\"\n\
+             [variant.Base]\narches = [\"x86_64\"]\n{variant}"
+        );
+        let error = Recipe::parse(&text, "r.toml").err();
+        let problems = error.as_ref().map_or(&[][..], |error| error.problems());
+        problems.iter().map(|found| format!("{}:{} {}", found.line, found.column, found.message)).collect()
+    }
+
+    #[test]
+    fn the_method_nodeps_leaves_keys_without_effect() {
+        let named = "packages = [\"a\"]\nmethod = \"nodeps\"\n";
+        for (key, found) in [
+            ("fulltree = true", "'fulltree' has no effect: 'method' is \"nodeps\""),
+            ("greedy = \"all\"", "'greedy' has no effect: 'method' is \"nodeps\""),
+            ("weak = \"recommends\"", "'weak' has no effect: 'method' is \"nodeps\""),
+            ("prepopulate = [\"a.x86_64\"]", "'prepopulate' has no effect: 'method' is \"nodeps\""),
+            (
+                "comps = \"c\"\noptional = true",
+                "'optional' has no effect: 'method' is \"nodeps\", which takes members of every type",
+            ),
+        ] {
+            let found_in = problems(&format!("{named}{key}"));
+            assert!(matches!(&found_in[..], [one] if one.ends_with(found)), "{found_in:?}");
+            assert_eq!(problems(&format!("packages = [\"a\"]\n{key}")), [""; 0], "{key}");
+        }
+        assert_eq!(problems(named), [""; 0]);
+        assert_eq!(
+            problems(&format!("{named}comps = \"c\"\nenvironments = [\"e\"]\noptional = true")),
+            [""; 0]
+        );
+    }
 }

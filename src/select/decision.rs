@@ -63,8 +63,12 @@ pub struct Request {
     pub require_members: bool,
     /// Whether recommended and supplementing packages come along, as a package manager takes them.
     pub weak: bool,
-    /// Whether requirements are looked at; without it a selection is what is named.
+    /// Whether the steps that look at requirements are taken; the others are all the same. False is what the option `nodeps`
+    /// of Pungi's program `pungi-gather` is, within its method `deps`.
     pub dependencies: bool,
+    /// Whether it is gathered by Pungi's other method, `nodeps`: what is named in every version, with source and debugging
+    /// packages and nothing else, whatever else is asked.
+    pub nodeps: bool,
     /// How many of the packages that meet a requirement or pattern are taken.
     pub greed: Greed,
     /// Whether a build's other packages come along with one of them.
@@ -97,6 +101,7 @@ impl Request {
             require_members: false,
             weak: false,
             dependencies: true,
+            nodeps: false,
             greed: Greed::None,
             fulltree: false,
             fulltree_excludes: Vec::new(),

@@ -135,7 +135,7 @@ impl<'u> Gather<'u> {
         (found.collect(), queue)
     }
 
-    fn no_match(&mut self, text: &str) {
+    pub(super) fn no_match(&mut self, text: &str) {
         let pattern = Pattern::parse(text, self.stock.arch);
         let excluded = |nevra: &Nevra| {
             pattern.asks_for(&nevra.arch, self.stock.arch) && fnmatch::matches(pattern.name, &nevra.name)
@@ -215,12 +215,12 @@ fn members(
 ) {
     for member in group.packages.iter().filter(|member| lists_arch(&member.arches, request.arch.name)) {
         match (member.need, &member.requires) {
-            (Need::Optional, _) if !request.optional => {}
-            (Need::Conditional, Some(requires)) => {
+            (Need::Optional, _) if !request.optional && !request.nodeps => {}
+            (Need::Conditional, Some(requires)) if !request.nodeps => {
                 let (requires, install) = (requires.clone(), member.name.clone());
                 conditions.insert(Condition { requires, install, group: group.id.clone() });
             }
-            (Need::Conditional, None) => {}
+            (Need::Conditional, None) if !request.nodeps => {}
             (need, _) => {
                 let (group, environment) = (group.id.clone(), environment.map(str::to_owned));
                 let from = From::Group { group, environment, need };

@@ -1,4 +1,5 @@
-//! Gathering: which packages a tree gets, as Pungi's `deps` method decides (4.3.6), and why each of them.
+//! Gathering: which packages a tree gets, as Pungi's `deps` method decides (4.3.6), and why each of them. Its other method
+//! is in [`nodeps`].
 //!
 //! **Inputs** are packages that patterns, groups and environments name, then those to prepopulate with. After them these
 //! steps, again from the first whenever one of them added something, until none does:
@@ -31,6 +32,7 @@ mod companions;
 mod explain;
 mod finish;
 mod inputs;
+mod nodeps;
 mod notes;
 mod requires;
 mod stock;
@@ -57,8 +59,12 @@ pub fn gather(request: &Request, comps: &Comps, universe: &Universe) -> Decision
 }
 
 fn run<'u>(request: &'u Request, comps: &'u Comps, universe: &'u Universe) -> Gather<'u> {
-    let judge = request.multilib.as_ref().map(Judge::of);
+    let judge = request.multilib.as_ref().filter(|_| !request.nodeps).map(Judge::of);
     let mut gather = Gather::new(request, comps, universe, judge);
+    if request.nodeps {
+        gather.nodeps();
+        return gather;
+    }
     gather.initial();
     gather.prepopulate();
     while gather.step() {}

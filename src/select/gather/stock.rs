@@ -399,7 +399,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
             Some(Hidden::Foreign)
         } else if member.is_lookaside() {
             None
-        } else if copied(universe, member) {
+        } else if !request.nodeps && copied(universe, member) {
             Some(Hidden::Copy)
         } else if let Some(pattern) = excluded() {
             Some(Hidden::Excluded(pattern))
@@ -408,7 +408,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         };
         let meets = request.machine.is_none_or(|machine| tree.rank(arch) >= tree.rank(machine));
         classes.push(Class { queue, native, multilib: secondary || arch == "noarch", hidden, meets });
-        if hidden.is_none() {
+        if hidden.is_none() && !request.nodeps {
             older(universe, member, &mut newest, &mut classes);
         }
     }
