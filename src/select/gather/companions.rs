@@ -164,7 +164,11 @@ impl Gather<'_> {
                     let text = self.stock.universe.text(name);
                     let left_out = text.ends_with("-devel") || text.ends_with("-static") || text == NEVER;
                     if !left_out && fnmatch::matches(&pattern, text) {
-                        found.entry(name).or_insert(rule);
+                        let of = |rule: usize| self.comps.langpacks.get(rule).map(|rule| &rule.install);
+                        let known = found.entry(name).or_insert(rule);
+                        if of(rule) < of(*known) {
+                            *known = rule;
+                        }
                     }
                 }
             }

@@ -31,6 +31,9 @@ impl<'u> Gather<'u> {
         for (group, environment) in groups(request, comps, &mut problems) {
             members(request, group, environment, &mut wanted, &mut conditions);
         }
+        // The order of a request means nothing.
+        wanted.sort();
+        wanted.dedup();
         let plain = |text: &str| Pattern::parse(text, request.arch).plain().map(str::to_owned);
         let asked = wanted.iter().filter_map(|wanted| match wanted.from {
             From::Pattern => plain(&wanted.pattern),

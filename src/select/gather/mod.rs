@@ -81,18 +81,18 @@ pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<D
     }
 }
 
-/// Where an input comes from.
-#[derive(Clone, Debug)]
+/// Where an input comes from. Of several the first is the reason for a package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum From {
     Pattern,
     Group { group: String, environment: Option<String>, need: comps::Need },
 }
 
 /// A package, or several, that the request asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Wanted {
-    pattern: String,
     from: From,
+    pattern: String,
 }
 
 /// A conditional member of a group.

@@ -374,7 +374,10 @@ impl<'u> Stock<'u> {
 /// What each member is to a request.
 fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec<Class> {
     let tree = request.arch;
-    let excludes: Vec<_> = request.exclude.iter().map(|text| Pattern::parse(text, tree)).collect();
+    // Of several exclusions the first by name is told, whatever their order.
+    let mut excludes: Vec<_> = request.exclude.iter().enumerate().collect();
+    excludes.sort_by_key(|(_, text)| *text);
+    let excludes: Vec<_> = excludes.into_iter().map(|(at, text)| (at, Pattern::parse(text, tree))).collect();
     let mut classes: Vec<Class> = Vec::with_capacity(universe.len());
     let mut newest: Vec<(Place, Place)> = Vec::new();
     for member in universe.members() {
@@ -390,8 +393,11 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         let held = native || (secondary && request.multilib.is_some());
         let foreign =
             (queue != Queue::Source && !held) || member.not_for().iter().any(|name| name == tree.name);
-        let excluded =
-            || excludes.iter().position(|pattern| pattern.hides(nevra, queue == Queue::Debug, tree));
+        let excluded = || {
+            let hides =
+                |(_, pattern): &&(usize, Pattern<'_>)| pattern.hides(nevra, queue == Queue::Debug, tree);
+            excludes.iter().find(hides).map(|(at, _)| *at)
+        };
         let blacklisted = || {
             secondary && queue == Queue::Binary && judge.is_some_and(|judge| judge.blacklists(&nevra.name))
         };
