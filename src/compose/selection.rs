@@ -74,6 +74,11 @@ impl Selection {
         self.trees.keys()
     }
 
+    /// What a tree asks for, and the comps file that it looks groups up in.
+    pub fn asked(&self, tree: &TreeRef) -> Option<(&Request, &Comps)> {
+        self.trees.get(tree).map(|(request, comps)| (request, comps))
+    }
+
     /// What a tree gets, and what is wrong with that.
     pub fn decision(&self, tree: &TreeRef) -> Option<Decision> {
         self.trees.get(tree).map(|(request, comps)| gather(request, comps, &self.universe))

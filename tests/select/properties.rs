@@ -16,20 +16,23 @@ use super::graphs::{Case, Numbers, case, package, stated};
 const SEEDS: u64 = 400;
 
 /// A case with its answer.
-struct Answer {
-    seed: u64,
-    case: Case,
-    decision: Decision,
+pub struct Answer {
+    pub seed: u64,
+    pub case: Case,
+    pub decision: Decision,
 }
 
-fn answer(seed: u64) -> Answer {
-    let case = case(seed);
-    let decision = gather(&case.request, &case.comps, &case.universe());
-    Answer { seed, case, decision }
+pub fn answer(seed: u64) -> Answer {
+    Answer::of(seed, case(seed))
 }
 
 impl Answer {
-    fn find(&self, nevra: &Nevra) -> &Candidate {
+    pub fn of(seed: u64, case: Case) -> Self {
+        let decision = gather(&case.request, &case.comps, &case.universe());
+        Self { seed, case, decision }
+    }
+
+    pub fn find(&self, nevra: &Nevra) -> &Candidate {
         let mut all = self.case.candidates.iter();
         let found = all.find(|candidate| candidate.nevra == *nevra);
         found.unwrap_or_else(|| panic!("seed {}: {nevra} is not in the universe", self.seed))
@@ -39,7 +42,7 @@ impl Answer {
         self.decision.packages.iter().chain(&self.decision.debug)
     }
 
-    fn has(&self, nevra: &Nevra) -> bool {
+    pub fn has(&self, nevra: &Nevra) -> bool {
         self.decision.packages.contains_key(nevra) || self.decision.debug.contains_key(nevra)
     }
 
@@ -49,13 +52,13 @@ impl Answer {
         self.decision.packages.keys().chain(more).any(|nevra| self.find(nevra).meets_alone(part))
     }
 
-    fn holds(&self, wanted: &Expression) -> bool {
+    pub fn holds(&self, wanted: &Expression) -> bool {
         wanted.holds(&|part| self.met_by(part, false))
     }
 
     /// Whether the selection gives a package what it asks for. To a tree, which people install from, `(a unless b)` means
     /// that whoever leaves out `b` finds `a`.
-    fn gives(&self, by: &Candidate, wanted: &Expression) -> bool {
+    pub fn gives(&self, by: &Candidate, wanted: &Expression) -> bool {
         match wanted {
             Expression::Simple(_) => self.met_by(wanted, by.is_debug()),
             Expression::With(_) | Expression::Without(..) => self.met_by(wanted, false),
@@ -76,7 +79,7 @@ impl Answer {
     }
 
     /// Whether a requirement of a package, or a part of it, is told to be unresolved.
-    fn is_told(&self, nevra: &Nevra, stated: &Relation, wanted: &Expression) -> bool {
+    pub fn is_told(&self, nevra: &Nevra, stated: &Relation, wanted: &Expression) -> bool {
         let mut texts: BTreeSet<String> = wanted.relations().iter().map(ToString::to_string).collect();
         texts.insert(stated.to_string());
         self.decision.problems.iter().any(|problem| match problem {
