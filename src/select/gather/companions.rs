@@ -78,6 +78,7 @@ impl Gather<'_> {
             }
             if let Entry::Vacant(new) = self.source.entry(source) {
                 new.insert(Why::Source { of });
+                self.open.build.insert(source);
                 added = true;
             }
         }
@@ -113,7 +114,7 @@ impl Gather<'_> {
     /// arch is, else those of the secondary arch; its `noarch` packages always. What comes in so brings nothing more.
     pub(super) fn fulltree(&mut self) -> bool {
         let mut added = false;
-        for with in self.selected(&BTreeSet::new()) {
+        for with in std::mem::take(&mut self.open.fulltree) {
             if self.done.fulltree.contains(&with) || self.is_fulltree_exclude(with) {
                 continue;
             }

@@ -62,6 +62,7 @@ impl<'u> Gather<'u> {
             flags: BTreeMap::new(),
             answers: vec![None; universe.relations()],
             watched: Watched::default(),
+            wishes: Watched::default(),
             missed: BTreeSet::new(),
             missed_so_far: BTreeSet::new(),
             missed_parts: BTreeMap::new(),

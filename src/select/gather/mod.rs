@@ -51,7 +51,8 @@ use super::relation::Relation;
 use super::universe::{Place, RelationId, TextId, Universe};
 use crate::format::comps::{self, Comps};
 use stock::{Queue, Stock};
-use watched::Watched;
+use watched::{Conditional, Watched};
+use weak::Wish;
 
 /// Gathers what a tree gets. What is wrong is a part of the answer.
 pub fn gather(request: &Request, comps: &Comps, universe: &Universe) -> Decision {
@@ -67,6 +68,7 @@ fn run<'u>(request: &'u Request, comps: &'u Comps, universe: &'u Universe) -> Ga
     }
     gather.initial();
     gather.prepopulate();
+    gather.supplements();
     while gather.step() {}
     gather
 }
@@ -134,7 +136,9 @@ struct Gather<'u> {
     /// Who meets a requirement, as it was decided first.
     answers: Vec<Option<(Queue, Vec<Place>)>>,
     /// Requirements whose meaning changes as the selection grows.
-    watched: Watched,
+    watched: Watched<Conditional>,
+    /// Weak dependencies of what is selected, and those that would bring a package in.
+    wishes: Watched<Wish>,
     missed: BTreeSet<(RelationId, Place)>,
     missed_so_far: BTreeSet<(RelationId, Place)>,
     /// Of a rich requirement the part that nothing meets.
@@ -156,14 +160,18 @@ struct Open {
     requires: BTreeSet<Place>,
     sources: BTreeSet<Place>,
     debug: BTreeSet<Place>,
+    fulltree: BTreeSet<Place>,
     langpacks: BTreeSet<Place>,
+    recommends: BTreeSet<Place>,
+    /// Source packages.
+    build: BTreeSet<Place>,
+    /// Debugging packages.
+    debug_requires: BTreeSet<Place>,
 }
 
 /// What was worked off already, by step.
 #[derive(Debug, Default)]
 struct Done {
-    build: BTreeSet<Place>,
-    debug_requires: BTreeSet<Place>,
     fulltree: BTreeSet<Place>,
     multilib: BTreeSet<Place>,
 }
@@ -198,11 +206,14 @@ impl<'u> Gather<'u> {
             &mut open.requires,
             &mut open.sources,
             &mut open.debug,
+            &mut open.fulltree,
             &mut open.langpacks,
+            &mut open.recommends,
         ] {
             open.insert(place);
         }
         self.watched.wake(&self.stock, place);
+        self.wishes.wake(&self.stock, place);
         self.mark(place);
         true
     }
@@ -212,6 +223,7 @@ impl<'u> Gather<'u> {
             return false;
         }
         self.debug.insert(place, why);
+        self.open.debug_requires.insert(place);
         true
     }
 
