@@ -15,6 +15,7 @@ use super::lower::{self, Builds};
 use super::modules::{self, Modular};
 use super::repositories;
 use super::signatures;
+use super::twins;
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::format::comps::Comps;
@@ -141,6 +142,10 @@ pub(super) fn resolve(
         (&mut header, &mut objects),
         &mut harvest,
     )?;
+
+    for line in twins::conflicts(session.store, &harvest, &selected)? {
+        session.note(format!("warning: {line}"));
+    }
 
     let signer = signatures::open(&files.recipe, header.source_date, home)?;
     let mut keys: BTreeMap<String, Certificate> = BTreeMap::new();
