@@ -406,6 +406,12 @@ pub(super) fn request(variant: &Variant, arch: &'static TreeArch) -> Request {
     request.environments = variant.environments.clone();
     request.packages = variant.packages.clone();
     request.exclude = variant.exclude.clone();
+    let more = variant.by_arch.get(arch.name).map(|more| &more.lines);
+    for lines in [Some(&variant.lines), more].into_iter().flatten() {
+        request.named_groups.extend(lines.groups.iter().cloned());
+        request.without_groups.extend(lines.without.iter().cloned());
+        request.environments.extend(lines.environments.iter().cloned());
+    }
     request.prepopulate = gather.prepopulate.clone();
     if let Some(more) = variant.by_arch.get(arch.name) {
         request.packages.extend(more.packages.iter().cloned());

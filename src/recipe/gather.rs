@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::lines::GroupLines;
 use super::read::Reader;
 use super::table::{Findings, Table, either};
 use crate::base::arch::TreeArch;
@@ -46,6 +47,8 @@ pub struct ForArch {
     pub exclude: Vec<String>,
     /// Packages that an earlier compose had, `NAME.ARCH`.
     pub prepopulate: Vec<String>,
+    /// Groups and environments.
+    pub lines: GroupLines,
 }
 
 /// How many of the packages that meet a requirement or pattern are taken.
@@ -138,11 +141,14 @@ impl Reader {
             }
             let title = format!("[variant.{id}.arch.{name}]");
             let Some(table) = Table::of(title, value, BY_ARCH, &mut self.findings) else { continue };
-            let lists = ForArch {
-                packages: self.patterns(&table, "packages"),
+            let lines = self.lines(&table);
+            let mut lists = ForArch {
+                packages: lines.packages,
                 exclude: self.patterns(&table, "exclude"),
                 prepopulate: prepopulate(&table, &mut self.findings),
+                lines: lines.groups,
             };
+            lists.exclude.extend(lines.exclude);
             found.insert(name.to_owned(), lists);
         }
         found

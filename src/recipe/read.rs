@@ -153,6 +153,8 @@ struct Parts {
 pub(super) struct Reader {
     pub(super) findings: Findings,
     inputs: Vec<InputPath>,
+    /// Of the variant that is read.
+    pub(super) dependent: Vec<super::lines::Dependent>,
 }
 
 impl Reader {
@@ -427,8 +429,9 @@ impl Reader {
         let comps = comps.and_then(|text| self.input(&format!("variant.{id}.comps"), &text, InputKind::File));
         let groups = self.names(&table, "groups");
         let environments = self.names(&table, "environments");
-        let packages = self.patterns(&table, "packages");
-        let exclude = self.patterns(&table, "exclude");
+        let lines = self.lines(&table);
+        let mut exclude = self.patterns(&table, "exclude");
+        exclude.extend(lines.exclude);
         let multilib = table.get("multilib").and_then(|value| self.multilib(id, value));
         if let Some(value) = table.get("multilib")
             && !arches.is_empty()
@@ -452,12 +455,14 @@ impl Reader {
         let (groups, environments) = (plain(groups), plain(environments));
         let gather = Gathering::read(&table, sources, &mut self.findings);
         let by_arch = table.get("arch").map(|value| self.by_arch(id, value, &arches)).unwrap_or_default();
+        self.dependent(id, table.get("comps").is_some(), table.get("environments").is_some());
         Some(Variant {
             arches,
             comps,
             groups,
             environments,
-            packages,
+            packages: lines.packages,
+            lines: lines.groups,
             exclude,
             multilib,
             sources,
@@ -531,7 +536,7 @@ impl Reader {
     pub(super) fn patterns(&mut self, table: &Table<'_>, key: &str) -> Vec<String> {
         let mut patterns = Vec::new();
         for text in table.texts(key, &mut self.findings) {
-            if made_of(text.text, "-._+%{}*?[]!^~") {
+            if made_of(text.text, super::lines::PATTERN) {
                 patterns.push(text.text.into());
             } else {
                 let message = format!("'{}' is no package name, glob or name.arch", text.text);

@@ -9,6 +9,7 @@ use super::problem::Problem;
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, Nevra};
 use crate::format::comps::Need;
+use crate::format::kickstart::Include;
 
 /// How packages of the secondary arch come in.
 #[derive(Clone, Debug)]
@@ -47,6 +48,11 @@ pub struct Request {
     pub machine: Option<&'static str>,
     /// Ids of comps groups.
     pub groups: Vec<String>,
+    /// Groups by id or name, and how much of each, which goes before what an environment wants of it. Without more or less
+    /// than the default they are as in `groups`.
+    pub named_groups: Vec<(String, Include)>,
+    /// Groups, by id or name, that environments come without.
+    pub without_groups: Vec<String>,
     /// Ids of comps environments.
     pub environments: Vec<String>,
     /// Patterns `NAME`, `NAME.ARCH` or `NAME.+` (the secondary arch); names are globs.
@@ -92,6 +98,8 @@ impl Request {
             arch,
             machine: None,
             groups: Vec::new(),
+            named_groups: Vec::new(),
+            without_groups: Vec::new(),
             environments: Vec::new(),
             packages: Vec::new(),
             exclude: Vec::new(),

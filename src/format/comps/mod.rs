@@ -227,6 +227,11 @@ impl Comps {
         self.groups.iter().find(|group| group.id == id)
     }
 
+    /// A group by id, or else by its name, as kickstarts may have it.
+    pub fn group_named(&self, id_or_name: &str) -> Option<&Group> {
+        self.group(id_or_name).or_else(|| self.groups.iter().find(|group| group.name.plain == id_or_name))
+    }
+
     /// An environment by id.
     pub fn environment(&self, id: &str) -> Option<&GroupList> {
         self.environments.iter().find(|environment| environment.id == id)

@@ -14,6 +14,7 @@ use super::{Condition, Done, From, Gather, Open, Wanted, Why};
 use crate::base::Nevra;
 use crate::base::fnmatch;
 use crate::format::comps::{Comps, Group, GroupId, Need, lists_arch};
+use crate::format::kickstart::Include;
 
 /// With greed, this name means whatever provides it, as in Pungi.
 const SYSTEM_RELEASE: &str = "system-release";
@@ -28,8 +29,8 @@ impl<'u> Gather<'u> {
         let (mut problems, mut wanted, mut conditions) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
         let pattern = |text: &String| Wanted { pattern: text.clone(), from: From::Pattern };
         wanted.extend(request.packages.iter().map(pattern));
-        for (group, environment) in groups(request, comps, &mut problems) {
-            members(request, group, environment, &mut wanted, &mut conditions);
+        for asked in groups(request, comps, &mut problems) {
+            members(request, &asked, &mut wanted, &mut conditions);
         }
         // The order of a request means nothing.
         wanted.sort();
@@ -177,49 +178,78 @@ impl<'u> Gather<'u> {
     }
 }
 
+/// A group that a request asks for.
+struct Asked<'c> {
+    group: &'c Group,
+    /// The environment that lists it.
+    environment: Option<&'c str>,
+    include: Include,
+}
+
 /// The groups that a request asks for, by themselves or by an environment.
-fn groups<'c>(
-    request: &'c Request,
-    comps: &'c Comps,
-    problems: &mut BTreeSet<Problem>,
-) -> Vec<(&'c Group, Option<&'c str>)> {
-    let mut wanted: Vec<(&str, Option<&str>)> = request.groups.iter().map(|id| (id.as_str(), None)).collect();
+fn groups<'c>(request: &'c Request, comps: &'c Comps, problems: &mut BTreeSet<Problem>) -> Vec<Asked<'c>> {
+    let mut no_group = |id: &str, environment: Option<&str>| {
+        let similar = similar(id, comps.groups.iter().map(|group| group.id.as_str()));
+        let environment = environment.map(str::to_owned);
+        problems.insert(Problem::NoGroup { id: id.to_owned(), environment, similar });
+    };
+    let mut named = |id: &'c String| {
+        let found = comps.group_named(id);
+        if found.is_none() {
+            no_group(id, None);
+        }
+        found
+    };
+    let ask = |group, include| Asked { group, environment: None, include };
+    let lines = request.named_groups.iter();
+    let mut asked: Vec<Asked<'_>> =
+        lines.filter_map(|(id, include)| Some(ask(named(id)?, *include))).collect();
+    // What environments leave to others, or out.
+    let mut besides: BTreeSet<&str> = asked.iter().map(|asked| asked.group.id.as_str()).collect();
+    besides.extend(request.without_groups.iter().filter_map(named).map(|group| group.id.as_str()));
+    for id in &request.groups {
+        match comps.group(id) {
+            Some(group) => asked.push(ask(group, Include::Default)),
+            None => no_group(id, None),
+        }
+    }
+    let mut unknown = Vec::new();
     for id in &request.environments {
         let Some(environment) = comps.environment(id) else {
-            let known = comps.environments.iter().map(|environment| environment.id.as_str());
-            problems.insert(Problem::NoEnvironment { id: id.clone(), similar: similar(id, known) });
+            unknown.push(id);
             continue;
         };
         let options: &[GroupId] = if request.optional { &environment.options } else { &[] };
         let listed = environment.groups.iter().chain(options);
         let listed = listed.filter(|group| lists_arch(&group.arches, request.arch.name));
-        wanted.extend(listed.map(|group| (group.id.as_str(), Some(id.as_str()))));
-    }
-    let mut found = Vec::new();
-    for (id, environment) in wanted {
-        match comps.group(id) {
-            Some(group) if lists_arch(&group.arches, request.arch.name) => found.push((group, environment)),
-            Some(_) => {}
-            None => {
-                let similar = similar(id, comps.groups.iter().map(|group| group.id.as_str()));
-                let environment = environment.map(str::to_owned);
-                problems.insert(Problem::NoGroup { id: id.to_owned(), environment, similar });
+        for listed in listed.filter(|listed| !besides.contains(listed.id.as_str())) {
+            match comps.group(&listed.id) {
+                Some(group) => {
+                    asked.push(Asked { group, environment: Some(id), include: Include::Default });
+                }
+                None => no_group(&listed.id, Some(id)),
             }
         }
     }
-    found
+    for id in unknown {
+        let known = comps.environments.iter().map(|environment| environment.id.as_str());
+        problems.insert(Problem::NoEnvironment { id: id.clone(), similar: similar(id, known) });
+    }
+    asked.retain(|asked| lists_arch(&asked.group.arches, request.arch.name));
+    asked
 }
 
 fn members(
     request: &Request,
-    group: &Group,
-    environment: Option<&str>,
+    Asked { group, environment, include }: &Asked<'_>,
     wanted: &mut Vec<Wanted>,
     conditions: &mut BTreeSet<Condition>,
 ) {
+    let optional = request.optional || request.nodeps || *include == Include::Optional;
     for member in group.packages.iter().filter(|member| lists_arch(&member.arches, request.arch.name)) {
         match (member.need, &member.requires) {
-            (Need::Optional, _) if !request.optional && !request.nodeps => {}
+            (need, _) if *include == Include::NoDefaults && need != Need::Mandatory => {}
+            (Need::Optional, _) if !optional => {}
             (Need::Conditional, Some(requires)) if !request.nodeps => {
                 let (requires, install) = (requires.clone(), member.name.clone());
                 conditions.insert(Condition { requires, install, group: group.id.clone() });

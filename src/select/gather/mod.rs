@@ -258,4 +258,6 @@ impl<'u> Gather<'u> {
 }
 
 #[cfg(test)]
+mod group_tests;
+#[cfg(test)]
 mod tests;
