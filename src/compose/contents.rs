@@ -43,12 +43,14 @@ pub(super) fn choose(
             let offered = offered(universe, selected, &tree)?;
             if medium.kind == MediumKind::Dvd {
                 let mut request = request(&kickstarts.contents, &comps, arch)?;
+                request.variant = Some(medium.variant.clone());
                 request.multilib = variant.multilib.as_ref().map(super::resolve::multilib);
                 let chosen = pick(&name, &kickstarts.contents, &request, &comps, &offered)?;
                 found.0.insert((name.clone(), Part::Repository), chosen);
             }
             let system = kickstarts.system();
             let mut request = request(system, &comps, arch)?;
+            request.variant = Some(medium.variant.clone());
             request.weak = !system.packages.exclude_weakdeps;
             let chosen = pick(&name, system, &request, &comps, &offered)?;
             check_system(&name, &chosen, &offered)?;

@@ -55,7 +55,7 @@ impl Selection {
                     Some(files) => resolve::comps(files, variant)?,
                     None => comps_of(&lock, &tree, object, place)?,
                 };
-                trees.insert(tree, (resolve::request(variant, arch), comps));
+                trees.insert(tree, (resolve::request(id, variant, arch), comps));
             }
         }
         let universe = match (lock.header.universe_object, lock.header.universe_stored) {

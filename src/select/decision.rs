@@ -43,6 +43,9 @@ pub enum Greed {
 pub struct Request {
     /// The tree's arch.
     pub arch: &'static TreeArch,
+    /// The id of the variant: members, groups and environments of comps that are for others are passed over. None for
+    /// taking them all.
+    pub variant: Option<String>,
     /// The arch of the machine that dnf resolves for, where it is not the tree's best: packages of better arches meet no
     /// requirement then (libsolv knows only what such a machine can install). Pungi takes the best (`i686` for `i386`).
     pub machine: Option<&'static str>,
@@ -96,6 +99,7 @@ impl Request {
     pub fn new(arch: &'static TreeArch) -> Self {
         Self {
             arch,
+            variant: None,
             machine: None,
             groups: Vec::new(),
             named_groups: Vec::new(),

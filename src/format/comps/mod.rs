@@ -75,7 +75,8 @@ pub struct PackageReq {
     pub arches: Vec<String>,
     /// The variants it is for; empty for all.
     pub variants: Vec<String>,
-    /// Never in the secondary arch.
+    /// `basearchonly`: never in the secondary arch. It was meant for clients that install both arches of everything. Pungi
+    /// (4.3.6) does not look at it, and nor does selection.
     pub base_arch_only: bool,
 }
 

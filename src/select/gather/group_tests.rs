@@ -62,3 +62,37 @@ fn groups_come_in_parts_and_environments_without_some() {
         assert_eq!(found, expected, "{groups:?} -{without} {environment}");
     }
 }
+
+#[test]
+fn what_is_for_another_variant_or_arch_is_passed_over() {
+    let comps = "<comps>
+      <group><id>all</id><packagelist><packagereq>a</packagereq><packagereq variant='Server, Client'>b</packagereq>
+        <packagereq type='conditional' requires='a' variant='Client'>c</packagereq>
+        <packagereq basearchonly='true'>d</packagereq></packagelist></group>
+      <group variant='Client'><id>desktop</id><packagelist><packagereq>e</packagereq></packagelist></group>
+      <environment variant='Server'><id>server</id><grouplist><groupid>all</groupid></grouplist></environment>
+      <environment arch='s390x'><id>mainframe</id><grouplist><groupid>all</groupid></grouplist></environment></comps>";
+    let comps = Comps::parse(comps.as_bytes()).unwrap();
+    let names = ["a", "b", "c", "d", "e"];
+    let candidates =
+        names.map(|name| Candidate::new(format!("{name}-0:1-1.x86_64").parse().unwrap(), Digest::of(name)));
+    let universe = Universe::new(candidates.into()).unwrap();
+    let mut request = Request::new(TreeArch::find("x86_64").unwrap());
+    for (variant, groups, environments, expected) in [
+        (None, &["all", "desktop"][..], &[][..], "abcde"),
+        (Some("Server"), &["all", "desktop"], &[], "abd"),
+        (Some("Client"), &["all", "desktop"], &[], "abcde"),
+        (Some("Other"), &["all", "desktop"], &[], "ad"),
+        (Some("Server"), &[], &["server", "mainframe"], "abd"),
+        (Some("Client"), &[], &["server", "mainframe"], ""),
+        (None, &[], &["mainframe"], ""),
+    ] {
+        request.variant = variant.map(str::to_owned);
+        request.groups = groups.iter().map(|&id| id.to_owned()).collect();
+        request.environments = environments.iter().map(|&id| id.to_owned()).collect();
+        let decision = gather(&request, &comps, &universe);
+        let names: String = decision.packages.keys().map(|nevra| nevra.name.as_str()).collect();
+        assert_eq!(names, expected, "{variant:?} {groups:?} {environments:?}");
+        assert!(decision.problems.is_empty(), "{:?}", decision.problems);
+    }
+}

@@ -219,6 +219,9 @@ fn groups<'c>(request: &'c Request, comps: &'c Comps, problems: &mut BTreeSet<Pr
             unknown.push(id);
             continue;
         };
+        if !is_for(request, &environment.arches, &environment.variants) {
+            continue;
+        }
         let options: &[GroupId] = if request.optional { &environment.options } else { &[] };
         let listed = environment.groups.iter().chain(options);
         let listed = listed.filter(|group| lists_arch(&group.arches, request.arch.name));
@@ -235,8 +238,14 @@ fn groups<'c>(request: &'c Request, comps: &'c Comps, problems: &mut BTreeSet<Pr
         let known = comps.environments.iter().map(|environment| environment.id.as_str());
         problems.insert(Problem::NoEnvironment { id: id.clone(), similar: similar(id, known) });
     }
-    asked.retain(|asked| lists_arch(&asked.group.arches, request.arch.name));
+    asked.retain(|asked| is_for(request, &asked.group.arches, &asked.group.variants));
     asked
+}
+
+/// Whether lists of arches and variants (empty for all) have those of a request.
+fn is_for(request: &Request, arches: &[String], variants: &[String]) -> bool {
+    lists_arch(arches, request.arch.name)
+        && (variants.is_empty() || request.variant.as_ref().is_none_or(|id| variants.contains(id)))
 }
 
 fn members(
@@ -246,7 +255,8 @@ fn members(
     conditions: &mut BTreeSet<Condition>,
 ) {
     let optional = request.optional || request.nodeps || *include == Include::Optional;
-    for member in group.packages.iter().filter(|member| lists_arch(&member.arches, request.arch.name)) {
+    let here = group.packages.iter();
+    for member in here.filter(|member| is_for(request, &member.arches, &member.variants)) {
         match (member.need, &member.requires) {
             (need, _) if *include == Include::NoDefaults && need != Need::Mandatory => {}
             (Need::Optional, _) if !optional => {}
