@@ -44,7 +44,7 @@ pub(super) fn choose(
             if medium.kind == MediumKind::Dvd {
                 let mut request = request(&kickstarts.contents, &comps, arch)?;
                 request.variant = Some(medium.variant.clone());
-                request.multilib = variant.multilib.as_ref().map(super::resolve::multilib);
+                request.multilib = variant.multilib_of(arch).map(super::resolve::multilib);
                 let chosen = pick(&name, &kickstarts.contents, &request, &comps, &offered)?;
                 found.0.insert((name.clone(), Part::Repository), chosen);
             }

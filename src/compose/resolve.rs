@@ -424,7 +424,7 @@ pub(super) fn request(id: &str, variant: &Variant, arch: &'static TreeArch) -> R
     }
     request.sources = variant.sources;
     request.nodeps = gather.nodeps;
-    request.multilib = variant.multilib.as_ref().map(multilib);
+    request.multilib = variant.multilib_of(arch).map(multilib);
     request.optional = gather.optional;
     request.fulltree = gather.fulltree;
     request.fulltree_excludes = gather.fulltree_excludes.clone();
@@ -436,9 +436,10 @@ pub(super) fn request(id: &str, variant: &Variant, arch: &'static TreeArch) -> R
     };
     request.langpacks = gather.langpacks;
     request.weak = gather.weak;
+    let tree = request.tree();
     // The list is that of all arches of a variant.
     let here =
-        |name: &&String| name.rsplit_once('.').is_some_and(|(_, package)| arch.rank(package).is_some());
+        |name: &&String| name.rsplit_once('.').is_some_and(|(_, package)| tree.rank(package).is_some());
     request.prepopulate = gather.prepopulate.iter().filter(here).cloned().collect();
     request.require_members = gather.require_members;
     request

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::RecipeError;
 use super::gather::Gathering;
+use super::multilib::PPC;
 use super::repo::RepoSource;
 use super::schema::*;
 use super::table::{Findings, Table, Text, either, suggest};
@@ -435,9 +436,19 @@ impl Reader {
         let multilib = table.get("multilib").and_then(|value| self.multilib(id, value));
         if let Some(value) = table.get("multilib")
             && !arches.is_empty()
-            && arches.iter().all(|arch| arch.multilib.is_empty())
+            && arches.iter().all(|arch| match &multilib {
+                Some(multilib) => !multilib.has_secondary(arch),
+                None => arch.multilib.is_empty(),
+            })
         {
             let message = format!("'multilib' has no effect: no arch of [variant.{id}] has a secondary arch");
+            self.findings.add(value.span(), message);
+        }
+        if let Some(value) = table.get("multilib")
+            && multilib.as_ref().is_some_and(|multilib| multilib.prefer_ppc64)
+            && !arches.iter().any(|arch| arch.name == PPC)
+        {
+            let message = format!("'prefer-ppc64' has no effect: [variant.{id}] has no tree of {PPC}");
             self.findings.add(value.span(), message);
         }
         let sources = table.flag("sources", true, &mut self.findings);

@@ -95,6 +95,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// The tree, with the package arches that the profile of its multilib rule has for it.
+    pub fn tree(&self) -> &'static TreeArch {
+        self.multilib.as_ref().map_or(self.arch, |multilib| multilib.profile.tree(self.arch))
+    }
+
     /// A request for a tree of this arch that asks for nothing.
     pub fn new(arch: &'static TreeArch) -> Self {
         Self {

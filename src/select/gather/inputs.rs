@@ -35,7 +35,7 @@ impl<'u> Gather<'u> {
         // The order of a request means nothing.
         wanted.sort();
         wanted.dedup();
-        let plain = |text: &str| Pattern::parse(text, request.arch).plain().map(str::to_owned);
+        let plain = |text: &str| Pattern::parse(text, request.tree()).plain().map(str::to_owned);
         let asked = wanted.iter().filter_map(|wanted| match wanted.from {
             From::Pattern => plain(&wanted.pattern),
             From::Group { .. } => Some(wanted.pattern.clone()),

@@ -260,4 +260,6 @@ impl<'u> Gather<'u> {
 #[cfg(test)]
 mod group_tests;
 #[cfg(test)]
+mod pair_tests;
+#[cfg(test)]
 mod tests;

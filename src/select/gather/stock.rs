@@ -87,7 +87,7 @@ impl<'u> Stock<'u> {
         }
         let mut stock = Self {
             universe,
-            arch: request.arch,
+            arch: request.tree(),
             classes,
             names,
             starts: Vec::new(),
@@ -373,7 +373,7 @@ impl<'u> Stock<'u> {
 
 /// What each member is to a request.
 fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec<Class> {
-    let tree = request.arch;
+    let tree = request.tree();
     // Of several exclusions the first by name is told, whatever their order.
     let mut excludes: Vec<_> = request.exclude.iter().enumerate().collect();
     excludes.sort_by_key(|(_, text)| *text);
