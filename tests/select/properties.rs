@@ -384,15 +384,17 @@ fn no_order_changes_anything() {
     for answer in (0..SEEDS).map(answer) {
         let mut numbers = Numbers(answer.seed);
         let mut case = answer.case.clone();
-        for _ in 0..if answer.seed % 40 == 0 { 50 } else { 1 } {
+        for turn in 0..if answer.seed % 40 == 0 { 50 } else { 1 } {
             numbers.shuffle(&mut case.candidates);
             let decision = gather(&case.request, &case.comps, &case.universe());
             assert_eq!(decision, answer.decision, "seed {}", answer.seed);
             let mut case = case.clone();
             shuffle(&mut case, &mut numbers);
             let decision = gather(&case.request, &case.comps, &case.universe());
-            let told = |case: &Case| explain(&case.request, &case.comps, &case.universe(), "*").absent;
-            assert_eq!(told(&case), told(&answer.case), "seed {}", answer.seed);
+            if turn == 0 {
+                let told = |case: &Case| explain(&case.request, &case.comps, &case.universe(), "*").absent;
+                assert_eq!(told(&case), told(&answer.case), "seed {}", answer.seed);
+            }
             assert_eq!(decision, answer.decision, "seed {}", answer.seed);
         }
     }
