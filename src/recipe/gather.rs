@@ -95,9 +95,6 @@ impl Gathering {
             for key in ["fulltree", "selfhosting", "greedy", "langpacks", "weak", "prepopulate"] {
                 idle(key, NODEPS);
             }
-            if table.get("environments").is_none() {
-                idle("optional", "'method' is \"nodeps\", which takes members of every type");
-            }
         }
         if !sources {
             idle("selfhosting", "'sources' is false");
@@ -115,6 +112,20 @@ impl Gathering {
 }
 
 impl Reader {
+    /// Finds what the method `nodeps` leaves without effect where a variant names no environment, and by arch.
+    pub(super) fn idle_of_nodeps(&mut self, table: &Table<'_>, environments: bool) {
+        if let Some(value) = table.get("optional").filter(|_| !environments) {
+            let message = format!("'optional' has no effect: {NODEPS}, which takes members of every type");
+            self.findings.add(value.span(), message);
+        }
+        let by_arch = table.get("arch").and_then(|value| value.get_ref().as_table());
+        for of_arch in by_arch.into_iter().flatten().filter_map(|(_, value)| value.get_ref().as_table()) {
+            if let Some(value) = of_arch.get("prepopulate") {
+                self.findings.add(value.span(), format!("'prepopulate' has no effect: {NODEPS}"));
+            }
+        }
+    }
+
     /// The tables of single arches of a variant.
     pub(super) fn by_arch<'t>(
         &mut self,
@@ -215,7 +226,13 @@ mod tests {
             assert!(matches!(&found_in[..], [one] if one.ends_with(found)), "{found_in:?}");
             assert_eq!(problems(&format!("packages = [\"a\"]\n{key}")), [""; 0], "{key}");
         }
+        assert_eq!(
+            problems(&format!("{named}[variant.Base.arch.x86_64]\nprepopulate = [\"a.x86_64\"]")),
+            ["13:15 'prepopulate' has no effect: 'method' is \"nodeps\""]
+        );
         assert_eq!(problems(named), [""; 0]);
+        let line = "method = \"nodeps\"\npackages = [\"@^e\"]\ncomps = \"c\"\noptional = true";
+        assert_eq!(problems(line), [""; 0]);
         assert_eq!(
             problems(&format!("{named}comps = \"c\"\nenvironments = [\"e\"]\noptional = true")),
             [""; 0]

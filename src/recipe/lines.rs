@@ -130,8 +130,9 @@ impl Reader {
         lines
     }
 
-    /// Looks whether lines of a variant that speak of groups have what they need: a comps file, an environment.
-    pub(super) fn dependent(&mut self, id: &str, comps: bool, environments: bool) {
+    /// Looks whether lines of a variant that speak of groups have what they need: a comps file, an environment. Whether the
+    /// variant names any environment.
+    pub(super) fn dependent(&mut self, id: &str, comps: bool, environments: bool) -> bool {
         let lines = std::mem::take(&mut self.dependent);
         let environments = environments || lines.iter().any(|line| line.text.starts_with("@^"));
         for Dependent { span, text } in lines {
@@ -144,6 +145,7 @@ impl Reader {
                 self.findings.add(span, message);
             }
         }
+        environments
     }
 }
 

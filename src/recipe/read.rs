@@ -466,7 +466,11 @@ impl Reader {
         let (groups, environments) = (plain(groups), plain(environments));
         let gather = Gathering::read(&table, sources, &mut self.findings);
         let by_arch = table.get("arch").map(|value| self.by_arch(id, value, &arches)).unwrap_or_default();
-        self.dependent(id, table.get("comps").is_some(), table.get("environments").is_some());
+        let has = |key| table.get(key).is_some();
+        let any_environment = self.dependent(id, has("comps"), has("environments"));
+        if gather.nodeps {
+            self.idle_of_nodeps(&table, any_environment);
+        }
         Some(Variant {
             arches,
             comps,

@@ -228,9 +228,10 @@ impl Comps {
         self.groups.iter().find(|group| group.id == id)
     }
 
-    /// A group by id, or else by its name, as kickstarts may have it.
+    /// A group by id, or else by its name, as kickstarts may have it; of several of a name the first by id.
     pub fn group_named(&self, id_or_name: &str) -> Option<&Group> {
-        self.group(id_or_name).or_else(|| self.groups.iter().find(|group| group.name.plain == id_or_name))
+        let named = self.groups.iter().filter(|group| group.name.plain == id_or_name);
+        self.group(id_or_name).or_else(|| named.min_by_key(|group| &group.id))
     }
 
     /// An environment by id.
