@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use gander::base::arch::TreeArch;
 use gander::base::{Digest, Nevra};
 use gander::format::comps::Comps;
+use gander::format::kickstart::Include;
 use gander::select::multilib::{Method, Profile};
 use gander::select::{
     Candidate, FileKind, Greed, Multilib, PackagedFile, Relation, Request, Sense, Universe,
@@ -269,6 +270,13 @@ fn request(numbers: &mut Numbers, seed: u64) -> Request {
     }
     if numbers.once_in(3) {
         request.environments = vec!["whole".into()];
+        if numbers.once_in(4) {
+            request.without_groups = vec!["core".into()];
+        }
+    }
+    if numbers.once_in(3) {
+        let includes = [Include::NoDefaults, Include::Default, Include::Optional];
+        request.named_groups = vec![("more".into(), includes[numbers.below(3)])];
     }
     request
 }

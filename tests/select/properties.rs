@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gander::base::fnmatch;
 use gander::base::{Digest, Nevra};
 use gander::format::comps::Need;
+use gander::format::kickstart::Include;
 use gander::select::{
     Absence, Candidate, Chosen, Decision, Expression, Flag, Outcome, Problem, Reason, Relation, explain,
     gather,
@@ -112,12 +113,24 @@ impl Answer {
                 member.name == nevra.name && member.need == need && member.requires.as_deref() == requires
             })
         };
-        let asked = |id: &String, environment: &Option<String>| match environment {
-            None => request.groups.contains(id),
+        let asked = |id: &String, environment: &Option<String>, need: Need| match environment {
+            None => {
+                let includes = |include: Include| match need {
+                    Need::Optional => request.optional || include == Include::Optional,
+                    Need::Default => include != Include::NoDefaults,
+                    Need::Mandatory | Need::Conditional => true,
+                };
+                let plain = request.groups.contains(id).then_some(Include::Default);
+                let named = request.named_groups.iter().filter(|(named, _)| named == id);
+                named.map(|(_, include)| *include).chain(plain).any(includes)
+            }
             Some(environment) => {
                 let listed = comps.environment(environment).unwrap();
                 let options = if request.optional { &listed.options[..] } else { &[] };
                 request.environments.contains(environment)
+                    && !request.without_groups.contains(id)
+                    && !request.named_groups.iter().any(|(named, _)| named == id)
+                    && (need != Need::Optional || request.optional)
                     && listed.groups.iter().chain(options).any(|group| group.id == *id)
             }
         };
@@ -125,9 +138,7 @@ impl Answer {
             Reason::Pattern(pattern) => request.packages.contains(pattern) && wanted(pattern),
             Reason::Prepopulate(pattern) => request.prepopulate.contains(pattern) && wanted(pattern),
             Reason::Group { group, environment, need } => {
-                member(group, *need, None)
-                    && asked(group, environment)
-                    && (*need != Need::Optional || request.optional)
+                member(group, *need, None) && asked(group, environment, *need)
             }
             Reason::Conditional { group, with } => {
                 self.has(with) && member(group, Need::Conditional, Some(&with.name))
@@ -362,11 +373,13 @@ fn shuffle(case: &mut Case, numbers: &mut Numbers) {
         &mut request.groups,
         &mut request.environments,
         &mut request.fulltree_excludes,
+        &mut request.without_groups,
     ] {
         let again = list.first().cloned().filter(|_| numbers.once_in(3));
         list.extend(again);
         numbers.shuffle(list);
     }
+    request.named_groups.extend(request.named_groups.clone());
     if let Some(multilib) = &mut request.multilib {
         numbers.shuffle(&mut multilib.whitelist);
         numbers.shuffle(&mut multilib.blacklist);
