@@ -10,8 +10,13 @@
 //! | `x86_64` | `athlon` … `i386` | `i386`: the same | `i686` |
 //! | `s390x` | `s390` | `s390` | `s390` |
 //! | `ppc64` | `ppc` | `ppc` | `ppc` |
-//! | `ppc` | (no tree) | `ppc64`, unless `prefer_ppc64` | |
-//! | `sparc` | native `sparc64v`, `sparc64`; `sparcv9v` … `sparc` | `sparc64` | |
+//! | `ppc` | | `ppc64`, unless `prefer_ppc64` | |
+//! | `sparc` | native `sparc64v`, `sparc64`; `sparcv9v` … `sparc` | native `sparcv9v` … `sparc`; `sparc64` | |
+//!
+//! [`TreeArch::of_mash`] and [`TreeArch::of_koji`] are a tree as these have it. mash's other trees (`alpha`, `arm`, `ia64`,
+//! `mips…`, `s390`, `sparc64`) are no trees here: they have no secondary arch, and nobody composes them any more.
+
+use std::sync::LazyLock;
 
 /// A tree's arch with the package arches that belong into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +33,7 @@ const TABLE: &[TreeArch] = &[
     TreeArch { name: "aarch64", native: &["aarch64"], multilib: &[] },
     TreeArch { name: "armhfp", native: &["armv7hnl", "armv7hl", "armv6hl"], multilib: &[] },
     TreeArch { name: "i386", native: &["i686", "i586", "i486", "i386"], multilib: &[] },
+    TreeArch { name: "ppc", native: &["ppc"], multilib: &[] },
     TreeArch { name: "ppc64", native: &["ppc64"], multilib: &["ppc"] },
     TreeArch { name: "ppc64le", native: &["ppc64le"], multilib: &[] },
     TreeArch { name: "riscv64", native: &["riscv64"], multilib: &[] },
@@ -54,6 +60,17 @@ impl TreeArch {
     /// The best package arch, which yum knows the tree by: `i686` of `i386`, `armv7hnl` of `armhfp`.
     pub fn best(&self) -> &'static str {
         self.native.first().copied().unwrap_or(self.name)
+    }
+
+    /// The tree with the package arches that mash has for it, in the order of its tables; a tree that they lack keeps its own
+    /// native ones.
+    pub fn of_mash(&'static self) -> &'static Self {
+        MASH_TREES.iter().find(|tree| tree.name == self.name).unwrap_or(self)
+    }
+
+    /// The tree with the one secondary arch that Koji's dist-repo has for it, or none.
+    pub fn of_koji(&'static self) -> &'static Self {
+        KOJI_TREES.iter().find(|tree| tree.name == self.name).unwrap_or(self)
     }
 
     /// Whether a package of this arch is native to the tree (`noarch` included).
@@ -107,6 +124,19 @@ const MASH_SECONDARY: &[(&str, &str)] =
 const KOJI_SECONDARY: &[(&str, &[&str])] =
     &[("ppc64", &["ppc"]), ("s390x", &["s390"]), ("x86_64", &["i686"])];
 
+static MASH_TREES: LazyLock<Vec<TreeArch>> = LazyLock::new(|| {
+    let of_mash = |tree: &TreeArch| TreeArch {
+        native: mash_compatible(tree.name).unwrap_or(tree.native),
+        multilib: mash_secondary(tree.name, false).and_then(mash_compatible).unwrap_or_default(),
+        ..*tree
+    };
+    TABLE.iter().map(of_mash).collect()
+});
+
+static KOJI_TREES: LazyLock<Vec<TreeArch>> = LazyLock::new(|| {
+    TABLE.iter().map(|tree| TreeArch { multilib: koji_secondary(tree.name), ..*tree }).collect()
+});
+
 fn row<T: Copy>(table: &[(&str, T)], name: &str) -> Option<T> {
     table.iter().find(|(known, _)| *known == name).map(|(_, found)| *found)
 }
@@ -152,6 +182,7 @@ mod tests {
         for (name, best, native, multilib) in [
             ("x86_64", "x86_64", "x86_64", "athlon i686 i586 i486 i386"),
             ("i386", "i686", "i686 i586 i486 i386", ""),
+            ("ppc", "ppc", "ppc", ""),
             ("ppc64", "ppc64", "ppc64", "ppc"),
             ("s390x", "s390x", "s390x", "s390"),
             ("sparc", "sparc64v", "sparc64v sparc64", "sparcv9v sparcv9 sparcv8 sparc"),
@@ -165,7 +196,7 @@ mod tests {
             assert_eq!((tree.best(), tree.native.to_vec()), (best, list(native)), "{name}");
             assert_eq!(tree.multilib.to_vec(), list(multilib), "{name}");
         }
-        assert_eq!(TreeArch::names().count(), 9);
+        assert_eq!(TreeArch::names().count(), 10);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use super::arch::TreeArch;
+
 /// Whose rules and lists apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Profile {
@@ -96,6 +98,15 @@ names!(
 );
 
 impl Profile {
+    /// A tree with the package arches that it has for it: Koji's and mash's own, Pungi's for all others.
+    pub fn tree(self, tree: &'static TreeArch) -> &'static TreeArch {
+        match self {
+            Self::Mash => tree.of_mash(),
+            Self::Koji | Self::KojiFixed => tree.of_koji(),
+            Self::Pungi | Self::Fedora | Self::Modern | Self::None => tree,
+        }
+    }
+
     /// The methods that one can ask it for: those of the program that it is named after.
     pub const fn methods(self) -> &'static [Method] {
         match self {
@@ -124,6 +135,44 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Each row: a tree, and what of Pungi, mash and Koji is native and secondary to it, where it is not as with Pungi.
+    #[test]
+    fn trees_have_the_arches_of_the_profile() {
+        let x86 = "athlon i686 i586 i486 i386";
+        let v9 = "sparcv9v sparcv9 sparcv8 sparc";
+        for (name, pungi, mash, koji) in [
+            ("x86_64", ("x86_64", x86), Some(("amd64 ia32e x86_64", x86)), Some(("x86_64", "i686"))),
+            ("s390x", ("s390x", "s390"), None, None),
+            ("ppc64", ("ppc64", "ppc"), Some(("ppc64p7 ppc64pseries ppc64iseries ppc64", "ppc")), None),
+            ("ppc", ("ppc", ""), Some(("ppc", "ppc64p7 ppc64pseries ppc64iseries ppc64")), None),
+            (
+                "sparc",
+                ("sparc64v sparc64", v9),
+                Some((v9, "sparc64v sparc64")),
+                Some(("sparc64v sparc64", "")),
+            ),
+            ("aarch64", ("aarch64", ""), None, None),
+            ("ppc64le", ("ppc64le", ""), None, None),
+            ("riscv64", ("riscv64", ""), None, None),
+            ("i386", ("i686 i586 i486 i386", ""), Some((x86, "")), None),
+            ("armhfp", ("armv7hnl armv7hl armv6hl", ""), Some(("armv7hl armv7hnl", "")), None),
+        ] {
+            let tree = TreeArch::find(name).unwrap();
+            for profile in Profile::ALL {
+                let own = match profile {
+                    Profile::Mash => mash,
+                    Profile::Koji | Profile::KojiFixed => koji,
+                    _ => None,
+                };
+                let (native, secondary) = own.unwrap_or(pungi);
+                let found = profile.tree(tree);
+                assert_eq!(found.name, name);
+                assert_eq!(found.native.join(" "), native, "{profile} {name}");
+                assert_eq!(found.multilib.join(" "), secondary, "{profile} {name}");
+            }
+        }
+    }
 
     #[test]
     fn names_are_found_again() {

@@ -13,12 +13,15 @@ use super::inputs::RecipeFiles;
 use super::kickstarts::MediumKickstarts;
 use crate::base::Nevra;
 use crate::base::arch::TreeArch;
-use crate::format::comps::{Comps, Group, Need, lists_arch};
-use crate::format::kickstart::{Include, Kickstart, Packages};
+use crate::format::comps::Comps;
+use crate::format::kickstart::{Kickstart, Packages, Place};
 use crate::format::volume_id::{Rules, VolumeId};
 use crate::lock::{MediaPackages, MediumRef, Part, TreeRef};
 use crate::recipe::{Medium, MediumKind};
 use crate::select::{Candidate, Member, Request, Universe, decide};
+
+/// The group that an installer wants without being asked.
+const CORE: &str = "core";
 
 /// What is selected for each tree.
 pub(super) type Selected = BTreeMap<Nevra, BTreeMap<TreeRef, BTreeSet<String>>>;
@@ -39,13 +42,15 @@ pub(super) fn choose(
             let tree = TreeRef { variant: medium.variant.clone(), arch: arch.name.into() };
             let offered = offered(universe, selected, &tree)?;
             if medium.kind == MediumKind::Dvd {
-                let mut request = request(&kickstarts.contents, &comps, &offered, arch)?;
-                request.multilib = variant.multilib.as_ref().map(super::resolve::multilib);
+                let mut request = request(&kickstarts.contents, &comps, arch)?;
+                request.variant = Some(medium.variant.clone());
+                request.multilib = variant.multilib_of(arch).map(super::resolve::multilib);
                 let chosen = pick(&name, &kickstarts.contents, &request, &comps, &offered)?;
                 found.0.insert((name.clone(), Part::Repository), chosen);
             }
             let system = kickstarts.system();
-            let mut request = request(system, &comps, &offered, arch)?;
+            let mut request = request(system, &comps, arch)?;
+            request.variant = Some(medium.variant.clone());
             request.weak = !system.packages.exclude_weakdeps;
             let chosen = pick(&name, system, &request, &comps, &offered)?;
             check_system(&name, &chosen, &offered)?;
@@ -89,7 +94,6 @@ pub(super) fn volume_id(files: &RecipeFiles, medium: &Medium, arch: &str) -> Res
 /// Finds what kickstarts ask for and no medium can have, and groups and environments that comps lacks, before
 /// anything is built.
 pub(super) fn check(files: &RecipeFiles) -> Result<(), ComposeError> {
-    let nothing = Universe::new(Vec::new())?;
     for (medium, kickstarts) in files.recipe.media.iter().zip(&files.media) {
         let Some(variant) = files.recipe.variants.get(&medium.variant) else { continue };
         crate::root::configuration(kickstarts.system())?;
@@ -98,7 +102,7 @@ pub(super) fn check(files: &RecipeFiles) -> Result<(), ComposeError> {
             let Some(arch) = TreeArch::find(arch) else { continue };
             for kickstart in [Some(&kickstarts.contents), kickstarts.installer.as_ref()].into_iter().flatten()
             {
-                request(kickstart, &comps, &nothing, arch)?;
+                request(kickstart, &comps, arch)?;
             }
         }
     }
@@ -124,56 +128,36 @@ fn offered(universe: &Universe, selected: &Selected, tree: &TreeRef) -> Result<U
 }
 
 /// What a kickstart's `%packages` ask for.
-fn request(
-    kickstart: &Kickstart,
-    comps: &Comps,
-    offered: &Universe,
-    arch: &'static TreeArch,
-) -> Result<Request, ComposeError> {
+fn request(kickstart: &Kickstart, comps: &Comps, arch: &'static TreeArch) -> Result<Request, ComposeError> {
     let wanted = &kickstart.packages;
     let mut wrong = unsupported(wanted);
     let mut request = Request::new(arch);
-    let mut groups: BTreeMap<&str, Include> = BTreeMap::new();
-    if !wanted.nocore && comps.group("core").is_some() {
-        groups.insert("core", Include::Default);
-    }
-    if let Some((id, place)) = &wanted.environment {
-        match comps.environment(id) {
-            Some(environment) => {
-                let listed = environment.groups.iter().filter(|group| lists_arch(&group.arches, arch.name));
-                groups.extend(listed.map(|group| (group.id.as_str(), Include::Default)));
-            }
-            None => wrong.push(format!("{place}: the comps file has no environment '{id}'")),
+    let mut known = |id: &str, place: &Place| {
+        let found = comps.group_named(id).map(|group| group.id.as_str());
+        if found.is_none() && !wanted.ignoremissing {
+            wrong.push(format!("{place}: the comps file has no group '{id}'"));
         }
-    }
-    for (id, place) in &wanted.excluded_groups {
-        match group(comps, id) {
-            Some(group) => {
-                groups.remove(group.id.as_str());
-            }
-            None if wanted.ignoremissing => {}
-            None => wrong.push(format!("{place}: the comps file has no group '{id}'")),
-        }
-    }
+        found
+    };
+    let excluded: BTreeSet<&str> =
+        wanted.excluded_groups.iter().filter_map(|(id, place)| known(id, place)).collect();
     for named in &wanted.groups {
-        match group(comps, &named.id) {
-            Some(group) => {
-                groups.insert(&group.id, named.include);
-            }
-            None if wanted.ignoremissing => {}
-            None => wrong.push(format!("{}: the comps file has no group '{}'", named.place, named.id)),
+        let found = known(&named.id, &named.place);
+        request.named_groups.extend(found.map(|id| (id.to_owned(), named.include)));
+    }
+    let named_core = request.named_groups.iter().any(|(id, _)| id == CORE);
+    if !wanted.nocore && !named_core && !excluded.contains(CORE) && comps.group(CORE).is_some() {
+        request.groups.push(CORE.into());
+    }
+    request.without_groups.extend(excluded.into_iter().map(str::to_owned));
+    if let Some((id, place)) = &wanted.environment {
+        if comps.environment(id).is_none() {
+            wrong.push(format!("{place}: the comps file has no environment '{id}'"));
         }
+        request.environments.push(id.clone());
     }
     if !wrong.is_empty() {
         return Err(ComposeError::Unsupported(wrong));
-    }
-    let names: BTreeSet<&str> = offered.members().map(|member| member.nevra().name.as_str()).collect();
-    for (id, include) in groups {
-        match (include, comps.group(id)) {
-            (Include::Default, _) => request.groups.push(id.to_owned()),
-            (include, Some(group)) => request.packages.extend(members(group, include, arch, &names)),
-            (_, None) => {}
-        }
     }
     request.exclude.extend(wanted.excluded.keys().cloned());
     request.packages.extend(wanted.packages.keys().cloned());
@@ -194,22 +178,6 @@ fn unsupported(wanted: &Packages) -> Vec<String> {
         format!("{place}: {option} is not supported: {instead}")
     };
     given.map(line).collect()
-}
-
-fn group<'c>(comps: &'c Comps, id: &str) -> Option<&'c Group> {
-    comps.group(id).or_else(|| comps.groups.iter().find(|group| group.name.plain == id))
-}
-
-/// The members of a group that is wanted with fewer or more of them than usual.
-fn members(group: &Group, include: Include, arch: &TreeArch, names: &BTreeSet<&str>) -> Vec<String> {
-    let here = group.packages.iter().filter(|member| lists_arch(&member.arches, arch.name));
-    let wanted = here.filter(|member| match member.need {
-        Need::Mandatory => true,
-        Need::Default => include != Include::NoDefaults,
-        Need::Optional => include == Include::Optional,
-        Need::Conditional => false,
-    });
-    wanted.filter(|member| names.contains(member.name.as_str())).map(|member| member.name.clone()).collect()
 }
 
 fn pick(

@@ -31,7 +31,7 @@ fn chosen(options: &str, lines: &str) -> Result<String, String> {
     let comps = Comps::parse(COMPS.as_bytes()).unwrap();
     let offered = universe(&OFFERED);
     let medium = MediumRef { variant: "Base".into(), arch: "x86_64".into(), name: "dvd".into() };
-    let request = request(&kickstart, &comps, &offered, TreeArch::find("x86_64").unwrap());
+    let request = request(&kickstart, &comps, TreeArch::find("x86_64").unwrap());
     let picked = request.and_then(|request| pick(&medium, &kickstart, &request, &comps, &offered));
     let names =
         |picked: BTreeSet<Nevra>| picked.iter().map(|nevra| nevra.name.clone()).collect::<Vec<_>>().join(" ");
@@ -62,4 +62,17 @@ fn what_the_variant_does_not_have_is_passed_over_only_on_demand() {
     // What is there and lacks something is no missing package.
     let error = chosen(" --ignoremissing", "fox\n-den").unwrap_err();
     assert!(error.contains("den"), "{error}");
+}
+
+/// What Gosling's kickstarts choose of what its lock selects is what the lock says is on its media.
+#[test]
+fn the_media_of_gosling_are_those_of_its_lock() {
+    let recipe = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/gosling.toml");
+    let files = RecipeFiles::read(&recipe).unwrap();
+    let selection = crate::compose::Selection::read(&recipe, || None).unwrap();
+    let packages = selection.lock().packages.0.iter();
+    let selected = packages.map(|(nevra, package)| (nevra.clone(), package.trees.clone())).collect();
+    let chosen = choose(&files, &selection.universe, &selected).unwrap();
+    assert!(!chosen.0.is_empty());
+    assert_eq!(chosen.0, selection.lock().media.0);
 }

@@ -378,10 +378,7 @@ fn check_groups(files: &RecipeFiles, id: &str, variant: &Variant) -> Result<(), 
     let comps = comps(files, variant)?;
     let nothing = Universe::new(Vec::new())?;
     for arch in &variant.arches {
-        let mut request = Request::new(arch);
-        request.groups = variant.groups.clone();
-        request.environments = variant.environments.clone();
-        decide(&request, &comps, &nothing)
+        decide(&groups(id, variant, arch), &comps, &nothing)
             .map_err(|source| ComposeError::Select { tree: format!("{id}/{}", arch.name), source })?;
     }
     Ok(())
@@ -398,12 +395,25 @@ pub(super) fn multilib(rule: &crate::recipe::Multilib) -> Multilib {
     }
 }
 
-/// What a variant asks of a selection for one of its trees.
-pub(super) fn request(variant: &Variant, arch: &'static TreeArch) -> Request {
-    let gather = &variant.gather;
+/// The groups and environments that a variant asks for.
+fn groups(id: &str, variant: &Variant, arch: &'static TreeArch) -> Request {
     let mut request = Request::new(arch);
+    request.variant = Some(id.into());
     request.groups = variant.groups.clone();
     request.environments = variant.environments.clone();
+    let more = variant.by_arch.get(arch.name).map(|more| &more.lines);
+    for lines in [Some(&variant.lines), more].into_iter().flatten() {
+        request.named_groups.extend(lines.groups.iter().cloned());
+        request.without_groups.extend(lines.without.iter().cloned());
+        request.environments.extend(lines.environments.iter().cloned());
+    }
+    request
+}
+
+/// What a variant asks of a selection for one of its trees.
+pub(super) fn request(id: &str, variant: &Variant, arch: &'static TreeArch) -> Request {
+    let gather = &variant.gather;
+    let mut request = groups(id, variant, arch);
     request.packages = variant.packages.clone();
     request.exclude = variant.exclude.clone();
     request.prepopulate = gather.prepopulate.clone();
@@ -413,8 +423,8 @@ pub(super) fn request(variant: &Variant, arch: &'static TreeArch) -> Request {
         request.prepopulate.extend(more.prepopulate.iter().cloned());
     }
     request.sources = variant.sources;
-    request.dependencies = !gather.nodeps;
-    request.multilib = variant.multilib.as_ref().map(multilib);
+    request.nodeps = gather.nodeps;
+    request.multilib = variant.multilib_of(arch).map(multilib);
     request.optional = gather.optional;
     request.fulltree = gather.fulltree;
     request.fulltree_excludes = gather.fulltree_excludes.clone();
@@ -426,9 +436,10 @@ pub(super) fn request(variant: &Variant, arch: &'static TreeArch) -> Request {
     };
     request.langpacks = gather.langpacks;
     request.weak = gather.weak;
+    let tree = request.tree();
     // The list is that of all arches of a variant.
     let here =
-        |name: &&String| name.rsplit_once('.').is_some_and(|(_, package)| arch.rank(package).is_some());
+        |name: &&String| name.rsplit_once('.').is_some_and(|(_, package)| tree.rank(package).is_some());
     request.prepopulate = gather.prepopulate.iter().filter(here).cloned().collect();
     request.require_members = gather.require_members;
     request
@@ -444,7 +455,7 @@ fn select(
 ) -> Result<(), ComposeError> {
     let comps = comps(files, variant)?;
     for arch in &variant.arches {
-        let request = request(variant, arch);
+        let request = request(id, variant, arch);
         let tree = TreeRef { variant: id.into(), arch: arch.name.into() };
         let decision = decide(&request, &comps, universe)
             .map_err(|source| ComposeError::Select { tree: tree.to_string(), source })?;

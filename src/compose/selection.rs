@@ -55,7 +55,7 @@ impl Selection {
                     Some(files) => resolve::comps(files, variant)?,
                     None => comps_of(&lock, &tree, object, place)?,
                 };
-                trees.insert(tree, (resolve::request(variant, arch), comps));
+                trees.insert(tree, (resolve::request(id, variant, arch), comps));
             }
         }
         let universe = match (lock.header.universe_object, lock.header.universe_stored) {
@@ -72,6 +72,11 @@ impl Selection {
     /// The trees, in order.
     pub fn trees(&self) -> impl Iterator<Item = &TreeRef> {
         self.trees.keys()
+    }
+
+    /// What a tree asks for, and the comps file that it looks groups up in.
+    pub fn asked(&self, tree: &TreeRef) -> Option<(&Request, &Comps)> {
+        self.trees.get(tree).map(|(request, comps)| (request, comps))
     }
 
     /// What a tree gets, and what is wrong with that.

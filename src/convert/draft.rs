@@ -84,6 +84,7 @@ pub(super) struct Multilib {
     pub(super) methods: Vec<String>,
     pub(super) whitelist: Vec<String>,
     pub(super) blacklist: Vec<String>,
+    pub(super) prefer_ppc64: bool,
 }
 
 /// A TOML string.
@@ -270,6 +271,9 @@ impl Variant {
             text.list("methods", &multilib.methods);
             text.list_if_any("whitelist", &multilib.whitelist);
             text.list_if_any("blacklist", &multilib.blacklist);
+            if multilib.prefer_ppc64 {
+                text.pair("prefer-ppc64", "true");
+            }
         }
         for (arch, lists) in &self.by_arch {
             text.line(&format!("[variant.{}.arch.{arch}]", self.id));

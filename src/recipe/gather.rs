@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::lines::GroupLines;
 use super::read::Reader;
 use super::table::{Findings, Table, either};
 use crate::base::arch::TreeArch;
@@ -33,7 +34,7 @@ pub struct Gathering {
     pub prepopulate: Vec<String>,
     /// Whether a group's member that no source offers is an error.
     pub require_members: bool,
-    /// Whether requirements are not looked at: what is named is what there is (Pungi's method `nodeps`).
+    /// Whether it is gathered by Pungi's method `nodeps`: what is named in every version, and nothing that this requires.
     pub nodeps: bool,
 }
 
@@ -46,6 +47,8 @@ pub struct ForArch {
     pub exclude: Vec<String>,
     /// Packages that an earlier compose had, `NAME.ARCH`.
     pub prepopulate: Vec<String>,
+    /// Groups and environments.
+    pub lines: GroupLines,
 }
 
 /// How many of the packages that meet a requirement or pattern are taken.
@@ -62,6 +65,7 @@ pub enum Greedy {
 
 const GREEDY: &[(&str, Greedy)] = &[("none", Greedy::None), ("all", Greedy::All), ("build", Greedy::Build)];
 const METHODS: &[(&str, bool)] = &[("deps", false), ("nodeps", true)];
+const NODEPS: &str = "'method' is \"nodeps\"";
 const WEAK: &[(&str, bool)] = &[("none", false), ("recommends", true)];
 
 impl Gathering {
@@ -88,8 +92,8 @@ impl Gathering {
             }
         };
         if read.nodeps {
-            for key in ["selfhosting", "weak"] {
-                idle(key, "'method' is \"nodeps\"");
+            for key in ["fulltree", "selfhosting", "greedy", "langpacks", "weak", "prepopulate"] {
+                idle(key, NODEPS);
             }
         }
         if !sources {
@@ -108,6 +112,20 @@ impl Gathering {
 }
 
 impl Reader {
+    /// Finds what the method `nodeps` leaves without effect where a variant names no environment, and by arch.
+    pub(super) fn idle_of_nodeps(&mut self, table: &Table<'_>, environments: bool) {
+        if let Some(value) = table.get("optional").filter(|_| !environments) {
+            let message = format!("'optional' has no effect: {NODEPS}, which takes members of every type");
+            self.findings.add(value.span(), message);
+        }
+        let by_arch = table.get("arch").and_then(|value| value.get_ref().as_table());
+        for of_arch in by_arch.into_iter().flatten().filter_map(|(_, value)| value.get_ref().as_table()) {
+            if let Some(value) = of_arch.get("prepopulate") {
+                self.findings.add(value.span(), format!("'prepopulate' has no effect: {NODEPS}"));
+            }
+        }
+    }
+
     /// The tables of single arches of a variant.
     pub(super) fn by_arch<'t>(
         &mut self,
@@ -134,11 +152,14 @@ impl Reader {
             }
             let title = format!("[variant.{id}.arch.{name}]");
             let Some(table) = Table::of(title, value, BY_ARCH, &mut self.findings) else { continue };
-            let lists = ForArch {
-                packages: self.patterns(&table, "packages"),
+            let lines = self.lines(&table);
+            let mut lists = ForArch {
+                packages: lines.packages,
                 exclude: self.patterns(&table, "exclude"),
                 prepopulate: prepopulate(&table, &mut self.findings),
+                lines: lines.groups,
             };
+            lists.exclude.extend(lines.exclude);
             found.insert(name.to_owned(), lists);
         }
         found
@@ -171,4 +192,50 @@ fn prepopulate(table: &Table<'_>, findings: &mut Findings) -> Vec<String> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Recipe;
+
+    /// What is wrong with a variant that says this.
+    fn problems(variant: &str) -> Vec<String> {
+        let text = format!(
+            "[release]\nname = \"A\"\nshort = \"A\"\nversion = \"1\"\n[[source]]\ndir = \"d\"\non-unsigned = \"allow\"\n\
+             [variant.Base]\narches = [\"x86_64\"]\n{variant}"
+        );
+        let error = Recipe::parse(&text, "r.toml").err();
+        let problems = error.as_ref().map_or(&[][..], |error| error.problems());
+        problems.iter().map(|found| format!("{}:{} {}", found.line, found.column, found.message)).collect()
+    }
+
+    #[test]
+    fn the_method_nodeps_leaves_keys_without_effect() {
+        let named = "packages = [\"a\"]\nmethod = \"nodeps\"\n";
+        for (key, found) in [
+            ("fulltree = true", "'fulltree' has no effect: 'method' is \"nodeps\""),
+            ("greedy = \"all\"", "'greedy' has no effect: 'method' is \"nodeps\""),
+            ("weak = \"recommends\"", "'weak' has no effect: 'method' is \"nodeps\""),
+            ("prepopulate = [\"a.x86_64\"]", "'prepopulate' has no effect: 'method' is \"nodeps\""),
+            (
+                "comps = \"c\"\noptional = true",
+                "'optional' has no effect: 'method' is \"nodeps\", which takes members of every type",
+            ),
+        ] {
+            let found_in = problems(&format!("{named}{key}"));
+            assert!(matches!(&found_in[..], [one] if one.ends_with(found)), "{found_in:?}");
+            assert_eq!(problems(&format!("packages = [\"a\"]\n{key}")), [""; 0], "{key}");
+        }
+        assert_eq!(
+            problems(&format!("{named}[variant.Base.arch.x86_64]\nprepopulate = [\"a.x86_64\"]")),
+            ["13:15 'prepopulate' has no effect: 'method' is \"nodeps\""]
+        );
+        assert_eq!(problems(named), [""; 0]);
+        let line = "method = \"nodeps\"\npackages = [\"@^e\"]\ncomps = \"c\"\noptional = true";
+        assert_eq!(problems(line), [""; 0]);
+        assert_eq!(
+            problems(&format!("{named}comps = \"c\"\nenvironments = [\"e\"]\noptional = true")),
+            [""; 0]
+        );
+    }
 }

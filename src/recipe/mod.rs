@@ -11,6 +11,7 @@
 mod error;
 mod gather;
 mod koji;
+mod lines;
 mod media;
 mod modules;
 mod multilib;
@@ -24,6 +25,7 @@ mod tests;
 pub use error::{Problem, RecipeError};
 pub use gather::{ForArch, Gathering, Greedy};
 pub use koji::{HubPlace, HubPlaceError, KojiSource, Noarch, PinnedBuild};
+pub use lines::GroupLines;
 pub use modules::{ModuleChoice, ModuleChoiceError};
 pub use multilib::{Multilib, MultilibMethod, MultilibProfile};
 pub use repo::{Addresses, RepoSource, Url, UrlError};

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::RecipeError;
 use super::gather::Gathering;
+use super::multilib::PPC;
 use super::repo::RepoSource;
 use super::schema::*;
 use super::table::{Findings, Table, Text, either, suggest};
@@ -153,6 +154,8 @@ struct Parts {
 pub(super) struct Reader {
     pub(super) findings: Findings,
     inputs: Vec<InputPath>,
+    /// Of the variant that is read.
+    pub(super) dependent: Vec<super::lines::Dependent>,
 }
 
 impl Reader {
@@ -427,14 +430,25 @@ impl Reader {
         let comps = comps.and_then(|text| self.input(&format!("variant.{id}.comps"), &text, InputKind::File));
         let groups = self.names(&table, "groups");
         let environments = self.names(&table, "environments");
-        let packages = self.patterns(&table, "packages");
-        let exclude = self.patterns(&table, "exclude");
+        let lines = self.lines(&table);
+        let mut exclude = self.patterns(&table, "exclude");
+        exclude.extend(lines.exclude);
         let multilib = table.get("multilib").and_then(|value| self.multilib(id, value));
         if let Some(value) = table.get("multilib")
             && !arches.is_empty()
-            && arches.iter().all(|arch| arch.multilib.is_empty())
+            && arches.iter().all(|arch| match &multilib {
+                Some(multilib) => !multilib.has_secondary(arch),
+                None => arch.multilib.is_empty(),
+            })
         {
             let message = format!("'multilib' has no effect: no arch of [variant.{id}] has a secondary arch");
+            self.findings.add(value.span(), message);
+        }
+        if let Some(value) = table.get("multilib")
+            && multilib.as_ref().is_some_and(|multilib| multilib.prefer_ppc64)
+            && !arches.iter().any(|arch| arch.name == PPC)
+        {
+            let message = format!("'prefer-ppc64' has no effect: [variant.{id}] has no tree of {PPC}");
             self.findings.add(value.span(), message);
         }
         let sources = table.flag("sources", true, &mut self.findings);
@@ -452,12 +466,18 @@ impl Reader {
         let (groups, environments) = (plain(groups), plain(environments));
         let gather = Gathering::read(&table, sources, &mut self.findings);
         let by_arch = table.get("arch").map(|value| self.by_arch(id, value, &arches)).unwrap_or_default();
+        let has = |key| table.get(key).is_some();
+        let any_environment = self.dependent(id, has("comps"), has("environments"));
+        if gather.nodeps {
+            self.idle_of_nodeps(&table, any_environment);
+        }
         Some(Variant {
             arches,
             comps,
             groups,
             environments,
-            packages,
+            packages: lines.packages,
+            lines: lines.groups,
             exclude,
             multilib,
             sources,
@@ -531,7 +551,7 @@ impl Reader {
     pub(super) fn patterns(&mut self, table: &Table<'_>, key: &str) -> Vec<String> {
         let mut patterns = Vec::new();
         for text in table.texts(key, &mut self.findings) {
-            if made_of(text.text, "-._+%{}*?[]!^~") {
+            if made_of(text.text, super::lines::PATTERN) {
                 patterns.push(text.text.into());
             } else {
                 let message = format!("'{}' is no package name, glob or name.arch", text.text);

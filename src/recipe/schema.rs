@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use super::gather::{ForArch, Gathering};
 use super::koji::KojiSource;
+use super::lines::GroupLines;
 use super::multilib::Multilib;
 use super::repo::RepoSource;
 use crate::base::arch::TreeArch;
@@ -136,6 +137,8 @@ pub struct Variant {
     pub environments: Vec<String>,
     /// Packages by name, glob or `name.arch`.
     pub packages: Vec<String>,
+    /// Groups and environments that lines of `packages` name.
+    pub lines: GroupLines,
     /// Packages to leave out whatever wants them, by name, glob or `name.arch`.
     pub exclude: Vec<String>,
     /// The rule for packages of the secondary arch; none come in by rule without it.

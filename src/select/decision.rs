@@ -9,6 +9,7 @@ use super::problem::Problem;
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, Nevra};
 use crate::format::comps::Need;
+use crate::format::kickstart::Include;
 
 /// How packages of the secondary arch come in.
 #[derive(Clone, Debug)]
@@ -42,11 +43,19 @@ pub enum Greed {
 pub struct Request {
     /// The tree's arch.
     pub arch: &'static TreeArch,
+    /// The id of the variant: members, groups and environments of comps that are for others are passed over. None for
+    /// taking them all.
+    pub variant: Option<String>,
     /// The arch of the machine that dnf resolves for, where it is not the tree's best: packages of better arches meet no
     /// requirement then (libsolv knows only what such a machine can install). Pungi takes the best (`i686` for `i386`).
     pub machine: Option<&'static str>,
     /// Ids of comps groups.
     pub groups: Vec<String>,
+    /// Groups by id or name, and how much of each, which goes before what an environment wants of it. Without more or less
+    /// than the default they are as in `groups`.
+    pub named_groups: Vec<(String, Include)>,
+    /// Groups, by id or name, that environments come without.
+    pub without_groups: Vec<String>,
     /// Ids of comps environments.
     pub environments: Vec<String>,
     /// Patterns `NAME`, `NAME.ARCH` or `NAME.+` (the secondary arch); names are globs.
@@ -63,8 +72,12 @@ pub struct Request {
     pub require_members: bool,
     /// Whether recommended and supplementing packages come along, as a package manager takes them.
     pub weak: bool,
-    /// Whether requirements are looked at; without it a selection is what is named.
+    /// Whether the steps that look at requirements are taken; the others are all the same. False is what the option `nodeps`
+    /// of Pungi's program `pungi-gather` is, within its method `deps`.
     pub dependencies: bool,
+    /// Whether it is gathered by Pungi's other method, `nodeps`: what is named in every version, with source and debugging
+    /// packages and nothing else, whatever else is asked.
+    pub nodeps: bool,
     /// How many of the packages that meet a requirement or pattern are taken.
     pub greed: Greed,
     /// Whether a build's other packages come along with one of them.
@@ -82,12 +95,20 @@ pub struct Request {
 }
 
 impl Request {
+    /// The tree, with the package arches that the profile of its multilib rule has for it.
+    pub fn tree(&self) -> &'static TreeArch {
+        self.multilib.as_ref().map_or(self.arch, |multilib| multilib.profile.tree(self.arch))
+    }
+
     /// A request for a tree of this arch that asks for nothing.
     pub fn new(arch: &'static TreeArch) -> Self {
         Self {
             arch,
+            variant: None,
             machine: None,
             groups: Vec::new(),
+            named_groups: Vec::new(),
+            without_groups: Vec::new(),
             environments: Vec::new(),
             packages: Vec::new(),
             exclude: Vec::new(),
@@ -97,6 +118,7 @@ impl Request {
             require_members: false,
             weak: false,
             dependencies: true,
+            nodeps: false,
             greed: Greed::None,
             fulltree: false,
             fulltree_excludes: Vec::new(),

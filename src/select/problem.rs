@@ -65,6 +65,8 @@ pub enum Problem {
     NoTwin {
         /// The selected native package.
         package: Nevra,
+        /// The file name of the one that is not there.
+        file: String,
     },
     /// The source package of selected packages is not there.
     NoSource {
@@ -120,8 +122,8 @@ impl fmt::Display for Problem {
                 }
                 Ok(())
             }
-            Self::NoTwin { package } => {
-                write!(f, "{package} is to come in the secondary arch as well, but no such package is there")
+            Self::NoTwin { package, file } => {
+                write!(f, "{package} is to come in the secondary arch as well, but {file} is not there")
             }
             Self::NoSource { source: Some(source), built } => {
                 write!(f, "the source package {source} is not there, from which {} were built", join(built))

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use gander::base::arch::TreeArch;
 use gander::base::{Digest, Nevra};
 use gander::format::comps::Comps;
+use gander::format::kickstart::Include;
 use gander::select::multilib::{Method, Profile};
 use gander::select::{
     Candidate, FileKind, Greed, Multilib, PackagedFile, Relation, Request, Sense, Universe,
@@ -238,8 +239,8 @@ fn request(numbers: &mut Numbers, seed: u64) -> Request {
     request.multilib = (is_on(7) || methods == [Method::Runtime]).then(|| Multilib {
         profile: Profile::Pungi,
         methods: methods.to_vec(),
-        whitelist: if is_on(7) { vec!["p1-*".into()] } else { Vec::new() },
-        blacklist: if is_on(7) { vec!["p2-*".into()] } else { Vec::new() },
+        whitelist: if is_on(7) { vec!["p1-*".into(), "p[0-4]-*".into()] } else { Vec::new() },
+        blacklist: if is_on(7) { vec!["p2-*".into(), "p2*".into()] } else { Vec::new() },
         patterns: Vec::new(),
     });
     request.debug = is_on(8);
@@ -251,6 +252,9 @@ fn request(numbers: &mut Numbers, seed: u64) -> Request {
     request.exclude = vec![format!("{}.x86_64", name()), name()];
     request.prepopulate = vec![format!("{}.x86_64", name()), format!("{}.noarch", name())];
     request.packages.push(format!("p{}-*", numbers.below(BUILDS)));
+    // Names that several patterns fit.
+    request.packages.push(request.packages[0].split('-').next().unwrap().to_owned() + "-[0-9]");
+    request.exclude.push(request.exclude[1].replace('p', "[p]"));
     if numbers.once_in(3) {
         request.exclude.push(format!("p{}-*", numbers.below(BUILDS)));
         request.exclude.push(format!("p{}*.src", numbers.below(BUILDS)));
@@ -266,6 +270,13 @@ fn request(numbers: &mut Numbers, seed: u64) -> Request {
     }
     if numbers.once_in(3) {
         request.environments = vec!["whole".into()];
+        if numbers.once_in(4) {
+            request.without_groups = vec!["core".into()];
+        }
+    }
+    if numbers.once_in(3) {
+        let includes = [Include::NoDefaults, Include::Default, Include::Optional];
+        request.named_groups = vec![("more".into(), includes[numbers.below(3)])];
     }
     request
 }

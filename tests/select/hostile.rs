@@ -134,6 +134,45 @@ fn many_conditional_requirements_that_watch_each_other() {
     assert_eq!((decision.packages.len(), decision.problems.len()), (2 * MANY + 1, 0));
 }
 
+#[test]
+fn long_chains_of_weak_dependencies() {
+    let recommending = |at: usize, what: &str| {
+        let mut made = package(&name(at));
+        made.recommends.push(stated(what));
+        made
+    };
+    // Each recommends the next; each supplements the one before; each recommends one that can be had only when the last
+    // one is there.
+    let mut all: Vec<_> = (0..MANY).map(|at| recommending(at, &format!("p{}", at + 1))).collect();
+    all.push(package(&name(MANY)));
+    let mut supplementing: Vec<_> = (0..=MANY).map(|at| package(&name(at))).collect();
+    for (at, made) in supplementing.iter_mut().enumerate().skip(1) {
+        made.supplements.push(stated(&format!("p{}", at - 1)));
+    }
+    let mut lacking = all.clone();
+    for (at, made) in lacking.iter_mut().enumerate() {
+        made.recommends.push(stated(&format!("q{at}")));
+    }
+    for at in 0..MANY {
+        lacking.push(requiring(&format!("q{at}-0:1-1.x86_64"), &["either"]));
+    }
+    lacking[MANY].provides.push(stated("either"));
+    let mut better = requiring("e-0:1-1.x86_64", &["nobody-has-it"]);
+    better.provides.push(stated("either"));
+    lacking.push(better);
+    for (mut all, expected) in [(all, MANY + 1), (supplementing, MANY + 1), (lacking, 2 * MANY + 1)] {
+        for made in &mut all {
+            made.source = Some(format!("{}-1-1.src.rpm", made.nevra.name));
+        }
+        for fulltree in [false, true] {
+            let request = Request { weak: true, fulltree, ..request(&["p0"]) };
+            let decision = gathered(&request, all.clone());
+            assert!(decision.problems.is_empty(), "{:?}", decision.problems);
+            assert_eq!(decision.packages.len(), expected);
+        }
+    }
+}
+
 fn parsed(text: &str) -> Result<Comps, String> {
     Comps::parse(text.as_bytes()).map_err(|error| match error {
         CompsError::Xml(error) => error.to_string(),

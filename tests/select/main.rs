@@ -5,3 +5,4 @@
 mod graphs;
 mod hostile;
 mod properties;
+mod removal;

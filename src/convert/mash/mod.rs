@@ -332,8 +332,11 @@ impl Work<'_, '_> {
                 Err(_) => self.note(NoteKind::Lost, "compsfile", "it names no file"),
             }
         }
-        let has_secondary =
-            |name: &String| TreeArch::find(name).is_some_and(|arch| !arch.multilib.is_empty());
+        let prefer_ppc64 = self.flag("prefer_ppc64", false);
+        let has_secondary = |name: &String| {
+            let tree = TreeArch::find(name).map(TreeArch::of_mash);
+            tree.is_some_and(|tree| !tree.multilib.is_empty()) && !(prefer_ppc64 && name == "ppc")
+        };
         let wanted = self.flag("multilib", true);
         if wanted && arches.iter().any(has_secondary) {
             variant.multilib = self.multilib();
@@ -345,9 +348,11 @@ impl Work<'_, '_> {
                 }
             }
         }
-        if self.flag("prefer_ppc64", false) {
-            let text = "ppc is no arch that gander makes trees of";
-            self.note(NoteKind::NoEffect, "prefer_ppc64", text);
+        if prefer_ppc64 {
+            match &mut variant.multilib {
+                Some(multilib) if arches.iter().any(|arch| arch == "ppc") => multilib.prefer_ppc64 = true,
+                _ => self.note(NoteKind::NoEffect, "prefer_ppc64", "it is for trees of ppc with multilib"),
+            }
         }
         variant.arches = arches;
         draft.variants.push(variant);
@@ -363,6 +368,7 @@ impl Work<'_, '_> {
             methods: vec![method.clone()],
             whitelist: Vec::new(),
             blacklist: Vec::new(),
+            prefer_ppc64: false,
         };
         if !METHODS.contains(&method.as_str()) {
             let text = format!(

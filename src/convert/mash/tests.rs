@@ -143,6 +143,8 @@ fn options_become_keys() {
             "",
             "lost e.mash:6: strict_kyes: mash has no such option; 'strict_keys' may be meant",
         ),
+        ("prefer_ppc64 = True", "", "no-effect e.mash:6: prefer_ppc64: it is for trees of ppc with multilib"),
+        ("arches = ppc ppc64\nprefer_ppc64 = True", "methods = [\"devel\"]\nprefer-ppc64 = true\n", ""),
         ("hash_packages = False", "", "changed e.mash:6: hash_packages"),
         (
             "arches = x86_64 armhfp ia64",

@@ -142,7 +142,12 @@ fn options_become_keys() {
             "[variant.Everything]",
             "no-effect p.conf:12: tree_variants: there is no variant 'X'",
         ),
-        ("gather_method = 'nodeps'", "groups = [\"core\"]\nmethod = \"nodeps\"\noptional = true\n", ""),
+        ("gather_method = 'nodeps'", "groups = [\"core\"]\nmethod = \"nodeps\"\n", ""),
+        (
+            "gather_method = 'nodeps'\nfilter_packages = [('.*', {'*': ['zsh']})]",
+            "method = \"nodeps\"\n",
+            "no-effect v.xml:4: filter_packages of 'Server': Pungi's method 'nodeps' does not look at it",
+        ),
         (
             "gather_method = {'^S': {'comps': 'deps', 'module': 'nodeps'}, '^E': {'module': 'nodeps'}}",
             "groups = [\"core\", \"ha\"]\nmethod = \"nodeps\"",

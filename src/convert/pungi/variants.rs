@@ -81,6 +81,15 @@ impl<'i> Work<'i> {
                         list.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned);
                     add_new(&mut own.prepopulate, new.filter(|name| is_pattern(name)));
                 }
+                if draft.method == "nodeps" {
+                    let unread =
+                        [("filter_packages", &mut own.exclude), ("gather_prepopulate", &mut own.prepopulate)];
+                    for (option, list) in unread.into_iter().filter(|(_, list)| !list.is_empty()) {
+                        let text = "Pungi's method 'nodeps' does not look at it";
+                        self.note_of(one.variant, NoteKind::NoEffect, option, text);
+                        list.clear();
+                    }
+                }
                 names += own.packages.len() + own.exclude.len() + own.prepopulate.len();
                 lists.insert(arch, own);
                 if self.seen > MOST_SEEN {
@@ -288,7 +297,7 @@ impl<'i> Work<'i> {
         };
         let require = self.flag("require_all_comps_packages", false) && !draft.groups.is_empty();
         let flags = [
-            ("optional", !draft.groups.is_empty()),
+            ("optional", deps && !draft.groups.is_empty()),
             ("fulltree", deps && fulltree),
             ("selfhosting", deps && selfhosting),
             ("langpacks", deps && draft.comps.is_some()),

@@ -75,7 +75,8 @@ pub struct PackageReq {
     pub arches: Vec<String>,
     /// The variants it is for; empty for all.
     pub variants: Vec<String>,
-    /// Never in the secondary arch.
+    /// `basearchonly`: never in the secondary arch. It was meant for clients that install both arches of everything. Pungi
+    /// (4.3.6) does not look at it, and nor does selection.
     pub base_arch_only: bool,
 }
 
@@ -225,6 +226,12 @@ impl Comps {
     /// A group by id.
     pub fn group(&self, id: &str) -> Option<&Group> {
         self.groups.iter().find(|group| group.id == id)
+    }
+
+    /// A group by id, or else by its name, as kickstarts may have it; of several of a name the first by id.
+    pub fn group_named(&self, id_or_name: &str) -> Option<&Group> {
+        let named = self.groups.iter().filter(|group| group.name.plain == id_or_name);
+        self.group(id_or_name).or_else(|| named.min_by_key(|group| &group.id))
     }
 
     /// An environment by id.

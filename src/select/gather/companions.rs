@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::decision::{Flag, Greed};
 use super::super::multilib::{Judge, Judged};
 use super::super::problem::Problem;
-use super::super::universe::{Place, TextId};
+use super::super::universe::{Member, Place, TextId};
 use super::stock::Queue;
 use super::{Gather, Why};
 use crate::base::fnmatch;
@@ -78,6 +78,7 @@ impl Gather<'_> {
             }
             if let Entry::Vacant(new) = self.source.entry(source) {
                 new.insert(Why::Source { of });
+                self.open.build.insert(source);
                 added = true;
             }
         }
@@ -114,7 +115,7 @@ impl Gather<'_> {
     /// arch is, else those of the secondary arch; its `noarch` packages always. What comes in so brings nothing more.
     pub(super) fn fulltree(&mut self) -> bool {
         let mut added = false;
-        for with in self.selected(&BTreeSet::new()) {
+        for with in std::mem::take(&mut self.open.fulltree) {
             if self.done.fulltree.contains(&with) || self.is_fulltree_exclude(with) {
                 continue;
             }
@@ -166,7 +167,11 @@ impl Gather<'_> {
                     let text = self.stock.universe.text(name);
                     let left_out = text.ends_with("-devel") || text.ends_with("-static") || text == NEVER;
                     if !left_out && fnmatch::matches(&pattern, text) {
-                        found.entry(name).or_insert(rule);
+                        let of = |rule: usize| self.comps.langpacks.get(rule).map(|rule| &rule.install);
+                        let known = found.entry(name).or_insert(rule);
+                        if of(rule) < of(*known) {
+                            *known = rule;
+                        }
                     }
                 }
             }
@@ -194,19 +199,14 @@ impl Gather<'_> {
                 self.done.multilib.insert(native);
                 continue;
             }
-            let evr = &member.nevra().evr;
-            let twin = |place: &Place| {
-                self.stock.is_secondary(*place)
-                    && self.stock.get(*place).is_some_and(|twin| {
-                        let other = &twin.nevra().evr;
-                        (&other.version, &other.release) == (&evr.version, &evr.release)
-                    })
-            };
-            let twins = self.stock.named(member.name_id(), Queue::Binary).filter(twin);
-            let twins: Vec<_> = twins.filter(|place| !self.stock.is_copy(*place)).collect();
+            let twins = if koji { self.twin_files(&judge, member) } else { self.twins(member) };
             let best = self.best(&twins, Queue::Binary, false);
-            if best.is_empty() && koji && self.judge(&judge, native) {
-                self.problems.insert(Problem::NoTwin { package: member.nevra().clone() });
+            let secondary = self.stock.arch.multilib.first().filter(|_| koji && best.is_empty());
+            if let Some(arch) = secondary
+                && self.judge(&judge, native)
+            {
+                let file = judge.profile.twin_file(member.nevra(), arch);
+                self.problems.insert(Problem::NoTwin { package: member.nevra().clone(), file });
             }
             for twin in best {
                 if self.judge(&judge, if koji { native } else { twin }) {
@@ -216,6 +216,40 @@ impl Gather<'_> {
             }
         }
         added
+    }
+
+    /// Packages of the secondary arch that have the name, version and release of a native one.
+    fn twins(&self, native: Member<'_>) -> Vec<Place> {
+        let evr = &native.nevra().evr;
+        let is_twin = |place: &Place| {
+            self.stock.is_secondary(*place)
+                && !self.stock.is_copy(*place)
+                && self.stock.get(*place).is_some_and(|twin| {
+                    let other = &twin.nevra().evr;
+                    (&other.version, &other.release) == (&evr.version, &evr.release)
+                })
+        };
+        self.stock.named(native.name_id(), Queue::Binary).filter(is_twin).collect()
+    }
+
+    /// Packages of the secondary arch whose file has the name that Koji looks for.
+    fn twin_files(&self, judge: &Judge, native: Member<'_>) -> Vec<Place> {
+        let mut found = Vec::new();
+        for arch in self.stock.arch.multilib {
+            let file = judge.profile.twin_file(native.nevra(), arch);
+            let name = file.rsplitn(3, '-').nth(2).unwrap_or_default();
+            let id = match name == native.nevra().name {
+                true => Some(native.name_id()),
+                // Few packages are named after their arch.
+                false => self.stock.names().find(|id| self.stock.universe.text(*id) == name),
+            };
+            let named = id.into_iter().flat_map(|id| self.stock.named(id, Queue::Binary));
+            found.extend(named.filter(|place| {
+                self.stock.is_secondary(*place)
+                    && self.stock.get(*place).is_some_and(|twin| twin.nevra().file_name() == file)
+            }));
+        }
+        found
     }
 
     /// mash judges every package of the secondary arch, whatever is selected.

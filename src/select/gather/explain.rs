@@ -99,10 +99,11 @@ impl std::fmt::Display for Absence {
 /// Explains the packages that a pattern means: `NAME`, `NAME.ARCH` or a full name; names are globs.
 pub fn explain(request: &Request, comps: &Comps, universe: &Universe, pattern: &str) -> Explanation {
     let gather = run(request, comps, universe);
-    let parsed = Pattern::parse(pattern, request.arch);
+    let tree = request.tree();
+    let parsed = Pattern::parse(pattern, tree);
     let means = |nevra: &Nevra| {
         nevra.to_string() == pattern
-            || (parsed.asks_for(&nevra.arch, request.arch) && fnmatch::matches(parsed.name, &nevra.name))
+            || (parsed.asks_for(&nevra.arch, tree) && fnmatch::matches(parsed.name, &nevra.name))
     };
     let (mut selected, mut absent, mut needed) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     let mut meant = Vec::new();

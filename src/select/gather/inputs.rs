@@ -14,6 +14,7 @@ use super::{Condition, Done, From, Gather, Open, Wanted, Why};
 use crate::base::Nevra;
 use crate::base::fnmatch;
 use crate::format::comps::{Comps, Group, GroupId, Need, lists_arch};
+use crate::format::kickstart::Include;
 
 /// With greed, this name means whatever provides it, as in Pungi.
 const SYSTEM_RELEASE: &str = "system-release";
@@ -28,10 +29,13 @@ impl<'u> Gather<'u> {
         let (mut problems, mut wanted, mut conditions) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
         let pattern = |text: &String| Wanted { pattern: text.clone(), from: From::Pattern };
         wanted.extend(request.packages.iter().map(pattern));
-        for (group, environment) in groups(request, comps, &mut problems) {
-            members(request, group, environment, &mut wanted, &mut conditions);
+        for asked in groups(request, comps, &mut problems) {
+            members(request, &asked, &mut wanted, &mut conditions);
         }
-        let plain = |text: &str| Pattern::parse(text, request.arch).plain().map(str::to_owned);
+        // The order of a request means nothing.
+        wanted.sort();
+        wanted.dedup();
+        let plain = |text: &str| Pattern::parse(text, request.tree()).plain().map(str::to_owned);
         let asked = wanted.iter().filter_map(|wanted| match wanted.from {
             From::Pattern => plain(&wanted.pattern),
             From::Group { .. } => Some(wanted.pattern.clone()),
@@ -59,6 +63,7 @@ impl<'u> Gather<'u> {
             flags: BTreeMap::new(),
             answers: vec![None; universe.relations()],
             watched: Watched::default(),
+            wishes: Watched::default(),
             missed: BTreeSet::new(),
             missed_so_far: BTreeSet::new(),
             missed_parts: BTreeMap::new(),
@@ -139,7 +144,7 @@ impl<'u> Gather<'u> {
         (found.collect(), queue)
     }
 
-    fn no_match(&mut self, text: &str) {
+    pub(super) fn no_match(&mut self, text: &str) {
         let pattern = Pattern::parse(text, self.stock.arch);
         let excluded = |nevra: &Nevra| {
             pattern.asks_for(&nevra.arch, self.stock.arch) && fnmatch::matches(pattern.name, &nevra.name)
@@ -177,54 +182,93 @@ impl<'u> Gather<'u> {
     }
 }
 
+/// A group that a request asks for.
+struct Asked<'c> {
+    group: &'c Group,
+    /// The environment that lists it.
+    environment: Option<&'c str>,
+    include: Include,
+}
+
 /// The groups that a request asks for, by themselves or by an environment.
-fn groups<'c>(
-    request: &'c Request,
-    comps: &'c Comps,
-    problems: &mut BTreeSet<Problem>,
-) -> Vec<(&'c Group, Option<&'c str>)> {
-    let mut wanted: Vec<(&str, Option<&str>)> = request.groups.iter().map(|id| (id.as_str(), None)).collect();
+fn groups<'c>(request: &'c Request, comps: &'c Comps, problems: &mut BTreeSet<Problem>) -> Vec<Asked<'c>> {
+    let mut no_group = |id: &str, environment: Option<&str>| {
+        let similar = similar(id, comps.groups.iter().map(|group| group.id.as_str()));
+        let environment = environment.map(str::to_owned);
+        problems.insert(Problem::NoGroup { id: id.to_owned(), environment, similar });
+    };
+    let mut named = |id: &'c String| {
+        let found = comps.group_named(id);
+        if found.is_none() {
+            no_group(id, None);
+        }
+        found
+    };
+    let ask = |group, include| Asked { group, environment: None, include };
+    let lines = request.named_groups.iter();
+    let mut asked: Vec<Asked<'_>> =
+        lines.filter_map(|(id, include)| Some(ask(named(id)?, *include))).collect();
+    // What environments leave to others, or out.
+    let mut besides: BTreeSet<&str> = asked.iter().map(|asked| asked.group.id.as_str()).collect();
+    besides.extend(request.without_groups.iter().filter_map(named).map(|group| group.id.as_str()));
+    for id in &request.groups {
+        match comps.group(id) {
+            Some(group) => asked.push(ask(group, Include::Default)),
+            None => no_group(id, None),
+        }
+    }
+    let mut unknown = Vec::new();
     for id in &request.environments {
         let Some(environment) = comps.environment(id) else {
-            let known = comps.environments.iter().map(|environment| environment.id.as_str());
-            problems.insert(Problem::NoEnvironment { id: id.clone(), similar: similar(id, known) });
+            unknown.push(id);
             continue;
         };
+        if !is_for(request, &environment.arches, &environment.variants) {
+            continue;
+        }
         let options: &[GroupId] = if request.optional { &environment.options } else { &[] };
         let listed = environment.groups.iter().chain(options);
         let listed = listed.filter(|group| lists_arch(&group.arches, request.arch.name));
-        wanted.extend(listed.map(|group| (group.id.as_str(), Some(id.as_str()))));
-    }
-    let mut found = Vec::new();
-    for (id, environment) in wanted {
-        match comps.group(id) {
-            Some(group) if lists_arch(&group.arches, request.arch.name) => found.push((group, environment)),
-            Some(_) => {}
-            None => {
-                let similar = similar(id, comps.groups.iter().map(|group| group.id.as_str()));
-                let environment = environment.map(str::to_owned);
-                problems.insert(Problem::NoGroup { id: id.to_owned(), environment, similar });
+        for listed in listed.filter(|listed| !besides.contains(listed.id.as_str())) {
+            match comps.group(&listed.id) {
+                Some(group) => {
+                    asked.push(Asked { group, environment: Some(id), include: Include::Default });
+                }
+                None => no_group(&listed.id, Some(id)),
             }
         }
     }
-    found
+    for id in unknown {
+        let known = comps.environments.iter().map(|environment| environment.id.as_str());
+        problems.insert(Problem::NoEnvironment { id: id.clone(), similar: similar(id, known) });
+    }
+    asked.retain(|asked| is_for(request, &asked.group.arches, &asked.group.variants));
+    asked
+}
+
+/// Whether lists of arches and variants (empty for all) have those of a request.
+fn is_for(request: &Request, arches: &[String], variants: &[String]) -> bool {
+    lists_arch(arches, request.arch.name)
+        && (variants.is_empty() || request.variant.as_ref().is_none_or(|id| variants.contains(id)))
 }
 
 fn members(
     request: &Request,
-    group: &Group,
-    environment: Option<&str>,
+    Asked { group, environment, include }: &Asked<'_>,
     wanted: &mut Vec<Wanted>,
     conditions: &mut BTreeSet<Condition>,
 ) {
-    for member in group.packages.iter().filter(|member| lists_arch(&member.arches, request.arch.name)) {
+    let optional = request.optional || request.nodeps || *include == Include::Optional;
+    let here = group.packages.iter();
+    for member in here.filter(|member| is_for(request, &member.arches, &member.variants)) {
         match (member.need, &member.requires) {
-            (Need::Optional, _) if !request.optional => {}
-            (Need::Conditional, Some(requires)) => {
+            (need, _) if *include == Include::NoDefaults && need != Need::Mandatory => {}
+            (Need::Optional, _) if !optional => {}
+            (Need::Conditional, Some(requires)) if !request.nodeps => {
                 let (requires, install) = (requires.clone(), member.name.clone());
                 conditions.insert(Condition { requires, install, group: group.id.clone() });
             }
-            (Need::Conditional, None) => {}
+            (Need::Conditional, None) if !request.nodeps => {}
             (need, _) => {
                 let (group, environment) = (group.id.clone(), environment.map(str::to_owned));
                 let from = From::Group { group, environment, need };

@@ -1,4 +1,5 @@
-//! Gathering: which packages a tree gets, as Pungi's `deps` method decides (4.3.6), and why each of them.
+//! Gathering: which packages a tree gets, as Pungi's `deps` method decides (4.3.6), and why each of them. Its other method
+//! is in [`nodeps`].
 //!
 //! **Inputs** are packages that patterns, groups and environments name, then those to prepopulate with. After them these
 //! steps, again from the first whenever one of them added something, until none does:
@@ -31,6 +32,7 @@ mod companions;
 mod explain;
 mod finish;
 mod inputs;
+mod nodeps;
 mod notes;
 mod requires;
 mod stock;
@@ -49,7 +51,8 @@ use super::relation::Relation;
 use super::universe::{Place, RelationId, TextId, Universe};
 use crate::format::comps::{self, Comps};
 use stock::{Queue, Stock};
-use watched::Watched;
+use watched::{Conditional, Watched};
+use weak::Wish;
 
 /// Gathers what a tree gets. What is wrong is a part of the answer.
 pub fn gather(request: &Request, comps: &Comps, universe: &Universe) -> Decision {
@@ -57,10 +60,15 @@ pub fn gather(request: &Request, comps: &Comps, universe: &Universe) -> Decision
 }
 
 fn run<'u>(request: &'u Request, comps: &'u Comps, universe: &'u Universe) -> Gather<'u> {
-    let judge = request.multilib.as_ref().map(Judge::of);
+    let judge = request.multilib.as_ref().filter(|_| !request.nodeps).map(Judge::of);
     let mut gather = Gather::new(request, comps, universe, judge);
+    if request.nodeps {
+        gather.nodeps();
+        return gather;
+    }
     gather.initial();
     gather.prepopulate();
+    gather.supplements();
     while gather.step() {}
     gather
 }
@@ -75,18 +83,18 @@ pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<D
     }
 }
 
-/// Where an input comes from.
-#[derive(Clone, Debug)]
+/// Where an input comes from. Of several the first is the reason for a package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum From {
     Pattern,
     Group { group: String, environment: Option<String>, need: comps::Need },
 }
 
 /// A package, or several, that the request asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Wanted {
-    pattern: String,
     from: From,
+    pattern: String,
 }
 
 /// A conditional member of a group.
@@ -128,7 +136,9 @@ struct Gather<'u> {
     /// Who meets a requirement, as it was decided first.
     answers: Vec<Option<(Queue, Vec<Place>)>>,
     /// Requirements whose meaning changes as the selection grows.
-    watched: Watched,
+    watched: Watched<Conditional>,
+    /// Weak dependencies of what is selected, and those that would bring a package in.
+    wishes: Watched<Wish>,
     missed: BTreeSet<(RelationId, Place)>,
     missed_so_far: BTreeSet<(RelationId, Place)>,
     /// Of a rich requirement the part that nothing meets.
@@ -150,14 +160,18 @@ struct Open {
     requires: BTreeSet<Place>,
     sources: BTreeSet<Place>,
     debug: BTreeSet<Place>,
+    fulltree: BTreeSet<Place>,
     langpacks: BTreeSet<Place>,
+    recommends: BTreeSet<Place>,
+    /// Source packages.
+    build: BTreeSet<Place>,
+    /// Debugging packages.
+    debug_requires: BTreeSet<Place>,
 }
 
 /// What was worked off already, by step.
 #[derive(Debug, Default)]
 struct Done {
-    build: BTreeSet<Place>,
-    debug_requires: BTreeSet<Place>,
     fulltree: BTreeSet<Place>,
     multilib: BTreeSet<Place>,
 }
@@ -192,11 +206,14 @@ impl<'u> Gather<'u> {
             &mut open.requires,
             &mut open.sources,
             &mut open.debug,
+            &mut open.fulltree,
             &mut open.langpacks,
+            &mut open.recommends,
         ] {
             open.insert(place);
         }
         self.watched.wake(&self.stock, place);
+        self.wishes.wake(&self.stock, place);
         self.mark(place);
         true
     }
@@ -206,6 +223,7 @@ impl<'u> Gather<'u> {
             return false;
         }
         self.debug.insert(place, why);
+        self.open.debug_requires.insert(place);
         true
     }
 
@@ -239,5 +257,9 @@ impl<'u> Gather<'u> {
     }
 }
 
+#[cfg(test)]
+mod group_tests;
+#[cfg(test)]
+mod pair_tests;
 #[cfg(test)]
 mod tests;

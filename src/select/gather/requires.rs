@@ -56,9 +56,7 @@ impl Gather<'_> {
     /// The same for what building selected source packages requires.
     pub(super) fn build_requirements(&mut self) -> bool {
         let mut added = false;
-        let open: Vec<_> = self.source.keys().copied().filter(|by| !self.done.build.contains(by)).collect();
-        for by in open {
-            self.done.build.insert(by);
+        for by in std::mem::take(&mut self.open.build) {
             for (place, relation) in self.needed(by, Queue::Binary) {
                 if self.add(place, Why::BuildRequires { by, relation }) {
                     self.flag(by, Flag::SelfHosting);
@@ -73,10 +71,7 @@ impl Gather<'_> {
     /// as in Pungi; but where they are all that there is, nothing is missed.
     pub(super) fn debug_requirements(&mut self) -> bool {
         let mut added = false;
-        let open: Vec<_> =
-            self.debug.keys().copied().filter(|by| !self.done.debug_requires.contains(by)).collect();
-        for by in open {
-            self.done.debug_requires.insert(by);
+        for by in std::mem::take(&mut self.open.debug_requires) {
             for (place, relation) in self.needed(by, Queue::AnyDebug) {
                 if !self.binary.contains_key(&place) && self.add_debug(place, Why::Requires { by, relation })
                 {
@@ -135,7 +130,12 @@ impl Gather<'_> {
                 let changes = changes(&expression);
                 let found = self.expression(by, relation, &expression, changes);
                 if changes {
-                    self.watched.add(&self.stock, Conditional { by, stated: relation, expression });
+                    let at = self.watched.add(Conditional {
+                        by,
+                        stated: relation,
+                        expression: expression.clone(),
+                    });
+                    self.watched.watch(&self.stock, at, &expression);
                 }
                 found
             }

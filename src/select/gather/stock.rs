@@ -100,7 +100,7 @@ impl<'u> Stock<'u> {
         }
         let mut stock = Self {
             universe,
-            arch: request.arch,
+            arch: request.tree(),
             classes,
             names,
             starts: Vec::new(),
@@ -395,8 +395,11 @@ impl<'u> Stock<'u> {
 
 /// What each member is to a request.
 fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec<Class> {
-    let tree = request.arch;
-    let excludes: Vec<_> = request.exclude.iter().map(|text| Pattern::parse(text, tree)).collect();
+    let tree = request.tree();
+    // Of several exclusions the first by name is told, whatever their order.
+    let mut excludes: Vec<_> = request.exclude.iter().enumerate().collect();
+    excludes.sort_by_key(|(_, text)| *text);
+    let excludes: Vec<_> = excludes.into_iter().map(|(at, text)| (at, Pattern::parse(text, tree))).collect();
     let mut classes: Vec<Class> = Vec::with_capacity(universe.len());
     let mut newest: Vec<(Place, Place)> = Vec::new();
     for member in universe.members() {
@@ -412,8 +415,11 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         let held = native || (secondary && request.multilib.is_some());
         let foreign =
             (queue != Queue::Source && !held) || member.not_for().iter().any(|name| name == tree.name);
-        let excluded =
-            || excludes.iter().position(|pattern| pattern.hides(nevra, queue == Queue::Debug, tree));
+        let excluded = || {
+            let hides =
+                |(_, pattern): &&(usize, Pattern<'_>)| pattern.hides(nevra, queue == Queue::Debug, tree);
+            excludes.iter().find(hides).map(|(at, _)| *at)
+        };
         let blacklisted = || {
             secondary && queue == Queue::Binary && judge.is_some_and(|judge| judge.blacklists(&nevra.name))
         };
@@ -422,7 +428,10 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         } else if member.is_lookaside() {
             // The blacklist is for all, exclusions are not.
             blacklisted().then_some(Hidden::Blacklisted)
-        } else if !(request.greed == Greed::All && queue == Queue::Binary) && copied(universe, member) {
+        } else if !request.nodeps
+            && !(request.greed == Greed::All && queue == Queue::Binary)
+            && copied(universe, member)
+        {
             // With greed Pungi takes both copies for a requirement: what the one requires comes in, and the other is not
             // delivered.
             Some(Hidden::Copy)
@@ -433,7 +442,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         };
         let meets = request.machine.is_none_or(|machine| tree.rank(arch) >= tree.rank(machine));
         classes.push(Class { queue, native, multilib: secondary || arch == "noarch", hidden, meets });
-        if hidden.is_none() {
+        if hidden.is_none() && !request.nodeps {
             older(universe, member, &mut newest, &mut classes);
         }
     }

@@ -152,11 +152,16 @@ impl Judge {
         }
     }
 
-    /// The judge that a request asks for.
+    /// The judge that a request asks for. Of several globs that a name matches the first by name is told.
     pub fn of(request: &Multilib) -> Self {
+        let sorted = |list: &[String]| {
+            let mut list = list.to_vec();
+            list.sort();
+            list
+        };
         let judge = Self::new(request.profile, request.methods.iter().copied())
-            .with_lists(request.whitelist.clone(), request.blacklist.clone());
-        if request.patterns.is_empty() { judge } else { judge.with_patterns(request.patterns.clone()) }
+            .with_lists(sorted(&request.whitelist), sorted(&request.blacklist));
+        if request.patterns.is_empty() { judge } else { judge.with_patterns(sorted(&request.patterns)) }
     }
 
     /// With another view of files than the profile's.
