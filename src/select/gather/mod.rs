@@ -39,6 +39,7 @@ mod weak;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use explain::explain_as;
 pub use explain::{Absence, Explanation, Lost, Need, explain};
 
 use super::decision::{Decision, Flag, Greed, Request};
@@ -225,7 +226,7 @@ impl<'u> Gather<'u> {
 
     /// Whether a package is only looked aside at.
     fn is_aside(&self, place: Place) -> bool {
-        self.stock.get(place).is_some_and(|member| member.is_lookaside())
+        self.stock.is_aside(place)
     }
 
     fn is_fulltree_exclude(&self, place: Place) -> bool {
