@@ -9,6 +9,9 @@
 //! names move together; only secret keys lie elsewhere, on purpose.
 
 mod error;
+mod family;
+#[cfg(test)]
+mod family_tests;
 mod gather;
 mod koji;
 mod media;
@@ -22,6 +25,7 @@ mod table;
 mod tests;
 
 pub use error::{Problem, RecipeError};
+pub use family::{Family, LayeredRelease};
 pub use gather::{ForArch, Gathering, Greedy};
 pub use koji::{HubPlace, HubPlaceError, KojiSource, Noarch, PinnedBuild};
 pub use modules::{ModuleChoice, ModuleChoiceError};
