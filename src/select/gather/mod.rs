@@ -68,11 +68,16 @@ fn run<'u>(request: &'u Request, comps: &'u Comps, universe: &'u Universe) -> Ga
 
 /// Gathers what a tree gets; anything that is wrong is an error.
 pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<Decision, SelectError> {
-    let decision = gather(request, comps, universe);
-    if decision.problems.is_empty() {
-        Ok(decision)
-    } else {
-        Err(SelectError::Problems(decision.problems.into_iter().collect()))
+    gather(request, comps, universe).faultless()
+}
+
+impl Decision {
+    /// The decision, if nothing is wrong with it.
+    pub fn faultless(self) -> Result<Self, SelectError> {
+        match self.problems.is_empty() {
+            true => Ok(self),
+            false => Err(SelectError::Problems(self.problems.into_iter().collect())),
+        }
     }
 }
 
