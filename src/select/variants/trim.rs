@@ -3,9 +3,8 @@
 //! In this order, for each package that is delivered, binary, source and debugging ones apart:
 //!
 //! 1. Layered products and optional variants leave out names that addons have, optional ones also those that layered
-//!    products have. As in Pungi these are names that **any** addon has, whichever its parent and arch: who has two variants
-//!    with addons may want `lookaside` instead. Source and debugging packages stay in layered products, whose users may not
-//!    have the addons.
+//!    products have. As in Pungi these are names that **any** addon has, whichever its parent and arch. Source and
+//!    debugging packages stay in layered products, whose users may not have the addons.
 //! 2. What the parent has of the same name and arch is left out, whatever the version.
 //! 3. What came into an addon or a layered product although its build is one of the parent's, and is no input, is moved to the
 //!    parent: one that is installed without the addon would lack it otherwise. It keeps its flags.
