@@ -79,6 +79,22 @@ fn inner<'h>(header: &'h Header, id: &str) -> Result<Option<(VariantType, &'h In
     found.map(|found| Ok((found.kind().map_err(of_lock)?, found))).transpose()
 }
 
+/// The addons within a tree: their own ids and trees.
+pub(super) fn addons<'h>(
+    header: &'h Header,
+    tree: &TreeRef,
+) -> Result<Vec<(&'h str, TreeRef)>, ComposeError> {
+    let mut addons = Vec::new();
+    for found in header.variants.iter().filter(|found| found.parent == tree.variant) {
+        let own = TreeRef { variant: found.id.clone(), arch: tree.arch.clone() };
+        let is_there = header.trees.iter().any(|tree| tree.variant == own.variant && tree.arch == own.arch);
+        if found.kind().map_err(of_lock)? == VariantType::Addon && is_there {
+            addons.push((found.own_id().map_err(of_lock)?, own));
+        }
+    }
+    Ok(addons)
+}
+
 fn of_lock(source: LockError) -> ComposeError {
     ComposeError::Lock { path: "lock.toml".into(), source }
 }
