@@ -313,7 +313,7 @@ impl fmt::Display for Reason {
             Self::Supplement { supplement, .. } => write!(f, "supplements {supplement}"),
             Self::Multilib { twin: Some(twin), verdict } => write!(f, "multilib twin of {twin}: {verdict}"),
             Self::Multilib { twin: None, verdict } => write!(f, "multilib: {verdict}"),
-            Self::Moved { from } => write!(f, "moved here from {from}, whose parent has its source package"),
+            Self::Moved { from } => write!(f, "moved here from {from}, since its source package is here"),
         }
     }
 }

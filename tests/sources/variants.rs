@@ -195,7 +195,7 @@ fn variants_in_others_become_trees_that_productmd_reads() {
     assert_eq!(
         explain("lib-tools", "Server/x86_64"),
         "Server/x86_64: lib-tools-0:1-1.x86_64 dependency,fulltree-exclude\n  \
-         moved here from Server-HA, whose parent has its source package\n    \
+         moved here from Server-HA, since its source package is here\n    \
          lib-tools-0:1-1.x86_64: required by ha-0:1-1.x86_64: lib-tools\n      \
          ha-0:1-1.x86_64: mandatory in group ha\n"
     );

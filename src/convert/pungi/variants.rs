@@ -256,10 +256,8 @@ impl<'i> Work<'i> {
         if one.uid != one.id {
             draft.comment = one.uid.clone();
         }
-        if variant.kind != Type::Variant {
-            if !self.inner(one, &mut draft) {
-                return None;
-            }
+        if variant.kind != Type::Variant && !self.inner(one, &mut draft) {
+            return None;
         }
         draft.method = self.method(one);
         draft.groups = self.groups(variant);

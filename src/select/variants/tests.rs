@@ -144,7 +144,7 @@ fn what_belongs_to_a_build_of_the_parent_is_moved_there_unless_it_is_named() {
     assert_eq!(
         chain("Server"),
         [
-            "lib-tools: moved here from Server-HA, whose parent has its source package",
+            "lib-tools: moved here from Server-HA, since its source package is here",
             "lib-tools: required by ha-0:1-1.x86_64: lib-tools",
             "ha: named as 'ha'"
         ]
