@@ -22,10 +22,12 @@ mod trim;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::decision::{Decision, Request};
+use super::closure::{Closure, Gravity};
+use super::decision::{Decision, Reason, Request};
 use super::gather::{Explanation, explain, explain_as, gather};
+use super::note::Note;
 use super::problem::Problem;
-use super::universe::Universe;
+use super::universe::{Member, Universe};
 use crate::base::Nevra;
 use crate::format::comps::Comps;
 use crate::format::productmd::VariantType;
@@ -176,6 +178,10 @@ impl Variants {
             }
             taken.extend(now);
         }
+        for tree in trees.values_mut().filter(|tree| !tree.decision.moved.is_empty()) {
+            let notes = stranded(tree, universe);
+            tree.decision.notes.extend(notes);
+        }
         self.tell_once(&mut trees);
         trees
     }
@@ -316,6 +322,32 @@ fn builds(decision: &Decision, universe: &Universe) -> Vec<String> {
         names.extend(sources);
     }
     names.into_iter().collect()
+}
+
+/// Packages that were moved to a tree which lacks what they require: Pungi moves them all the same.
+fn stranded(tree: &VariantTree, universe: &Universe) -> Vec<Note> {
+    if !tree.request.dependencies {
+        return Vec::new();
+    }
+    let decision = &tree.decision;
+    let there = universe.members().filter(|member| decision.packages.contains_key(member.nevra()));
+    let there: Vec<_> = there.map(Member::to_candidate).collect();
+    let moved = || there.iter().filter(|candidate| decision.moved.contains_key(&candidate.nevra));
+    let mut closure = Closure::new(there.iter().collect(), moved());
+    let mut notes = Vec::new();
+    for candidate in moved() {
+        let Some(Reason::Moved { from }) = decision.packages.get(&candidate.nevra).map(|chosen| &chosen.why)
+        else {
+            continue;
+        };
+        let gaps = closure.gaps(candidate).into_iter().filter(|gap| gap.gravity == Gravity::Unresolved);
+        notes.extend(gaps.map(|gap| Note::Stranded {
+            package: candidate.nevra.clone(),
+            from: from.clone(),
+            requirement: gap.requirement,
+        }));
+    }
+    notes
 }
 
 /// A problem without packages that another tree has; none where that leaves nothing to say. `own` is what the variant asks

@@ -156,6 +156,13 @@ fn what_belongs_to_a_build_of_the_parent_is_moved_there_unless_it_is_named() {
     assert_eq!(explained.selected.len(), 1);
     let moved = &tree(&trees, "Server").decision.packages[&explained.selected[0]];
     assert!(moved.flags.contains(&Flag::FulltreeExclude));
+    let notes: Vec<_> = tree(&trees, "Server").decision.notes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "lib-tools-0:1-1.x86_64 was moved here from Server-HA, but nothing here provides 'tools-data', which it requires"
+        ]
+    );
 
     // As an input of the addon it stays, unless another addon moves it to the parent first.
     let all = [server(&["lib"]), child("Server-HA", Addon, &["ha", "lib-tools"])];
