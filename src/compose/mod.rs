@@ -33,6 +33,7 @@ mod selection;
 mod selection_change;
 mod signatures;
 mod trees;
+mod twins;
 
 pub use bundle::{Bundle, Bundled, bundle};
 pub use error::ComposeError;

@@ -16,6 +16,7 @@ use super::modules::{self, Modular};
 use super::repositories;
 use super::signatures;
 use super::trees;
+use super::twins;
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::format::comps::Comps;
@@ -140,6 +141,10 @@ pub(super) fn resolve(
         (&mut header, &mut objects),
         &mut harvest,
     )?;
+
+    for line in twins::conflicts(session.store, &harvest, &selected)? {
+        session.note(format!("warning: {line}"));
+    }
 
     let signer = signatures::open(&files.recipe, header.source_date, home)?;
     let mut keys: BTreeMap<String, Certificate> = BTreeMap::new();

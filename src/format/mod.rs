@@ -17,4 +17,5 @@ pub mod treeinfo;
 pub mod variants_xml;
 pub mod volume_id;
 pub mod xml;
+mod xml_text;
 pub mod xmlrpc;

@@ -4,6 +4,7 @@
 //! header and the payload. Only the signature header changes when a package is signed. The
 //! crate `rpm` panics on hostile headers, so everything here is read by our own [`header`].
 
+pub mod beside;
 pub mod dependency;
 pub mod edit;
 pub mod files;

@@ -79,7 +79,8 @@ pub struct Request {
     pub langpacks: bool,
     /// Patterns of packages that an earlier compose had, mostly `NAME.ARCH`.
     pub prepopulate: Vec<String>,
-    /// Packages that are only looked aside at, beside those that the universe has as such.
+    /// Packages that are only looked aside at, beside those that the universe has as such. They bring nothing in, also where
+    /// greed takes all of several packages (Pungi 4.3.6 takes the copy that is not looked aside at then, too; later ones do not).
     pub aside: BTreeSet<Nevra>,
 }
 

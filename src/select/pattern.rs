@@ -39,6 +39,11 @@ impl<'p> Pattern<'p> {
         behind.contains("-debuginfo") || behind.contains("-debugsource")
     }
 
+    /// Whether it asks for packages of one arch, or of the secondary one.
+    pub(super) fn is_of_an_arch(&self) -> bool {
+        self.arch.is_some()
+    }
+
     /// Whether it asks for packages of this arch. `NAME.+` means `noarch` packages, too.
     pub(super) fn asks_for(&self, arch: &str, tree: &TreeArch) -> bool {
         match self.arch {

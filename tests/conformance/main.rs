@@ -9,6 +9,7 @@
 
 mod appstream;
 mod closure;
+mod comps;
 mod databases;
 mod file_conflicts;
 mod gather;

@@ -23,7 +23,6 @@ mod form;
 mod package;
 mod read;
 mod repomd;
-mod text;
 
 pub use checksum::{Checksum, ChecksumError, Verifier};
 pub use content::{Content, ContentError, LARGEST_CONTENT};

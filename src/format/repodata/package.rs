@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::List;
-use super::text::Writer;
 use crate::base::{Digest, Nevra, evr};
+use crate::format::xml_text::Writer;
 use crate::rpm::{Changelog, Dependencies, Dependency, Package, sense};
 
 /// How many entries of a change log are kept, unless something else is wanted.

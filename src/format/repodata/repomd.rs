@@ -19,9 +19,9 @@
 
 use super::List;
 use super::checksum::Checksum;
-use super::text::Writer;
 use crate::base::RelPath;
 use crate::format::xml::{Element, XmlError};
+use crate::format::xml_text::Writer;
 
 /// Version of the databases (`primary_db`, …): the one that all clients know.
 const DATABASE_VERSION: &str = "10";

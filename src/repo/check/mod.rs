@@ -72,7 +72,7 @@ pub async fn check(
             false => packages::check(&repository, options, asking, &mut findings).await?,
         };
         if looked == Looked::Content {
-            multilib::check(&repository, &mut findings)?;
+            multilib::check(&repository, &mut findings);
         }
         checked.push(Checked {
             name: name.clone(),

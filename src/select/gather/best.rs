@@ -13,7 +13,10 @@ impl Gather<'_> {
         if self.greedy(Greed::All) {
             return all.to_vec();
         }
-        let all = self.without_copies(all);
+        let mut all = self.without_copies(all);
+        if queue == Queue::AnyDebug {
+            all.retain(|place| self.stock.is_in(*place, Queue::Debug));
+        }
         let of = |fits: &dyn Fn(Place) -> bool| {
             all.iter().copied().filter(|place| fits(*place)).collect::<Vec<_>>()
         };

@@ -96,7 +96,8 @@ impl Gather<'_> {
                     })
             };
             for place in self.stock.built(source).filter(fits).collect::<Vec<_>>() {
-                if self.is_aside(place) {
+                // What debugs a package that is not delivered is not delivered either.
+                if self.is_aside(place) || self.is_aside(of) {
                     self.flag(place, Flag::Lookaside);
                 }
                 added |= self.add_debug(place, Why::Debug { of });
@@ -115,7 +116,8 @@ impl Gather<'_> {
             }
             self.done.fulltree.insert(with);
             let Some(source) = self.stock.get(with).and_then(|member| member.source_id()) else { continue };
-            let built = self.stock.built(source).filter(|place| self.stock.is_in(*place, Queue::Binary));
+            let fits = |place: &Place| self.stock.is_in(*place, Queue::Binary) && !self.stock.is_copy(*place);
+            let built = self.stock.built(source).filter(fits);
             let (mut native, mut secondary, mut noarch) = (Vec::new(), Vec::new(), Vec::new());
             for place in built {
                 match (self.stock.is_native(place), self.stock.is_multilib(place)) {
@@ -196,7 +198,8 @@ impl Gather<'_> {
                         (&other.version, &other.release) == (&evr.version, &evr.release)
                     })
             };
-            let twins: Vec<_> = self.stock.named(member.name_id(), Queue::Binary).filter(twin).collect();
+            let twins = self.stock.named(member.name_id(), Queue::Binary).filter(twin);
+            let twins: Vec<_> = twins.filter(|place| !self.stock.is_copy(*place)).collect();
             let best = self.best(&twins, Queue::Binary, false);
             if best.is_empty() && koji && self.judge(&judge, native) {
                 self.problems.insert(Problem::NoTwin { package: member.nevra().clone() });

@@ -103,7 +103,7 @@ impl<'u> Gather<'u> {
                 _ => Flag::Input,
             };
             self.flag(place, flag);
-            if queue == Queue::Debug {
+            if queue != Queue::Binary {
                 self.add_debug(place, Why::Wanted(at));
                 self.mark(place);
             } else {
@@ -120,7 +120,11 @@ impl<'u> Gather<'u> {
             return (vec![meeting], Queue::Binary);
         }
         let pattern = Pattern::parse(text, tree);
-        let queue = if pattern.is_debug() { Queue::Debug } else { Queue::Binary };
+        let queue = match (pattern.is_debug(), pattern.is_of_an_arch()) {
+            (false, _) => Queue::Binary,
+            (true, false) => Queue::AnyDebug,
+            (true, true) => Queue::Debug,
+        };
         let names: Vec<TextId> = match pattern.plain() {
             Some(name) => self.stock.text(name).into_iter().collect(),
             None => {
@@ -157,7 +161,7 @@ impl<'u> Gather<'u> {
                 let named = self.stock.named(self.stock.text(name)?, Queue::Binary);
                 let of_arch =
                     |place: &Place| self.stock.get(*place).is_some_and(|member| member.nevra().arch == arch);
-                Some(named.filter(of_arch).collect::<Vec<_>>())
+                Some(named.filter(of_arch).filter(|place| !self.stock.is_copy(*place)).collect::<Vec<_>>())
             });
             let found = found.unwrap_or_default();
             if found.is_empty() {

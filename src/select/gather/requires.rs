@@ -69,14 +69,15 @@ impl Gather<'_> {
         added
     }
 
-    /// What debugging packages require of their like.
+    /// What debugging packages require of their like. Those that an exclusion or a newer version hides come in with greed only,
+    /// as in Pungi; but where they are all that there is, nothing is missed.
     pub(super) fn debug_requirements(&mut self) -> bool {
         let mut added = false;
         let open: Vec<_> =
             self.debug.keys().copied().filter(|by| !self.done.debug_requires.contains(by)).collect();
         for by in open {
             self.done.debug_requires.insert(by);
-            for (place, relation) in self.needed(by, Queue::Debug) {
+            for (place, relation) in self.needed(by, Queue::AnyDebug) {
                 if !self.binary.contains_key(&place) && self.add_debug(place, Why::Requires { by, relation })
                 {
                     self.mark(place);

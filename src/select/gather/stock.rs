@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::decision::Request;
+use super::super::decision::{Greed, Request};
 use super::super::expression::Expression;
 use super::super::multilib::Judge;
 use super::super::pattern::Pattern;
@@ -20,6 +20,8 @@ use crate::base::arch::TreeArch;
 pub(super) enum Queue {
     Binary,
     Debug,
+    /// Debugging packages, with those that an exclusion, a newer version or a copy hides.
+    AnyDebug,
     Source,
 }
 
@@ -50,6 +52,17 @@ struct Class {
     meets: bool,
     /// Whether it is only looked aside at.
     aside: bool,
+}
+
+impl Class {
+    /// Whether what it provides is looked at.
+    fn is_indexed(&self) -> bool {
+        match self.hidden {
+            None => true,
+            Some(Hidden::Older | Hidden::Excluded(_) | Hidden::Copy) => self.queue == Queue::Debug,
+            Some(_) => false,
+        }
+    }
 }
 
 /// Seen members by what they provide, own and are called.
@@ -113,10 +126,9 @@ impl<'u> Stock<'u> {
     fn index_provides(&mut self) {
         let mut counts = vec![0_u32; self.universe.texts() + 1];
         let lists = |stock: &Self| {
-            let seen = stock.seen().filter(|(_, queue)| *queue != Queue::Source);
-            let seen =
-                seen.filter(|(member, _)| stock.class(member.place()).is_some_and(|class| class.meets));
-            seen.map(|(member, _)| (member.place(), member.list(List::Provides))).collect::<Vec<_>>()
+            let meets = |member: &Member<'u>| stock.class(member.place()).is_some_and(|class| class.meets);
+            let meeting = stock.indexed().filter(meets);
+            meeting.map(|member| (member.place(), member.list(List::Provides))).collect::<Vec<_>>()
         };
         let lists = lists(self);
         for id in lists.iter().flat_map(|(_, list)| *list) {
@@ -179,7 +191,7 @@ impl<'u> Stock<'u> {
         }
         self.known = found.iter().map(|(text, id)| ((*text).to_owned(), *id)).collect();
         let mut owned = Vec::new();
-        for (member, _) in self.seen().filter(|(_, queue)| *queue != Queue::Source) {
+        for member in self.indexed() {
             let meets = self.class(member.place()).is_some_and(|class| class.meets);
             for (folder, name) in member.file_ids().filter(|_| meets) {
                 if is_wanted.get(name as usize) == Some(&true) {
@@ -225,6 +237,13 @@ impl<'u> Stock<'u> {
         members.filter(|(_, class)| class.hidden.is_none()).map(|(member, class)| (member, class.queue))
     }
 
+    /// Members whose provisions are looked at, in canonical order.
+    fn indexed(&self) -> impl Iterator<Item = Member<'u>> + '_ {
+        let members = self.universe.members().zip(&self.classes);
+        let indexed = members.filter(|(_, class)| class.queue != Queue::Source && class.is_indexed());
+        indexed.map(|(member, _)| member)
+    }
+
     /// Members that are not seen, and why.
     pub(super) fn hidden(&self) -> impl Iterator<Item = (Member<'u>, Hidden)> + '_ {
         let members = self.universe.members().zip(&self.classes);
@@ -240,7 +259,10 @@ impl<'u> Stock<'u> {
     }
 
     pub(super) fn is_in(&self, place: Place, queue: Queue) -> bool {
-        self.class(place).is_some_and(|class| class.hidden.is_none() && class.queue == queue)
+        self.class(place).is_some_and(|class| match queue {
+            Queue::AnyDebug => class.queue == Queue::Debug && class.is_indexed(),
+            _ => class.hidden.is_none() && class.queue == queue,
+        })
     }
 
     /// Whether it is native to the tree (`noarch` included).
@@ -407,8 +429,11 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         let hidden = if foreign {
             Some(Hidden::Foreign)
         } else if aside {
-            None
-        } else if copied(universe, member) {
+            // The blacklist is for all, exclusions are not.
+            blacklisted().then_some(Hidden::Blacklisted)
+        } else if !(request.greed == Greed::All && queue == Queue::Binary) && copied(universe, member) {
+            // With greed Pungi takes both copies for a requirement: what the one requires comes in, and the other is not
+            // delivered.
             Some(Hidden::Copy)
         } else if let Some(pattern) = excluded() {
             Some(Hidden::Excluded(pattern))
@@ -422,6 +447,13 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         }
     }
     classes
+}
+
+impl Stock<'_> {
+    /// Whether the same package is looked aside at, too.
+    pub(super) fn is_copy(&self, place: Place) -> bool {
+        self.aside && self.get(place).is_some_and(|member| copied(self.universe, member))
+    }
 }
 
 /// Whether the same package is looked aside at, too: of one full name, that copy is the next.

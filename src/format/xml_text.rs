@@ -2,28 +2,28 @@
 
 /// Writes elements into a text.
 #[derive(Debug, Default)]
-pub(super) struct Writer {
+pub(in crate::format) struct Writer {
     text: String,
 }
 
 impl Writer {
-    pub(super) fn into_text(self) -> String {
+    pub(in crate::format) fn into_text(self) -> String {
         self.text
     }
 
     /// Text as it stands: tags and layout.
-    pub(super) fn raw(&mut self, text: &str) -> &mut Self {
+    pub(in crate::format) fn raw(&mut self, text: &str) -> &mut Self {
         self.text.push_str(text);
         self
     }
 
     /// Text content.
-    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+    pub(in crate::format) fn text(&mut self, text: &str) -> &mut Self {
         self.escaped(text, false)
     }
 
     /// An attribute with a space in front.
-    pub(super) fn attribute(&mut self, name: &str, value: &str) -> &mut Self {
+    pub(in crate::format) fn attribute(&mut self, name: &str, value: &str) -> &mut Self {
         self.raw(" ").raw(name).raw("=\"").escaped(value, true).raw("\"")
     }
 
@@ -54,7 +54,7 @@ impl Writer {
     }
 
     /// A line with one element that holds text; closed at once where the text is empty.
-    pub(super) fn element(
+    pub(in crate::format) fn element(
         &mut self,
         indent: &str,
         name: &str,

@@ -2,24 +2,29 @@
 //!
 //! ```text
 //! <comps>
-//!   <group [arch="x86_64 ppc64le"]>
+//!   <group [arch="x86_64 ppc64le"] [variant="Server"]>
 //!     <id/> <name/> <name xml:lang="de"/> <description/> <default>true|false</default> <uservisible/>
 //!     <biarchonly/> <langonly/> <display_order/>
 //!     <packagelist>
-//!       <packagereq type="mandatory|default|optional|conditional" [requires=NAME] [arch=…] [basearchonly="true"]>NAME</packagereq>
+//!       <packagereq type="mandatory|default|optional|conditional" [requires=NAME] [arch=…] [variant=…] [basearchonly="true"]>NAME</packagereq>
 //!     </packagelist>
 //!   </group>
-//!   <environment>   <id/> <name/> <description/> <display_order/> <grouplist><groupid/></grouplist> <optionlist><groupid default="true"/></optionlist> </environment>
+//!   <environment [arch=…] [variant=…]>   <id/> <name/> <description/> <display_order/> <grouplist><groupid/></grouplist> <optionlist><groupid default="true"/></optionlist> </environment>
 //!   <category>      <id/> <name/> <description/> <display_order/> <grouplist/> </category>
 //!   <langpacks>     <match name="libreoffice-core" install="libreoffice-langpack-%s"/> </langpacks>
 //! </comps>
 //! ```
 //! A `packagereq` without a type is mandatory. Lists of arches are separated by spaces or commas; an
-//! absent or empty list means every arch. Empty entries, unknown elements and attributes are passed over, as every tool does
-//! (`variant=` among them). What no tool can mean (an unknown type, a name with spaces around it, a group
+//! absent or empty list means every arch. `variant=` is Pungi's: a list of the variants that it is for. Empty entries, unknown
+//! elements and attributes are passed over, as every tool does. What no tool can mean (an unknown type, a name with spaces around it, a group
 //! without an id or with one that is taken) is an error, and all such errors are reported at once.
 
+mod filter;
+mod write;
+
 use std::collections::BTreeMap;
+
+pub use filter::Extent;
 
 use super::xml::{Element, Place, XmlError};
 
@@ -68,6 +73,8 @@ pub struct PackageReq {
     pub requires: Option<String>,
     /// The arches it is for; empty for all.
     pub arches: Vec<String>,
+    /// The variants it is for; empty for all.
+    pub variants: Vec<String>,
     /// Never in the secondary arch.
     pub base_arch_only: bool,
 }
@@ -93,6 +100,8 @@ pub struct Group {
     pub display_order: Option<i64>,
     /// The arches it is for; empty for all.
     pub arches: Vec<String>,
+    /// The variants it is for; empty for all.
+    pub variants: Vec<String>,
     /// Its packages in the order of the file.
     pub packages: Vec<PackageReq>,
 }
@@ -121,6 +130,8 @@ pub struct GroupList {
     pub display_order: Option<i64>,
     /// The arches it is for; empty for all.
     pub arches: Vec<String>,
+    /// The variants it is for; empty for all.
+    pub variants: Vec<String>,
     /// The groups that belong to it.
     pub groups: Vec<GroupId>,
     /// Groups that may be added (environments only).
@@ -326,7 +337,8 @@ impl Reader {
                 .map(|child| child.text.trim().to_owned())
                 .filter(|lang| !lang.is_empty()),
             display_order: self.number(element, "display_order"),
-            arches: arches(element),
+            arches: list(element, "arch"),
+            variants: list(element, "variant"),
             packages,
         }
     }
@@ -353,7 +365,8 @@ impl Reader {
             name,
             need,
             requires,
-            arches: arches(element),
+            arches: list(element, "arch"),
+            variants: list(element, "variant"),
             base_arch_only: element
                 .attribute("basearchonly")
                 .is_some_and(|value| value.eq_ignore_ascii_case("true")),
@@ -366,7 +379,7 @@ impl Reader {
             let ids = lists.flat_map(|list| list.children.iter().filter(|child| filled(child, "groupid")));
             ids.map(|child| GroupId {
                 id: self.name(child, "group id"),
-                arches: arches(child),
+                arches: list(child, "arch"),
                 default: child.attribute("default").is_some_and(|value| value.eq_ignore_ascii_case("true")),
             })
             .collect()
@@ -378,7 +391,8 @@ impl Reader {
             name: text(element, "name"),
             description: text(element, "description"),
             display_order: self.number(element, "display_order"),
-            arches: arches(element),
+            arches: list(element, "arch"),
+            variants: list(element, "variant"),
         }
     }
 
@@ -410,9 +424,9 @@ fn text(element: &Element, name: &str) -> Text {
     text
 }
 
-fn arches(element: &Element) -> Vec<String> {
-    let list = element.attribute("arch").unwrap_or_default();
-    list.split([' ', ',', '\t']).filter(|arch| !arch.is_empty()).map(str::to_owned).collect()
+fn list(element: &Element, attribute: &str) -> Vec<String> {
+    let list = element.attribute(attribute).unwrap_or_default();
+    list.split([' ', ',', '\t']).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
