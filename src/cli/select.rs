@@ -73,7 +73,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
 
 /// The trees that are asked for.
 pub(super) fn trees(selection: &Selection, wanted: Option<&str>) -> Result<Vec<TreeRef>, Failure> {
-    let all: Vec<TreeRef> = selection.trees().cloned().collect();
+    let all: Vec<TreeRef> = selection.trees().collect();
     let Some(wanted) = wanted else { return Ok(all) };
     let found: Vec<_> = all.iter().filter(|tree| tree.to_string() == wanted).cloned().collect();
     if found.is_empty() {

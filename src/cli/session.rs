@@ -148,6 +148,7 @@ impl From<ComposeError> for Failure {
             | E::NoDate
             | E::NoBuilder
             | E::Select { .. }
+            | E::Variants(_)
             | E::Modules(_)
             | E::WhichTag { .. }
             | E::Occupied(_)

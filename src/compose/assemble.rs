@@ -150,7 +150,7 @@ pub(super) fn assemble(
     let below = |path: &str| RelPath::new(format!("{}/{path}", metadata::FOLDER));
     let mut summaries = Vec::new();
     for (name, tree) in &lowered.trees {
-        let path = below(metadata::tree_path(name)?.as_str())?;
+        let path = below(metadata::tree_path(&lock.header, name)?.as_str())?;
         let mut counts = BTreeMap::new();
         for (place, input) in &tree.packages {
             files.add(path.join(place.as_str())?, input)?;

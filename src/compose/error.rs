@@ -28,7 +28,7 @@ use crate::root::ConfigurationError;
 use crate::rpm::IdentityError;
 use crate::rpm::edit::EditError;
 use crate::runner::RunError;
-use crate::select::{SelectError, UniverseError};
+use crate::select::{SelectError, UniverseError, VariantError};
 use crate::sign::{KeyError, SignError};
 use crate::store::{StoreError, TreeError};
 
@@ -388,6 +388,9 @@ pub enum ComposeError {
         #[source]
         source: SelectError,
     },
+    /// The variants of a recipe do not fit together. Retrying cannot help.
+    #[error(transparent)]
+    Variants(#[from] VariantError),
     /// Packages that must be signed by an accepted key are not. Retrying cannot help.
     #[error("these packages are not signed by a key that the recipe accepts:{}", lines(.0))]
     Unsigned(Vec<String>),

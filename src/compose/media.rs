@@ -295,6 +295,38 @@ impl<'a> Planner<'a> {
             repository: Some(".".into()),
             ..TreePaths::default()
         };
+        let mut files = BTreeMap::from([
+            (RelPath::new("repodata/repomd.xml")?, repository.repomd()?),
+            (RelPath::new(place::KERNEL)?, system.kernel.clone()),
+            (RelPath::new(place::INITRD)?, system.initrd.clone()),
+            (RelPath::new(place::STAGE)?, system.image.clone()),
+        ]);
+        // A disc has what its kickstart names; the variant's own tree has its addons in it.
+        let within = match disc {
+            Some(_) => Vec::new(),
+            None => metadata::addons(&self.lock.header, &self.tree)?,
+        };
+        let mut addons = BTreeMap::new();
+        for (id, tree) in within {
+            let Some(repository) = self.lowered.trees.get(&tree).and_then(|tree| tree.repository) else {
+                continue;
+            };
+            let place = format!("addons/{id}");
+            files.insert(RelPath::new(format!("{place}/repodata/repomd.xml"))?, repository.repomd()?);
+            let addon = TreeVariant {
+                id: id.into(),
+                uid: tree.variant.clone(),
+                name: id.into(),
+                kind: TreeVariantType::Addon,
+                paths: TreePaths {
+                    packages: Some(format!("{place}/Packages")),
+                    repository: Some(place),
+                    ..TreePaths::default()
+                },
+                addons: BTreeMap::new(),
+            };
+            addons.insert(tree.variant, addon);
+        }
         info.variants.insert(
             variant.clone(),
             TreeVariant {
@@ -303,16 +335,10 @@ impl<'a> Planner<'a> {
                 name: variant.clone(),
                 kind: TreeVariantType::Variant,
                 paths,
-                addons: BTreeMap::new(),
+                addons,
             },
         );
         info.main_variant = Some(variant.clone());
-        let files = BTreeMap::from([
-            (RelPath::new("repodata/repomd.xml")?, repository.repomd()?),
-            (RelPath::new(place::KERNEL)?, system.kernel.clone()),
-            (RelPath::new(place::INITRD)?, system.initrd.clone()),
-            (RelPath::new(place::STAGE)?, system.image.clone()),
-        ]);
         let step = media::treeinfo(&media::Medium {
             label: &match disc {
                 Some(_) => self.name.to_string(),

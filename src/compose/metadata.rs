@@ -1,6 +1,9 @@
 //! `compose/metadata/` of a compose: `composeinfo.json` and `rpms.json`, from the lock alone.
 //!
-//! - The release is of type `ga`, the compose a production one; variants have no names but their ids.
+//! - The release is of type `ga`, the compose a production one; variants have no names but their ids. Those in others have
+//!   the id after the parent's as their own, the whole as their uid, by which folders are named.
+//! - An addon's repository and packages lie in the trees of its parent, below `addons/ID`, its packages in `Packages` there
+//!   (Pungi has them beside its `repodata`).
 //! - A source package stands in `rpms.json` under each arch of its variant that has binaries of it; one without
 //!   any stands under every arch. A binary package names its source by a file name without an epoch; the epoch is
 //!   that of the source package where the universe has it, else the binary's own.
@@ -18,7 +21,7 @@ use crate::format::productmd::{
     Category, Compose, ComposeInfo, ComposeType, PathKind, Product, Release, ReleaseType, Rpm, Rpms, SigKey,
     Variant, VariantType,
 };
-use crate::lock::{Header, Lock, MediumRef, TreeRef};
+use crate::lock::{Header, InnerVariant, Lock, LockError, MediumRef, TreeRef};
 use crate::repo;
 use crate::select::{Universe, is_debug_name};
 
@@ -49,10 +52,51 @@ fn product(header: &Header) -> Product {
     Product { name: release.name, short: release.short, version: release.version, kind: ReleaseType::Ga }
 }
 
-/// Where a tree lies below `compose/`, as Pungi lays composes out.
-pub(super) fn tree_path(tree: &TreeRef) -> Result<RelPath, ComposeError> {
+/// Where a tree lies below `compose/`, as Pungi lays composes out: an addon within its parent's.
+pub(super) fn tree_path(header: &Header, tree: &TreeRef) -> Result<RelPath, ComposeError> {
+    let os_path = os_path(header, tree)?;
+    match inner(header, &tree.variant)? {
+        Some((VariantType::Addon, addon)) => {
+            Ok(os_path.join(&format!("addons/{}", addon.own_id().map_err(of_lock)?))?)
+        }
+        _ => Ok(os_path),
+    }
+}
+
+/// Where the installable tree lies that a tree is or is in.
+fn os_path(header: &Header, tree: &TreeRef) -> Result<RelPath, ComposeError> {
     let kind = if tree.arch == SOURCE { "tree" } else { "os" };
-    Ok(RelPath::new(format!("{}/{}/{kind}", tree.variant, tree.arch))?)
+    let variant = match inner(header, &tree.variant)? {
+        Some((VariantType::Addon, addon)) => &addon.parent,
+        _ => &tree.variant,
+    };
+    Ok(RelPath::new(format!("{variant}/{}/{kind}", tree.arch))?)
+}
+
+/// What the lock has of a variant that is in another one.
+fn inner<'h>(header: &'h Header, id: &str) -> Result<Option<(VariantType, &'h InnerVariant)>, ComposeError> {
+    let found = header.variants.iter().find(|found| found.id == id);
+    found.map(|found| Ok((found.kind().map_err(of_lock)?, found))).transpose()
+}
+
+/// The addons within a tree: their own ids and trees.
+pub(super) fn addons<'h>(
+    header: &'h Header,
+    tree: &TreeRef,
+) -> Result<Vec<(&'h str, TreeRef)>, ComposeError> {
+    let mut addons = Vec::new();
+    for found in header.variants.iter().filter(|found| found.parent == tree.variant) {
+        let own = TreeRef { variant: found.id.clone(), arch: tree.arch.clone() };
+        let is_there = header.trees.iter().any(|tree| tree.variant == own.variant && tree.arch == own.arch);
+        if found.kind().map_err(of_lock)? == VariantType::Addon && is_there {
+            addons.push((found.own_id().map_err(of_lock)?, own));
+        }
+    }
+    Ok(addons)
+}
+
+fn of_lock(source: LockError) -> ComposeError {
+    ComposeError::Lock { path: "lock.toml".into(), source }
 }
 
 /// Where a medium lies below `compose/`, named as Pungi names images.
@@ -94,9 +138,9 @@ fn compose_info(lock: &Lock) -> Result<ComposeInfo, ComposeError> {
                     return Ok(());
                 }
                 let tree = TreeRef { variant: id.into(), arch: name.into() };
-                let path = tree_path(&tree)?;
+                let path = tree_path(&lock.header, &tree)?;
                 let packages = filled.contains(&tree).then(|| path.join("Packages")).transpose()?;
-                let places = [Some(path.clone()), Some(path), packages];
+                let places = [Some(os_path(&lock.header, &tree)?), Some(path), packages];
                 for (kind, path) in kinds.into_iter().zip(places) {
                     if let Some(path) = path {
                         paths.entry(kind).or_default().insert((*arch).into(), path);
@@ -111,20 +155,37 @@ fn compose_info(lock: &Lock) -> Result<ComposeInfo, ComposeError> {
                 paths.entry(PathKind::Isos).or_default().insert((*arch).into(), path);
             }
         }
+        let inner = inner(&lock.header, id)?;
+        let own_id = inner.map_or(Ok(id), |(_, found)| found.own_id().map_err(of_lock))?;
         let variant = Variant {
-            id: id.into(),
+            id: own_id.into(),
             uid: id.into(),
-            name: id.into(),
-            kind: VariantType::Variant,
+            name: own_id.into(),
+            kind: inner.map_or(VariantType::Variant, |(kind, _)| kind),
             arches: arches.into_iter().map(str::to_owned).collect(),
             paths,
-            release: None,
+            release: inner.and_then(|(_, found)| layered(found)),
             variants: BTreeMap::new(),
         };
         variants.insert(id.into(), variant);
     }
+    for found in &lock.header.variants {
+        if let Some(variant) = variants.remove(&found.id) {
+            let absent = || of_lock(LockError::Header(format!("it lacks the trees of '{}'", found.parent)));
+            let parent = variants.get_mut(&found.parent).ok_or_else(absent)?;
+            parent.variants.insert(variant.id.clone(), variant);
+        }
+    }
     let release = Release { product: product(&lock.header), internal: false };
     Ok(ComposeInfo { compose: identity(&lock.header), release, base_product: None, variants })
+}
+
+/// What a layered product releases.
+fn layered(variant: &InnerVariant) -> Option<Release> {
+    let release = variant.release.clone()?;
+    let product =
+        Product { name: release.name, short: release.short, version: release.version, kind: ReleaseType::Ga };
+    Some(Release { product, internal: false })
 }
 
 fn rpms(lock: &Lock, universe: &Universe) -> Result<Rpms, ComposeError> {
@@ -145,7 +206,7 @@ fn rpms(lock: &Lock, universe: &Universe) -> Result<Rpms, ComposeError> {
         for tree in package.trees.keys() {
             let unknown = || ComposeError::NoOutput { step: tree.to_string(), path: nevra.to_string() };
             let place = repo::package_path(nevra).ok_or_else(unknown)?;
-            let path = tree_path(tree)?.join(place.as_str())?;
+            let path = tree_path(&lock.header, tree)?.join(place.as_str())?;
             let rpm = |category| Rpm { category, path, sigkey: sigkey.clone() };
             if nevra.is_source() {
                 sources.push((&tree.variant, nevra, rpm(Category::Source)));
@@ -274,6 +335,7 @@ pub(super) mod tests {
             repodata: crate::format::repodata::Form::default(),
             repositories: Vec::new(),
             koji: Vec::new(),
+            variants: Vec::new(),
             trees: vec![
                 tree("Base", "aarch64"),
                 tree("Base", "source"),

@@ -32,6 +32,7 @@ mod resolve;
 mod selection;
 mod selection_change;
 mod signatures;
+mod trees;
 mod twins;
 
 pub use bundle::{Bundle, Bundled, bundle};

@@ -15,17 +15,18 @@ use super::lower::{self, Builds};
 use super::modules::{self, Modular};
 use super::repositories;
 use super::signatures;
+use super::trees;
 use super::twins;
 use crate::base::arch::TreeArch;
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::format::comps::Comps;
 use crate::lock::{
-    Build, Builder, Header, Key, KickstartFile, Lock, Medium, Origin, Package, Packages, Release, SCHEMA,
-    Signed, Source, Tree, TreeRef,
+    Build, Builder, Header, InnerVariant, Key, KickstartFile, Lock, Medium, Origin, Package, Packages,
+    Release, SCHEMA, Signed, Source, Tree, TreeRef,
 };
 use crate::oci;
 use crate::openpgp::Certificate;
-use crate::recipe::{BuilderImage, Greedy, OnUnsigned, Variant};
+use crate::recipe::{BuilderImage, Family, Greedy, OnUnsigned, Variant};
 use crate::select::{Greed, Multilib, Request, Universe, decide};
 use crate::sign::{LocalSigner, Signer as _};
 
@@ -124,9 +125,7 @@ pub(super) fn resolve(
 
     let mut selected = contents::Selected::new();
     let mut absent = BTreeSet::new();
-    for (id, variant) in &files.recipe.variants {
-        select(files, id, variant, &universe, &mut selected, &mut absent)?;
-    }
+    select(files, &universe, &mut selected, &mut absent)?;
 
     let media = contents::choose(files, &universe, &selected)?;
 
@@ -257,6 +256,16 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         }
     }
     trees.sort();
+    let inner = recipe.variants.iter().filter_map(|(id, variant)| {
+        let Family { kind, parent, release, .. } = &variant.family;
+        let release = release.as_ref().map(|release| Release {
+            name: release.name.clone(),
+            short: release.short.clone(),
+            version: release.version.clone(),
+        });
+        Some(InnerVariant { id: id.clone(), kind: kind.name().into(), parent: parent.clone()?, release })
+    });
+    let variants = inner.collect();
     let mut builds = Vec::new();
     let mut debian = Vec::new();
     let mut missing = Vec::new();
@@ -335,6 +344,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         keys: Vec::new(),
         repositories: Vec::new(),
         koji: Vec::new(),
+        variants,
         trees,
         builds,
     })
@@ -438,26 +448,24 @@ pub(super) fn request(id: &str, variant: &Variant, arch: &'static TreeArch) -> R
     request.weak = gather.weak;
     let tree = request.tree();
     // The list is that of all arches of a variant.
-    let here =
-        |name: &&String| name.rsplit_once('.').is_some_and(|(_, package)| tree.rank(package).is_some());
-    request.prepopulate = gather.prepopulate.iter().filter(here).cloned().collect();
+    let here = |name: &String| name.rsplit_once('.').is_some_and(|(_, package)| tree.rank(package).is_some());
+    request.prepopulate.retain(here);
     request.require_members = gather.require_members;
     request
 }
 
 fn select(
     files: &RecipeFiles,
-    id: &str,
-    variant: &Variant,
     universe: &Universe,
     selected: &mut contents::Selected,
     absent: &mut BTreeSet<(String, String, String)>,
 ) -> Result<(), ComposeError> {
-    let comps = comps(files, variant)?;
-    for arch in &variant.arches {
-        let request = request(id, variant, arch);
-        let tree = TreeRef { variant: id.into(), arch: arch.name.into() };
-        let decision = decide(&request, &comps, universe)
+    let variants = trees::variants(&files.recipe, |_, variant| comps(files, variant))?;
+    for ((id, arch), found) in variants.gather(universe) {
+        let tree = TreeRef { variant: id.clone(), arch: arch.into() };
+        let decision = found
+            .decision
+            .faultless()
             .map_err(|source| ComposeError::Select { tree: tree.to_string(), source })?;
         for (group, name) in decision.absent_members {
             absent.insert((tree.to_string(), group, name));
@@ -470,7 +478,7 @@ fn select(
         }
         let sources = decision.sources.into_iter().filter(|(_, source)| source.is_delivered());
         for nevra in sources.map(|(nevra, _)| nevra) {
-            let tree = TreeRef { variant: id.into(), arch: SOURCE.into() };
+            let tree = TreeRef { variant: id.clone(), arch: SOURCE.into() };
             selected.entry(nevra).or_default().insert(tree, BTreeSet::from([SOURCE.to_owned()]));
         }
     }

@@ -3,17 +3,18 @@
 //! A lock says what was selected; the universe in it, or in the store, is what that was selected from. With both of them the
 //! selection follows from the recipe, for which nothing else is needed: no network, no builds.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::ComposeError;
 use super::inputs::RecipeFiles;
-use super::{folder, lock_folder, resolve};
+use super::{folder, lock_folder, resolve, trees};
 use crate::base::Digest;
 use crate::format::comps::Comps;
 use crate::lock::{Lock, TreeRef};
 use crate::recipe::Recipe;
-use crate::select::{Decision, Explanation, Request, Universe, explain, gather};
+use crate::select::{Decision, Explanation, Request, Universe, VariantTree, Variants};
 use crate::store::Store;
 
 /// A universe in the store may not be larger.
@@ -24,7 +25,9 @@ const LARGEST: u64 = 4 << 30;
 pub struct Selection {
     /// The candidates.
     pub universe: Universe,
-    trees: BTreeMap<TreeRef, (Request, Comps)>,
+    variants: Variants,
+    /// Who depends on others is decided on with all of them, once.
+    decided: OnceCell<BTreeMap<TreeRef, VariantTree>>,
     lock: Lock,
 }
 
@@ -47,17 +50,10 @@ impl Selection {
                 &Recipe::parse(&text, &of_lock.display().to_string())?
             }
         };
-        let mut trees = BTreeMap::new();
-        for (id, variant) in &recipe.variants {
-            for arch in &variant.arches {
-                let tree = TreeRef { variant: id.clone(), arch: arch.name.into() };
-                let comps = match &files {
-                    Some(files) => resolve::comps(files, variant)?,
-                    None => comps_of(&lock, &tree, object, place)?,
-                };
-                trees.insert(tree, (resolve::request(id, variant, arch), comps));
-            }
-        }
+        let variants = trees::variants(recipe, |id, variant| match &files {
+            Some(files) => resolve::comps(files, variant),
+            None => comps_of(&lock, id, object, place),
+        })?;
         let universe = match (lock.header.universe_object, lock.header.universe_stored) {
             (Some(digest), _) => Universe::decode(object(digest)?)?,
             (None, Some(digest)) => {
@@ -66,27 +62,41 @@ impl Selection {
             }
             (None, None) => return Err(ComposeError::NoUniverse(lock.header.universe)),
         };
-        Ok(Self { universe, trees, lock })
+        Ok(Self { universe, variants, decided: OnceCell::new(), lock })
     }
 
     /// The trees, in order.
-    pub fn trees(&self) -> impl Iterator<Item = &TreeRef> {
-        self.trees.keys()
+    pub fn trees(&self) -> impl Iterator<Item = TreeRef> {
+        let tree = |id: &String, arch: &str| TreeRef { variant: id.clone(), arch: arch.into() };
+        self.variants
+            .iter()
+            .flat_map(move |(id, variant)| variant.trees.keys().map(move |arch| tree(id, arch)))
     }
 
-    /// What a tree asks for, and the comps file that it looks groups up in.
+    fn decided(&self, tree: &TreeRef) -> Option<&VariantTree> {
+        let decide = || {
+            let all = self.variants.gather(&self.universe).into_iter();
+            all.map(|((variant, arch), tree)| (TreeRef { variant, arch: arch.into() }, tree)).collect()
+        };
+        self.decided.get_or_init(decide).get(tree)
+    }
+
+    /// What a tree asks for, with what comes from other variants, and the comps that it looks groups up in.
     pub fn asked(&self, tree: &TreeRef) -> Option<(&Request, &Comps)> {
-        self.trees.get(tree).map(|(request, comps)| (request, comps))
+        self.decided(tree).map(|found| (&found.request, &*found.comps))
     }
 
     /// What a tree gets, and what is wrong with that.
     pub fn decision(&self, tree: &TreeRef) -> Option<Decision> {
-        self.trees.get(tree).map(|(request, comps)| gather(request, comps, &self.universe))
+        self.decided(tree).map(|found| found.decision.clone())
     }
 
     /// What there is to say of packages in a tree.
     pub fn explain(&self, tree: &TreeRef, pattern: &str) -> Option<Explanation> {
-        self.trees.get(tree).map(|(request, comps)| explain(request, comps, &self.universe, pattern))
+        if self.variants.is_alone(&tree.variant) {
+            return self.variants.explain_alone(&tree.variant, &tree.arch, &self.universe, pattern);
+        }
+        self.decided(tree).map(|found| found.explain(&self.universe, pattern))
     }
 
     /// The lock whose universe this is.
@@ -97,13 +107,12 @@ impl Selection {
 
 fn comps_of<'l>(
     lock: &Lock,
-    tree: &TreeRef,
+    variant: &str,
     object: impl Fn(Digest) -> Result<&'l [u8], ComposeError>,
     place: &Path,
 ) -> Result<Comps, ComposeError> {
-    let of_tree =
-        lock.header.trees.iter().find(|found| found.variant == tree.variant && found.arch == tree.arch);
-    match of_tree.and_then(|tree| tree.comps) {
+    let mut of_variant = lock.header.trees.iter().filter(|tree| tree.variant == variant);
+    match of_variant.find_map(|tree| tree.comps) {
         Some(digest) => Comps::parse(object(digest)?)
             .map_err(|source| ComposeError::Comps { path: place.to_owned(), source }),
         None => Ok(Comps::default()),

@@ -35,7 +35,7 @@ type Versions = BTreeMap<(String, String), Nevra>;
 impl SelectionChange {
     /// All changes from one selection to another.
     pub fn between(old: &Selection, new: &Selection) -> Vec<Self> {
-        let trees: BTreeSet<TreeRef> = old.trees().chain(new.trees()).cloned().collect();
+        let trees: BTreeSet<TreeRef> = old.trees().chain(new.trees()).collect();
         let mut changes = Vec::new();
         for tree in trees {
             let before = old.decision(&tree).unwrap_or_default();

@@ -47,8 +47,12 @@ pub(super) struct Variant {
     /// Whether it is only there as a comment, since it selects nothing yet.
     pub(super) disabled: bool,
     pub(super) comment: String,
-    /// Type and parent, unless it is one on its own.
+    /// Type and parent, unless it stands alone.
     pub(super) inner: Option<(&'static str, String)>,
+    /// What a layered product releases.
+    pub(super) release: Option<Release>,
+    /// Variants whose packages it only looks aside at.
+    pub(super) lookaside: Vec<String>,
     pub(super) arches: Vec<String>,
     pub(super) comps: Option<RelPath>,
     pub(super) groups: Vec<String>,
@@ -62,6 +66,14 @@ pub(super) struct Variant {
     pub(super) greedy: Option<String>,
     pub(super) multilib: Option<Multilib>,
     pub(super) no_sources: bool,
+}
+
+/// A name, a short name and a version.
+#[derive(Debug)]
+pub(super) struct Release {
+    pub(super) name: String,
+    pub(super) short: String,
+    pub(super) version: String,
 }
 
 /// Lists that can differ by arch.
@@ -242,10 +254,17 @@ impl Variant {
         text.comment(&self.comment);
         text.line(&format!("[variant.{}]", self.id));
         if let Some((kind, parent)) = &self.inner {
-            text.comment(&format!("of the type {kind}, in {parent}"));
+            text.pair("type", &string(kind));
+            text.pair("parent", &string(parent));
+        }
+        if let Some(Release { name, short, version }) = &self.release {
+            let [name, short, version] = [name, short, version].map(|text| string(text));
+            text.pair("release", &format!("{{ name = {name}, short = {short}, version = {version} }}"));
         }
         text.list("arches", &self.arches);
-        if let Some(comps) = &self.comps {
+        text.list_if_any("lookaside", &self.lookaside);
+        // What is in another variant has its comps file.
+        if let Some(comps) = self.comps.as_ref().filter(|_| self.inner.is_none()) {
             text.pair("comps", &string(comps.as_str()));
         }
         text.list_if_any("groups", &self.groups);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Koji, LockError, MediumRef, SCHEMA};
 use crate::base::{Digest, RelPath, SourceDate};
+use crate::format::productmd::VariantType;
 use crate::format::repodata::Form;
 use crate::recipe::MediumKind;
 
@@ -57,6 +58,9 @@ pub struct Header {
     /// The tags of Koji that packages come from, in the order of the recipe.
     #[serde(default, rename = "koji", skip_serializing_if = "Vec::is_empty")]
     pub koji: Vec<Koji>,
+    /// Variants that are in others, sorted by id. What is not among them stands alone.
+    #[serde(default, rename = "variant", skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<InnerVariant>,
     /// The trees to make, sorted by variant and arch.
     #[serde(default, rename = "tree", skip_serializing_if = "Vec::is_empty")]
     pub trees: Vec<Tree>,
@@ -119,6 +123,36 @@ pub struct Key {
     pub fingerprint: String,
     /// Its certificate, armored, an object.
     pub certificate: Digest,
+}
+
+/// A variant that is in another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct InnerVariant {
+    /// Its id: the parent's, a dash, its own.
+    pub id: String,
+    /// `addon`, `layered-product` or `optional`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The id of the variant that it is in.
+    pub parent: String,
+    /// What a layered product releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
+}
+
+impl InnerVariant {
+    /// Its type.
+    pub fn kind(&self) -> Result<VariantType, LockError> {
+        let unknown = || LockError::Header(format!("'{}' is no type of a variant", self.kind));
+        VariantType::find(&self.kind).ok_or_else(unknown)
+    }
+
+    /// Its id without the parent's.
+    pub fn own_id(&self) -> Result<&str, LockError> {
+        let own = self.id.strip_prefix(&self.parent).and_then(|rest| rest.strip_prefix('-'));
+        own.ok_or_else(|| LockError::Header(format!("the variant '{}' is not in '{}'", self.id, self.parent)))
+    }
 }
 
 /// A tree of packages to make: one variant for one arch.

@@ -26,7 +26,9 @@ use std::collections::BTreeMap;
 
 use crate::base::Digest;
 
-pub use header::{Build, Builder, Header, Key, KickstartFile, Medium, Release, Repository, Source, Tree};
+pub use header::{
+    Build, Builder, Header, InnerVariant, Key, KickstartFile, Medium, Release, Repository, Source, Tree,
+};
 pub use koji::{Koji, Pin, PinKind};
 pub use media::{MediaPackages, MediumRef, Part};
 pub use packages::{Origin, Package, Packages, TreeRef};

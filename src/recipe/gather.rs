@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::family::{Family, article};
 use super::lines::GroupLines;
 use super::read::Reader;
 use super::table::{Findings, Table, either};
@@ -69,8 +70,12 @@ const NODEPS: &str = "'method' is \"nodeps\"";
 const WEAK: &[(&str, bool)] = &[("none", false), ("recommends", true)];
 
 impl Gathering {
-    /// Reads it from the table of a variant.
-    pub(super) fn read(table: &Table<'_>, sources: bool, findings: &mut Findings) -> Self {
+    /// Reads it from the table of a variant, which has sources or not, a comps file or not, and this family.
+    pub(super) fn read(
+        table: &Table<'_>,
+        (sources, comps, family): (bool, bool, &Family),
+        findings: &mut Findings,
+    ) -> Self {
         let greedy = table.text("greedy", findings);
         let weak = table.text("weak", findings);
         let method = table.text("method", findings);
@@ -86,6 +91,7 @@ impl Gathering {
             require_members: table.flag("require-members", false, findings),
             nodeps: method.and_then(|text| text.choose(METHODS, findings)).unwrap_or_default(),
         };
+        let inner = family.parent.is_some();
         let mut idle = |key: &str, why: &str| {
             if let Some(value) = table.get(key) {
                 findings.add(value.span(), format!("'{key}' has no effect: {why}"));
@@ -96,13 +102,18 @@ impl Gathering {
                 idle(key, NODEPS);
             }
         }
-        if !sources {
+        if !sources && !inner {
             idle("selfhosting", "'sources' is false");
         }
-        if !read.fulltree {
+        if inner {
+            for key in ["fulltree", "selfhosting"] {
+                idle(key, &format!("{} has it by its type", article(family.kind)));
+            }
+        }
+        if !read.fulltree && !inner {
             idle("fulltree-excludes", "'fulltree' is not true");
         }
-        if table.get("comps").is_none() {
+        if !comps {
             for key in ["optional", "langpacks", "require-members"] {
                 idle(key, "there is no 'comps' file");
             }

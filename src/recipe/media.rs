@@ -3,6 +3,7 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::family::{Family, article};
 use super::read::{Reader, check, made_of, owned};
 use super::schema::{Medium, MediumKind, Variant};
 use super::table::{Table, Text, either, suggest};
@@ -49,6 +50,13 @@ impl Reader {
         let kind = kind.and_then(|text| text.choose(&kinds, &mut self.findings));
         let variant = table.required("variant", &mut self.findings);
         let known = variant.as_ref().and_then(|text| self.variant_of(text, variants));
+        if let (Some(text), Some(Family { kind, parent: Some(parent), .. })) =
+            (&variant, known.map(|known| &known.family))
+        {
+            let message =
+                format!("'{}' is {}: what is on media comes from one variant", text.text, article(*kind));
+            self.findings.add_with_help(text.span.clone(), message, format!("name its parent, '{parent}'"));
+        }
         let kickstart = table.required("kickstart", &mut self.findings);
         let kickstart = kickstart.and_then(|text| text.parse::<RelPath>(&mut self.findings));
         let installer = table.text("installer", &mut self.findings);

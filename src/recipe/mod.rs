@@ -9,6 +9,9 @@
 //! names move together; only secret keys lie elsewhere, on purpose.
 
 mod error;
+mod family;
+#[cfg(test)]
+mod family_tests;
 mod gather;
 mod koji;
 mod lines;
@@ -23,6 +26,7 @@ mod table;
 mod tests;
 
 pub use error::{Problem, RecipeError};
+pub use family::{Family, LayeredRelease};
 pub use gather::{ForArch, Gathering, Greedy};
 pub use koji::{HubPlace, HubPlaceError, KojiSource, Noarch, PinnedBuild};
 pub use lines::GroupLines;

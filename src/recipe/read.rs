@@ -14,6 +14,7 @@ use super::schema::*;
 use super::table::{Findings, Table, Text, either, suggest};
 use crate::base::RelPath;
 use crate::base::arch::TreeArch;
+use crate::format::productmd::VariantType;
 use crate::format::repodata::{Compression, Form};
 
 /// A recipe is written by a person; more than this is a file of another kind.
@@ -26,6 +27,10 @@ const SOURCE: &[&str] = &["build", "dir", "repo", "koji", "keys", "on-unsigned"]
 const BUILD: &[&str] = &["specs", "sources", "debian", "targets"];
 const REPODATA: &[&str] = &["compression", "database"];
 const VARIANT: &[&str] = &[
+    "type",
+    "parent",
+    "lookaside",
+    "release",
     "arches",
     "comps",
     "groups",
@@ -61,6 +66,7 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("[repodata]", REPODATA),
     ("[variant.ID]", VARIANT),
     ("[variant.ID.arch.ARCH]", super::gather::BY_ARCH),
+    ("release` of `[variant.ID]", super::family::RELEASE),
     ("multilib", super::multilib::MULTILIB),
     ("[[media]]", super::media::MEDIA),
     ("[sign]", SIGN),
@@ -203,21 +209,12 @@ impl Reader {
     }
 
     fn release<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Release> {
+        let table = Table::of("[release]", value, RELEASE, &mut self.findings)?;
+        let (name, short, version) = self.named_release(&table);
         let findings = &mut self.findings;
-        let table = Table::of("[release]", value, RELEASE, findings)?;
-        let name = table.required("name", findings);
-        let short = table.required("short", findings);
-        let version = table.required("version", findings);
         let label = table.text("label", findings);
         let source_date = table.text("source-date", findings);
         let dist = table.text("dist", findings);
-        check(&short, "a short name is a letter, then letters, digits and '-'", findings, |text| {
-            text.starts_with(|first: char| first.is_ascii_alphabetic()) && made_of(text, "-")
-        });
-        check(&version, "a version is made of letters, digits, '.' and '_'", findings, |text| {
-            made_of(text, "._")
-        });
-        check(&name, "a name has no control characters", findings, |text| !text.contains(char::is_control));
         let milestones = format!(
             "a label is a milestone and two numbers, such as RC-1.0: {}",
             either(MILESTONES.iter().copied())
@@ -230,9 +227,9 @@ impl Reader {
             |text| text.len() > 1 && text.starts_with('.') && made_of(text, "._~"),
         );
         Some(Release {
-            name: name?.text.into(),
-            short: short?.text.into(),
-            version: version?.text.into(),
+            name: name?,
+            short: short?,
+            version: version?,
             label: owned(label),
             source_date: source_date.and_then(|date| date.parse(findings)),
             dist: owned(dist).unwrap_or_default(),
@@ -402,29 +399,15 @@ impl Reader {
         Some(Form { compression: compression.unwrap_or_default(), database })
     }
 
-    fn variants<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<BTreeMap<String, Variant>> {
-        let Some(entries) = value.get_ref().as_table() else {
-            return self.lack(value.span(), "variants are written as [variant.ID]");
-        };
-        let mut variants = BTreeMap::new();
-        for (id, value) in entries {
-            let word: &str = id.get_ref();
-            if !made_of(word, "") {
-                self.findings
-                    .add(id.span(), format!("the id '{word}' of a variant may hold letters and digits only"));
-            }
-            if let Some(variant) = self.variant(word, value) {
-                variants.insert(word.to_string(), variant);
-            }
-        }
-        if entries.is_empty() {
-            return self.lack(value.span(), "a recipe needs at least one [variant.ID]");
-        }
-        Some(variants)
-    }
-
-    fn variant<'t>(&mut self, id: &str, value: &'t Spanned<DeValue<'t>>) -> Option<Variant> {
+    pub(super) fn variant<'t>(
+        &mut self,
+        id: &str,
+        value: &'t Spanned<DeValue<'t>>,
+        others: &'t DeTable<'t>,
+    ) -> Option<Variant> {
         let table = Table::of(format!("[variant.{id}]"), value, VARIANT, &mut self.findings)?;
+        let family = self.family(id, &table);
+        let has_comps = table.get("comps").is_some() || family.parent_has("comps", others);
         let arches = self.arches(&table);
         let comps = table.text("comps", &mut self.findings);
         let comps = comps.and_then(|text| self.input(&format!("variant.{id}.comps"), &text, InputKind::File));
@@ -452,19 +435,21 @@ impl Reader {
             self.findings.add(value.span(), message);
         }
         let sources = table.flag("sources", true, &mut self.findings);
-        if let (Some(first), None) = (groups.iter().chain(&environments).next(), table.get("comps")) {
+        if let (Some(first), None) = (groups.iter().chain(&environments).next(), has_comps.then_some(())) {
             let message =
                 format!("[variant.{id}] names '{}' but no 'comps' file to look it up in", first.text);
             self.findings.add(first.span.clone(), message);
         }
-        if ["groups", "environments", "packages", "arch"].iter().all(|key| table.get(key).is_none()) {
+        if family.kind != VariantType::Optional
+            && ["groups", "environments", "packages", "arch"].iter().all(|key| table.get(key).is_none())
+        {
             let message =
                 format!("[variant.{id}] selects nothing: it needs 'groups', 'environments' or 'packages'");
             self.findings.add(table.span.clone(), message);
         }
         let plain = |texts: Vec<Text<'_>>| texts.into_iter().map(|text| text.text.into()).collect();
         let (groups, environments) = (plain(groups), plain(environments));
-        let gather = Gathering::read(&table, sources, &mut self.findings);
+        let gather = Gathering::read(&table, (sources, has_comps, &family), &mut self.findings);
         let by_arch = table.get("arch").map(|value| self.by_arch(id, value, &arches)).unwrap_or_default();
         let has = |key| table.get(key).is_some();
         let any_environment = self.dependent(id, has("comps"), has("environments"));
@@ -483,6 +468,7 @@ impl Reader {
             sources,
             gather,
             by_arch,
+            family,
         })
     }
 

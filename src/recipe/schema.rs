@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::family::Family;
 use super::gather::{ForArch, Gathering};
 use super::koji::KojiSource;
 use super::lines::GroupLines;
@@ -149,6 +150,8 @@ pub struct Variant {
     pub gather: Gathering,
     /// What it names for single arches besides.
     pub by_arch: BTreeMap<String, ForArch>,
+    /// How it relates to its parent and to other variants.
+    pub family: Family,
 }
 
 /// What is made of a variant beside its repositories: one `[[media]]`.

@@ -92,6 +92,9 @@ pub struct Request {
     pub langpacks: bool,
     /// Patterns of packages that an earlier compose had, mostly `NAME.ARCH`.
     pub prepopulate: Vec<String>,
+    /// Packages that are only looked aside at, beside those that the universe has as such. They bring nothing in, also where
+    /// greed takes all of several packages (Pungi 4.3.6 takes the copy that is not looked aside at then, too; later ones do not).
+    pub aside: BTreeSet<Nevra>,
 }
 
 impl Request {
@@ -126,6 +129,7 @@ impl Request {
             debug: false,
             langpacks: false,
             prepopulate: Vec::new(),
+            aside: BTreeSet::new(),
         }
     }
 }
@@ -285,13 +289,18 @@ pub enum Reason {
         /// The rule and what it hit.
         verdict: Verdict,
     },
+    /// It came from an addon or a layered product of the variant, which names the reason for it.
+    Moved {
+        /// That variant's id.
+        from: String,
+    },
 }
 
 impl Reason {
     /// The package that brought this one in, none for an input.
     pub fn by(&self) -> Option<&Nevra> {
         match self {
-            Self::Pattern(_) | Self::Prepopulate(_) | Self::Group { .. } => None,
+            Self::Pattern(_) | Self::Prepopulate(_) | Self::Group { .. } | Self::Moved { .. } => None,
             Self::Supplement { with, .. } => with.as_ref(),
             Self::Conditional { with, .. } | Self::Fulltree { with } | Self::Langpack { with, .. } => {
                 Some(with)
@@ -327,6 +336,7 @@ impl fmt::Display for Reason {
             Self::Supplement { supplement, .. } => write!(f, "supplements {supplement}"),
             Self::Multilib { twin: Some(twin), verdict } => write!(f, "multilib twin of {twin}: {verdict}"),
             Self::Multilib { twin: None, verdict } => write!(f, "multilib: {verdict}"),
+            Self::Moved { from } => write!(f, "moved here from {from}, since its source package is here"),
         }
     }
 }
@@ -369,6 +379,41 @@ pub struct ChosenSource {
     pub of: Nevra,
 }
 
+/// Why a variant does not deliver what was selected for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trim {
+    /// The parent has it.
+    Parent(String),
+    /// An addon or a layered product has taken a package of that name.
+    Taken(String),
+    /// It was moved to the parent, which has its source package.
+    Moved(String),
+}
+
+impl fmt::Display for Trim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parent(parent) => write!(f, "the parent {parent} has it"),
+            Self::Taken(by) => write!(f, "{by} has it"),
+            Self::Moved(parent) => {
+                write!(
+                    f,
+                    "moved to the parent {parent}, which has its source package: name it to keep it here"
+                )
+            }
+        }
+    }
+}
+
+/// A package that was selected for a variant, but is not delivered with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trimmed {
+    /// What brought it in: packages that are delivered may be there because of it.
+    pub why: Reason,
+    /// What became of it.
+    pub trim: Trim,
+}
+
 /// What was decided.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
@@ -386,20 +431,26 @@ pub struct Decision {
     pub problems: BTreeSet<Problem>,
     /// What is worth knowing beside that.
     pub notes: BTreeSet<Note>,
+    /// What was selected and is delivered elsewhere, binary, source and debugging packages.
+    pub trimmed: BTreeMap<Nevra, Trimmed>,
+    /// Of packages that came from addons and layered products the chains that they have there.
+    pub moved: BTreeMap<Nevra, Vec<(Nevra, Reason)>>,
 }
 
 impl Decision {
     /// Why a package is there: itself and its reason, then what brought that in, up to an input. Source and debugging
-    /// packages are known, too.
+    /// packages are known, too. Of a package that is delivered elsewhere it is why it would be here.
     pub fn explain(&self, package: &Nevra) -> Vec<(Nevra, Reason)> {
         let mut chain: Vec<(Nevra, Reason)> = Vec::new();
         let mut next = self.reason(package);
-        let most = self.packages.len() + self.debug.len() + self.sources.len();
+        let most = self.packages.len() + self.debug.len() + self.sources.len() + self.trimmed.len();
         while let Some((nevra, why)) = next
             && chain.len() < most
         {
+            let there = self.moved.get(&nevra).filter(|_| matches!(why, Reason::Moved { .. }));
             next = why.by().and_then(|by| self.reason(by));
             chain.push((nevra, why));
+            chain.extend(there.into_iter().flatten().cloned());
         }
         chain
     }
@@ -410,6 +461,21 @@ impl Decision {
             let of = self.sources.get(package)?.of.clone();
             Some(Reason::Source { of })
         };
-        Some((package.clone(), chosen.map(|chosen| chosen.why.clone()).or_else(source)?))
+        let trimmed = || Some(self.trimmed.get(package)?.why.clone());
+        Some((package.clone(), chosen.map(|chosen| chosen.why.clone()).or_else(source).or_else(trimmed)?))
+    }
+
+    /// Whether a package is selected: a binary, source or debugging one.
+    pub fn has(&self, package: &Nevra) -> bool {
+        self.packages.contains_key(package)
+            || self.sources.contains_key(package)
+            || self.debug.contains_key(package)
+    }
+
+    /// The packages that are delivered, binary, debugging and source ones.
+    pub fn delivered(&self) -> impl Iterator<Item = &Nevra> {
+        let chosen = self.packages.iter().chain(&self.debug).filter(|(_, chosen)| chosen.is_delivered());
+        let sources = self.sources.iter().filter(|(_, source)| source.is_delivered());
+        chosen.map(|(nevra, _)| nevra).chain(sources.map(|(nevra, _)| nevra))
     }
 }

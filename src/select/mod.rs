@@ -16,10 +16,11 @@ mod pool;
 mod problem;
 mod relation;
 mod universe;
+mod variants;
 
 pub use candidate::{Candidate, FileKind, PackagedFile, is_debug_name};
 pub use closure::{Closure, Gap, Gravity, Near};
-pub use decision::{Chosen, ChosenSource, Decision, Flag, Greed, Multilib, Reason, Request};
+pub use decision::{Chosen, ChosenSource, Decision, Flag, Greed, Multilib, Reason, Request, Trim, Trimmed};
 pub use expression::{Expression, Outcome};
 pub use gather::{Absence, Explanation, Lost, Need, decide, explain, gather};
 pub use modular::{ModularProblem, Visible, carried, visible};
@@ -27,3 +28,4 @@ pub use note::{Choice, Note};
 pub use problem::{Problem, SelectError};
 pub use relation::{Relation, Sense};
 pub use universe::{Encoded, Member, Offer, Universe, UniverseError};
+pub use variants::{VariantError, VariantRequest, VariantTree, Variants};

@@ -29,6 +29,15 @@ pub enum Note {
         /// The others, the best first.
         others: Vec<Nevra>,
     },
+    /// A package was moved to the parent of an addon or layered product, but not what it requires.
+    Stranded {
+        /// The package.
+        package: Nevra,
+        /// The variant that it came from.
+        from: String,
+        /// What nothing in the parent meets.
+        requirement: String,
+    },
 }
 
 /// What decided between packages that meet a requirement.
@@ -60,6 +69,12 @@ impl fmt::Display for Note {
         match self {
             Self::Obsoleted { package, by, obsoletes } => {
                 write!(f, "{package} is replaced by {by}, which is selected too and obsoletes '{obsoletes}'")
+            }
+            Self::Stranded { package, from, requirement } => {
+                write!(
+                    f,
+                    "{package} was moved here from {from}, but nothing here provides '{requirement}', which it requires"
+                )
             }
             Self::Choice { requirement, by, taken, how, others } => {
                 let others = others.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

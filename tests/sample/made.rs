@@ -11,7 +11,10 @@ pub struct Order {
     pub name: String,
     /// `version-release`.
     pub version: String,
+    /// `src` for a source package.
     pub arch: &'static str,
+    /// The name of the source package that it is built from.
+    pub build: String,
     pub summary: String,
     /// As in a spec: `foo`, `foo >= 1`, `(a if b)`.
     pub requires: Vec<String>,
@@ -39,6 +42,7 @@ pub fn order(name: &str, arch: &'static str) -> Order {
         name: name.into(),
         version: "1-1".into(),
         arch,
+        build: name.into(),
         summary: format!("The package {name}"),
         requires: Vec::new(),
         provides: Vec::new(),
@@ -54,6 +58,11 @@ pub fn file(path: &str, content: &str) -> File {
 impl Order {
     pub fn version(mut self, version: &str) -> Self {
         self.version = version.into();
+        self
+    }
+
+    pub fn build(mut self, build: &str) -> Self {
+        self.build = build.into();
         self
     }
 
@@ -129,7 +138,7 @@ impl Order {
         let [provided, required] = [&provides, &self.requires].map(|list| Relations::of(list));
         let (version, release) = self.version.split_once('-').unwrap();
         let (full, source) =
-            (format!("{}-{}", self.name, self.version), format!("{}-{}.src.rpm", self.name, self.version));
+            (format!("{}-{}", self.name, self.version), format!("{}-{}.src.rpm", self.build, self.version));
         let total = [sizes.iter().sum()];
         let sums = [&*sum];
         let mut tags = vec![
@@ -145,8 +154,7 @@ impl Order {
             (1014, Value::Text("MIT")),
             (1016, Value::Translated("Unspecified")),
             (1021, Value::Text("linux")),
-            (1022, Value::Text(self.arch)),
-            (1044, Value::Text(&source)),
+            (1022, Value::Text(if self.arch == "src" { "x86_64" } else { self.arch })),
             (1047, Value::Texts(&provided.names)),
             (1112, Value::Int32(&provided.flags)),
             (1113, Value::Texts(&provided.versions)),
@@ -157,6 +165,10 @@ impl Order {
             (5092, Value::Texts(&sums)),
             (5093, Value::Int32(&[8])),
         ];
+        tags.push(match self.arch {
+            "src" => (1106, Value::Int32(&[1])),
+            _ => (1044, Value::Text(&source)),
+        });
         if !required.names.is_empty() {
             tags.extend([
                 (1048, Value::Int32(&required.flags)),

@@ -136,6 +136,8 @@ impl Answer {
         };
         let holds = match why {
             Reason::Pattern(pattern) => request.packages.contains(pattern) && wanted(pattern),
+            // Of one variant alone.
+            Reason::Moved { .. } => false,
             Reason::Prepopulate(pattern) => request.prepopulate.contains(pattern) && wanted(pattern),
             Reason::Group { group, environment, need } => {
                 member(group, *need, None) && asked(group, environment, *need)
@@ -440,6 +442,9 @@ fn every_package_is_explained_whether_it_is_there_or_not() {
                     Absence::Judged(_) => "judged",
                     Absence::Lost(_) => "lost",
                     Absence::NotAsked => "not asked",
+                    Absence::Elsewhere(trim) => {
+                        panic!("seed {seed}: {nevra}: {trim}, but there is one variant")
+                    }
                 };
                 *absences.entry(word).or_default() += 1;
             }

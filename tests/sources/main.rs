@@ -34,4 +34,5 @@ mod server;
 #[path = "../hub_server/world.rs"]
 mod serving;
 mod tags;
+mod variants;
 mod world;

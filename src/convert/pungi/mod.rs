@@ -1,5 +1,6 @@
 //! From a configuration of Pungi 4, its variants and what lies beside them to a recipe.
 
+mod family;
 mod lists;
 mod mapping;
 mod options;
@@ -11,7 +12,7 @@ mod variants;
 use super::draft::Draft;
 use super::note::{Conversion, NoteKind, NotePlace, Notes, short};
 use crate::format::comps::Comps;
-use crate::format::pungi_conf::{Node, PungiConf, Value};
+use crate::format::pungi_conf::{PungiConf, Value};
 use crate::format::variants_xml::Variant;
 use crate::recipe::Fingerprint;
 use options::Fate;
@@ -304,11 +305,6 @@ impl Work<'_> {
         if !self.flag("comps_filter_environments", true) {
             let text = "comps files are shipped as they are";
             self.note(NoteKind::NoEffect, "comps_filter_environments", text);
-        }
-        if self.conf.get("variant_as_lookaside").and_then(Node::elements).is_some_and(|list| !list.is_empty())
-        {
-            let text = "no variant sees what another one has: compose the other one first, and take it as a repository";
-            self.note(NoteKind::Lost, "variant_as_lookaside", text);
         }
     }
 }

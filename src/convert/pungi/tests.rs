@@ -81,20 +81,27 @@ fn a_whole_configuration() {
         ]
     );
     assert_eq!(
-        table(&conversion.recipe, "[variant.ServerHA]"),
+        table(&conversion.recipe, "[variant.Server-HA]"),
         [
-            "# of the type addon, in Server",
+            "type = \"addon\"",
+            "parent = \"Server\"",
             "arches = [\"x86_64\"]",
-            "comps = \"comps.xml\"",
             "groups = [\"ha\"]",
             "optional = true",
-            "fulltree = true",
             "langpacks = true",
         ]
     );
-    // What names nothing itself is a comment.
-    let optional = table(&conversion.recipe, "# [variant.Serveroptional]");
-    assert!(optional.contains(&"# selfhosting = true".to_owned()), "{optional:?}");
+    // It has what the others leave, and needs to name nothing itself.
+    assert_eq!(
+        table(&conversion.recipe, "[variant.Server-optional]"),
+        [
+            "type = \"optional\"",
+            "parent = \"Server\"",
+            "arches = [\"x86_64\", \"aarch64\"]",
+            "optional = true",
+            "langpacks = true",
+        ]
+    );
     assert!(
         table(&conversion.recipe, "[variant.Everything]").contains(&"groups = [\"core\", \"ha\"]".to_owned())
     );
@@ -103,12 +110,9 @@ fn a_whole_configuration() {
         [
             "lost v.xml:2: default, uservisible: comps alone says it of groups ('Server-HA')",
             "lost v.xml:2: name: a variant has an id alone ('Server-HA')",
-            "lost v.xml:2: type of 'HA': it is a variant of its own here, with only what it names itself; Pungi has Server's packages at hand, too, and leaves out what is in Server",
             "lost v.xml:4: arches of 'Server': gander makes no trees of the arch 'vax'",
             "lost v.xml:4: modules of 'Server': 'perl*' does not name one stream: name those that are meant in 'modules' of the source",
-            "lost v.xml:4: type of 'optional': it is a variant of its own here, with only what it names itself; Pungi has Server's packages at hand, too, and leaves out what is in Server",
             "changed p.conf:5: comps_file: all of it is shipped with each variant; Pungi takes out what is not the variant's",
-            "changed v.xml:2: id: in the recipe it is made of letters and digits ('Server-HA', 'Server-optional')",
             "changed v.xml:4: modules of 'Server': their streams are active for all variants, but no package is taken for being of a module: name packages or groups",
             "changed v.xml:10: groups of 'Everything': it names none, which is all of the comps file as it is now",
         ]
@@ -242,6 +246,26 @@ fn options_become_keys() {
             "",
             "lost p.conf:12: gather_methd: no option of Pungi that gander knows, or a variable of the configuration itself; 'gather_method' may be meant",
         ),
+        (
+            "variant_as_lookaside = [('Server', 'Everything'), ('Server-optional', 'Server'), ['Client', 'Server']]",
+            "[variant.Server]\narches = [\"x86_64\", \"aarch64\"]\nlookaside = [\"Everything\"]\n",
+            "",
+        ),
+        (
+            "variant_as_lookaside = [('Server', 'Everything'), ('Everything', 'Server')]",
+            "lookaside = [\"Everything\"]",
+            "lost p.conf:12: variant_as_lookaside: 'Server' is gathered after 'Everything', and cannot be looked aside at",
+        ),
+        (
+            "variant_as_lookaside = [('Server', 'Server-HA')]",
+            "",
+            "lost p.conf:12: variant_as_lookaside: 'Server-HA' is gathered after 'Server'",
+        ),
+        (
+            "variant_as_lookaside = [('Server', 'Client'), 'x']",
+            "",
+            "lost p.conf:12: variant_as_lookaside: 'Client' is not there to be looked aside at by 'Server'",
+        ),
         ("filter_system_release_packages = True", "", "lost p.conf:12: filter_system_release_packages"),
         ("x = ['a' 'b']", "", "lost p.conf:12: a missing comma"),
     ] {
@@ -257,6 +281,20 @@ fn options_become_keys() {
             assert!(own.is_empty(), "{more}: {own:#?}");
         }
     }
+}
+
+#[test]
+fn layered_products_have_a_release_of_their_own() {
+    let variants = VARIANTS.replace(
+        "type=\"addon\"><arches>",
+        "type=\"layered-product\"><release name=\"For HA\" short=\"HA\" version=\"2\"/><arches>",
+    );
+    let variants: &[_] = variants_xml::parse(variants.as_bytes()).unwrap().leak();
+    let conversion = convert_with("", |input| PungiInput { variants, ..input });
+    Recipe::parse(&conversion.recipe, "r.toml").unwrap();
+    let lines = table(&conversion.recipe, "[variant.Server-HA]");
+    assert_eq!(lines[0], "type = \"layered-product\"");
+    assert_eq!(lines[2], "release = { name = \"For HA\", short = \"HA\", version = \"2\" }");
 }
 
 #[test]

@@ -27,9 +27,9 @@ pub(super) struct Composed<'i> {
     /// Its id with its parent's, as Pungi's expressions see it.
     pub(super) uid: String,
     /// Its id in the recipe.
-    id: String,
+    pub(super) id: String,
     /// The parent's id in the recipe.
-    parent: Option<String>,
+    pub(super) parent: Option<String>,
     pub(super) arches: Vec<String>,
 }
 
@@ -105,17 +105,14 @@ impl<'i> Work<'i> {
             self.lookaside(one);
             let nothing =
                 draft.groups.is_empty() && draft.environments.is_empty() && draft.common.packages.is_empty();
-            if nothing {
+            if nothing && one.variant.kind != Type::Optional {
                 let by_arch = draft.by_arch.values().any(|lists| !lists.packages.is_empty());
                 let text = if by_arch {
                     "it has packages by arch alone: name some for all of them"
                 } else {
                     "nothing is known that it selects, so it is a comment in the recipe: name groups or packages"
                 };
-                // One in another names nothing where it has what the other leaves: that is said already.
-                if draft.inner.is_none() {
-                    self.note_of(one.variant, NoteKind::Todo, "content", text);
-                }
+                self.note_of(one.variant, NoteKind::Todo, "content", text);
                 draft.disabled = true;
             }
             self.draft.variants.push(draft);
@@ -137,6 +134,7 @@ impl<'i> Work<'i> {
             }
         }
         self.drop_orphans();
+        self.variants_aside(&composed);
         self.what_variants_lose(&composed);
         if self.draft.variants.iter().all(|variant| variant.disabled) {
             let place = self.input_place(1);
@@ -161,17 +159,18 @@ impl<'i> Work<'i> {
             if arches.is_empty() || !wanted(&uid) {
                 continue;
             }
-            let id = unique(&uid, &mut ids);
+            let id = unique(super::clean(&uid, ""), &mut ids);
             let parent = (!top.is_empty).then(|| id.clone());
             found.push(Composed { variant: top, uid, id, parent: None, arches: arches.clone() });
             for inner in &top.variants {
                 let uid = format!("{}-{}", top.id, inner.id);
-                let own = self.arches(inner, &tree_arches, Some(&arches));
-                if own.is_empty() || !wanted(&uid) {
+                let arches = self.arches(inner, &tree_arches, Some(&arches));
+                if arches.is_empty() || !wanted(&uid) {
                     continue;
                 }
-                let id = unique(&uid, &mut ids);
-                found.push(Composed { variant: inner, uid, id, parent: parent.clone(), arches: own });
+                let own = super::clean(&inner.id, "");
+                let id = unique(format!("{}-{own}", parent.as_deref().unwrap_or_default()), &mut ids);
+                found.push(Composed { variant: inner, uid, id, parent: parent.clone(), arches });
             }
             if found.len() > MOST_VARIANTS {
                 return Err(PungiError::TooLarge { what: "the variants", most: MOST_VARIANTS });
@@ -266,17 +265,8 @@ impl<'i> Work<'i> {
         if one.uid != one.id {
             draft.comment = one.uid.clone();
         }
-        if variant.kind != Type::Variant {
-            let Some(parent) = &one.parent else {
-                self.note_of(variant, NoteKind::Lost, "parent", "the variant that it is in has no packages");
-                return None;
-            };
-            let text = format!(
-                "it is a variant of its own here, with only what it names itself; Pungi has {parent}'s packages at hand, too, \
-                 and leaves out what is in {parent}"
-            );
-            self.note_of(variant, NoteKind::Lost, "type", text);
-            draft.inner = Some((variant.kind.name(), parent.clone()));
+        if variant.kind != Type::Variant && !self.inner(one, &mut draft) {
+            return None;
         }
         draft.method = self.method(one);
         draft.groups = self.groups(variant);
@@ -292,12 +282,15 @@ impl<'i> Work<'i> {
         let configured = (self.flag("gather_fulltree", false), self.flag("gather_selfhosting", false));
         let (fulltree, selfhosting) = match variant.kind {
             Type::Variant => configured,
-            Type::Addon | Type::LayeredProduct => (true, false),
-            Type::Optional => (true, true),
+            // They have it by their type.
+            Type::Addon | Type::LayeredProduct | Type::Optional => (false, false),
         };
         let require = self.flag("require_all_comps_packages", false) && !draft.groups.is_empty();
         let flags = [
-            ("optional", deps && !draft.groups.is_empty()),
+            (
+                "optional",
+                deps && (!draft.groups.is_empty() || (draft.inner.is_some() && draft.comps.is_some())),
+            ),
             ("fulltree", deps && fulltree),
             ("selfhosting", deps && selfhosting),
             ("langpacks", deps && draft.comps.is_some()),
@@ -467,8 +460,8 @@ impl<'i> Work<'i> {
             ("id", NoteKind::Changed, "in the recipe it is made of letters and digits", |one| {
                 one.uid != one.id
             }),
-            ("release", NoteKind::Lost, "a layered product has no name and version of its own", |one| {
-                one.variant.release.is_some()
+            ("release", NoteKind::Lost, "only a layered product has a name and version of its own", |one| {
+                one.variant.release.is_some() && one.variant.kind != Type::LayeredProduct
             }),
             ("default, uservisible", NoteKind::Lost, "comps alone says it of groups", |one| {
                 let groups = &one.variant.groups;
@@ -498,8 +491,7 @@ fn entries<'j>(map: &'j ByVariant, uid: &str, arch: &str) -> impl Iterator<Item 
 }
 
 /// An id of letters and digits that no other variant has.
-fn unique(uid: &str, ids: &mut BTreeSet<String>) -> String {
-    let plain = super::clean(uid, "");
+fn unique(plain: String, ids: &mut BTreeSet<String>) -> String {
     let mut id = plain.clone();
     let mut number = 2;
     while !ids.insert(id.clone()) {

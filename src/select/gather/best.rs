@@ -50,8 +50,9 @@ impl Gather<'_> {
         if !self.stock.aside {
             return all.to_vec();
         }
-        let member =
-            |place: &Place| self.stock.get(*place).map(|member| (member.nevra(), member.is_lookaside()));
+        let member = |place: &Place| {
+            self.stock.get(*place).map(|member| (member.nevra(), self.stock.is_aside(*place)))
+        };
         let aside = all.iter().filter_map(member).filter(|(_, aside)| *aside);
         let aside: BTreeSet<_> = aside.map(|(nevra, _)| (&nevra.name, &nevra.evr)).collect();
         let kept = |place: &Place| {

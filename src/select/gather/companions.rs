@@ -64,16 +64,12 @@ impl Gather<'_> {
             let source = self.source_of.get(&id).copied().or_else(|| {
                 let (name, version, release) = parts(file)?;
                 let found = self.stock.sources(name, version, release);
-                let beside = |place: &&Place| {
-                    self.stock
-                        .get(**place)
-                        .is_some_and(|source| source.is_lookaside() == member.is_lookaside())
-                };
+                let beside = |place: &&Place| self.stock.is_aside(**place) == self.stock.is_aside(of);
                 found.iter().find(beside).or(found.first()).copied()
             });
             let Some(source) = source else { continue };
             self.source_of.insert(id, source);
-            if member.is_lookaside() || self.stock.get(source).is_some_and(|source| source.is_lookaside()) {
+            if self.stock.is_aside(of) || self.stock.is_aside(source) {
                 self.flag(source, Flag::Lookaside);
             }
             if let Entry::Vacant(new) = self.source.entry(source) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::decision::{Decision, Request};
+use super::super::decision::{Decision, Request, Trim};
 use super::super::multilib::Verdict;
 use super::super::pattern::Pattern;
 use super::super::problem::similar;
@@ -58,6 +58,8 @@ pub enum Absence {
     Lost(Vec<Lost>),
     /// Nothing asks for it.
     NotAsked,
+    /// Another variant delivers it.
+    Elsewhere(Trim),
 }
 
 /// A requirement that another package was taken for.
@@ -92,12 +94,24 @@ impl std::fmt::Display for Absence {
                 Ok(())
             }
             Self::NotAsked => f.write_str("nothing that is selected asks for it"),
+            Self::Elsewhere(trim) => trim.fmt(f),
         }
     }
 }
 
 /// Explains the packages that a pattern means: `NAME`, `NAME.ARCH` or a full name; names are globs.
 pub fn explain(request: &Request, comps: &Comps, universe: &Universe, pattern: &str) -> Explanation {
+    explain_as(request, comps, universe, pattern, None)
+}
+
+/// The same, where what a tree gets was decided beside those of other variants.
+pub(in crate::select) fn explain_as(
+    request: &Request,
+    comps: &Comps,
+    universe: &Universe,
+    pattern: &str,
+    decided: Option<Decision>,
+) -> Explanation {
     let gather = run(request, comps, universe);
     let tree = request.tree();
     let parsed = Pattern::parse(pattern, tree);
@@ -110,17 +124,26 @@ pub fn explain(request: &Request, comps: &Comps, universe: &Universe, pattern: &
     for member in universe.members().filter(|member| means(member.nevra())) {
         let place = member.place();
         meant.push(member.nevra());
-        let there = [&gather.binary, &gather.debug, &gather.source];
-        if there.iter().any(|selected| selected.contains_key(&place)) {
+        let gathered = [&gather.binary, &gather.debug, &gather.source];
+        let is_there = match &decided {
+            Some(decision) => {
+                decision.has(member.nevra()) && gather.stock.why_hidden(place) != Some(Hidden::Copy)
+            }
+            None => gathered.iter().any(|selected| selected.contains_key(&place)),
+        };
+        if is_there {
             selected.push(member.nevra().clone());
             needed.insert(member.nevra().clone(), gather.needs(place));
         } else {
-            absent.insert(member.nevra().clone(), gather.absence(place));
+            let trimmed = decided.as_ref().and_then(|decision| decision.trimmed.get(member.nevra()));
+            let elsewhere = trimmed.map(|trimmed| Absence::Elsewhere(trimmed.trim.clone()));
+            absent.insert(member.nevra().clone(), elsewhere.unwrap_or_else(|| gather.absence(place)));
         }
     }
     let names = universe.members().map(|member| member.nevra().name.as_str());
     let similar = if meant.is_empty() { similar(parsed.name, names) } else { None };
-    Explanation { decision: gather.finish(), selected, absent, needed, similar }
+    let decision = decided.unwrap_or_else(|| gather.finish());
+    Explanation { decision, selected, absent, needed, similar }
 }
 
 impl Gather<'_> {

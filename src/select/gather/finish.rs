@@ -50,6 +50,8 @@ impl Gather<'_> {
             judged,
             problems: self.problems,
             notes: self.notes,
+            trimmed: BTreeMap::new(),
+            moved: BTreeMap::new(),
         }
     }
 

@@ -41,6 +41,7 @@ mod weak;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use explain::explain_as;
 pub use explain::{Absence, Explanation, Lost, Need, explain};
 
 use super::decision::{Decision, Flag, Greed, Request};
@@ -75,11 +76,16 @@ fn run<'u>(request: &'u Request, comps: &'u Comps, universe: &'u Universe) -> Ga
 
 /// Gathers what a tree gets; anything that is wrong is an error.
 pub fn decide(request: &Request, comps: &Comps, universe: &Universe) -> Result<Decision, SelectError> {
-    let decision = gather(request, comps, universe);
-    if decision.problems.is_empty() {
-        Ok(decision)
-    } else {
-        Err(SelectError::Problems(decision.problems.into_iter().collect()))
+    gather(request, comps, universe).faultless()
+}
+
+impl Decision {
+    /// The decision, if nothing is wrong with it.
+    pub fn faultless(self) -> Result<Self, SelectError> {
+        match self.problems.is_empty() {
+            true => Ok(self),
+            false => Err(SelectError::Problems(self.problems.into_iter().collect())),
+        }
     }
 }
 
@@ -243,7 +249,7 @@ impl<'u> Gather<'u> {
 
     /// Whether a package is only looked aside at.
     fn is_aside(&self, place: Place) -> bool {
-        self.stock.get(place).is_some_and(|member| member.is_lookaside())
+        self.stock.is_aside(place)
     }
 
     fn is_fulltree_exclude(&self, place: Place) -> bool {

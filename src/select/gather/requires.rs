@@ -85,7 +85,7 @@ impl Gather<'_> {
 
     /// What meets the requirements of a package, by what is selected so far.
     fn needed(&mut self, by: Place, queue: Queue) -> Vec<(Place, RelationId)> {
-        let Some(member) = self.stock.get(by).filter(|member| !member.is_lookaside()) else {
+        let Some(member) = self.stock.get(by).filter(|_| !self.stock.is_aside(by)) else {
             return Vec::new();
         };
         let mut found = Vec::new();

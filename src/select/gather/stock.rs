@@ -50,6 +50,8 @@ struct Class {
     hidden: Option<Hidden>,
     /// Whether the machine that the tree is for can have it: others meet no requirement.
     meets: bool,
+    /// Whether it is only looked aside at.
+    aside: bool,
 }
 
 impl Class {
@@ -109,8 +111,9 @@ impl<'u> Stock<'u> {
             known: BTreeMap::new(),
             by_source: Vec::new(),
             sources: BTreeMap::new(),
-            aside: universe.members().any(Member::is_lookaside),
+            aside: false,
         };
+        stock.aside = stock.classes.iter().any(|class| class.aside);
         stock.index_provides();
         stock.index_paths(asked);
         if request.weak {
@@ -277,6 +280,11 @@ impl<'u> Stock<'u> {
         self.class(place).is_some_and(|class| class.multilib && !class.native)
     }
 
+    /// Whether it is only looked aside at.
+    pub(super) fn is_aside(&self, place: Place) -> bool {
+        self.class(place).is_some_and(|class| class.aside)
+    }
+
     /// Why a member is not seen.
     pub(super) fn why_hidden(&self, place: Place) -> Option<Hidden> {
         self.class(place)?.hidden
@@ -423,9 +431,10 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         let blacklisted = || {
             secondary && queue == Queue::Binary && judge.is_some_and(|judge| judge.blacklists(&nevra.name))
         };
+        let aside = member.is_lookaside() || (!request.aside.is_empty() && request.aside.contains(nevra));
         let hidden = if foreign {
             Some(Hidden::Foreign)
-        } else if member.is_lookaside() {
+        } else if aside {
             // The blacklist is for all, exclusions are not.
             blacklisted().then_some(Hidden::Blacklisted)
         } else if !request.nodeps
@@ -441,7 +450,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
             blacklisted().then_some(Hidden::Blacklisted)
         };
         let meets = request.machine.is_none_or(|machine| tree.rank(arch) >= tree.rank(machine));
-        classes.push(Class { queue, native, multilib: secondary || arch == "noarch", hidden, meets });
+        classes.push(Class { queue, native, multilib: secondary || arch == "noarch", hidden, meets, aside });
         if hidden.is_none() && !request.nodeps {
             older(universe, member, &mut newest, &mut classes);
         }
