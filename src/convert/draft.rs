@@ -65,6 +65,8 @@ pub(super) struct Variant {
     pub(super) flags: Vec<&'static str>,
     pub(super) greedy: Option<String>,
     pub(super) multilib: Option<Multilib>,
+    /// What single arches have in place of that.
+    pub(super) multilib_by_arch: BTreeMap<String, Multilib>,
     pub(super) no_sources: bool,
 }
 
@@ -90,13 +92,27 @@ impl Lists {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Multilib {
     pub(super) profile: &'static str,
     pub(super) methods: Vec<String>,
     pub(super) whitelist: Vec<String>,
     pub(super) blacklist: Vec<String>,
     pub(super) prefer_ppc64: bool,
+}
+
+impl Multilib {
+    fn write(&self, text: &mut Text) {
+        text.pair("profile", &string(self.profile));
+        if self.profile != "none" {
+            text.list("methods", &self.methods);
+        }
+        text.list_if_any("whitelist", &self.whitelist);
+        text.list_if_any("blacklist", &self.blacklist);
+        if self.prefer_ppc64 {
+            text.pair("prefer-ppc64", "true");
+        }
+    }
 }
 
 /// A TOML string.
@@ -286,19 +302,17 @@ impl Variant {
         }
         if let Some(multilib) = &self.multilib {
             text.line(&format!("[variant.{}.multilib]", self.id));
-            text.pair("profile", &string(multilib.profile));
-            text.list("methods", &multilib.methods);
-            text.list_if_any("whitelist", &multilib.whitelist);
-            text.list_if_any("blacklist", &multilib.blacklist);
-            if multilib.prefer_ppc64 {
-                text.pair("prefer-ppc64", "true");
-            }
+            multilib.write(text);
         }
         for (arch, lists) in &self.by_arch {
             text.line(&format!("[variant.{}.arch.{arch}]", self.id));
             for (key, texts) in lists.named() {
                 text.list_if_any(key, texts);
             }
+        }
+        for (arch, multilib) in &self.multilib_by_arch {
+            text.line(&format!("[variant.{}.arch.{arch}.multilib]", self.id));
+            multilib.write(text);
         }
     }
 }

@@ -7,12 +7,13 @@ use toml::de::DeValue;
 
 use super::family::{Family, article};
 use super::lines::GroupLines;
+use super::multilib::Multilib;
 use super::read::Reader;
 use super::table::{Findings, Table, either};
 use crate::base::arch::TreeArch;
 
 /// Keys of `[variant.ID.arch.ARCH]`.
-pub(super) const BY_ARCH: &[&str] = &["packages", "exclude", "prepopulate"];
+pub(super) const BY_ARCH: &[&str] = &["packages", "exclude", "prepopulate", "multilib"];
 
 /// How the packages of a variant are gathered beyond what it names and what that requires.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct ForArch {
     pub prepopulate: Vec<String>,
     /// Groups and environments.
     pub lines: GroupLines,
+    /// The rule for packages of the secondary arch, in place of that of all arches.
+    pub multilib: Option<Multilib>,
 }
 
 /// How many of the packages that meet a requirement or pattern are taken.
@@ -164,7 +167,19 @@ impl Reader {
             let title = format!("[variant.{id}.arch.{name}]");
             let Some(table) = Table::of(title, value, BY_ARCH, &mut self.findings) else { continue };
             let lines = self.lines(&table);
+            let multilib = table.get("multilib").and_then(|value| {
+                let rule = self.multilib(&format!("{id}.arch.{name}"), value);
+                let tree = arches.iter().find(|arch| arch.name == name);
+                if let (Some(rule), Some(tree)) = (&rule, tree)
+                    && !rule.has_secondary(tree)
+                {
+                    let message = format!("'multilib' has no effect: {name} has no secondary arch");
+                    self.findings.add(value.span(), message);
+                }
+                rule
+            });
             let mut lists = ForArch {
+                multilib,
                 packages: lines.packages,
                 exclude: self.patterns(&table, "exclude"),
                 prepopulate: prepopulate(&table, &mut self.findings),

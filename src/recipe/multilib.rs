@@ -48,7 +48,8 @@ impl Multilib {
 impl Variant {
     /// The rule for packages of the secondary arch of one of its trees.
     pub fn multilib_of(&self, arch: &TreeArch) -> Option<&Multilib> {
-        self.multilib.as_ref().filter(|multilib| multilib.is_for(arch))
+        let own = self.by_arch.get(arch.name).and_then(|own| own.multilib.as_ref());
+        own.or(self.multilib.as_ref()).filter(|multilib| multilib.is_for(arch))
     }
 }
 

@@ -472,6 +472,11 @@ impl Decision {
             || self.debug.contains_key(package)
     }
 
+    /// The packages that are selected, binary, debugging and source ones, with what is only looked aside at.
+    pub fn selected(&self) -> impl Iterator<Item = &Nevra> {
+        self.packages.keys().chain(self.debug.keys()).chain(self.sources.keys())
+    }
+
     /// The packages that are delivered, binary, debugging and source ones.
     pub fn delivered(&self) -> impl Iterator<Item = &Nevra> {
         let chosen = self.packages.iter().chain(&self.debug).filter(|(_, chosen)| chosen.is_delivered());

@@ -1,5 +1,7 @@
 //! What Pungi's mappings say of single variants and arches: lists of packages, multilib, lookaside repositories.
 
+use std::collections::BTreeMap;
+
 use super::super::draft::{Multilib, add_new};
 use super::super::note::{NoteKind, NotePlace, short};
 use super::variants::Composed;
@@ -36,11 +38,15 @@ impl<'i> Work<'i> {
         once
     }
 
-    /// The rule for packages of the secondary arch; one for all arches of the variant that have one.
-    pub(super) fn multilib(&mut self, one: &Composed<'i>) -> Option<Multilib> {
+    /// The rules for packages of the secondary arch: that of the first arch, where each has one, and those that differ. As soon as Pungi has a method for some variant of an arch, all trees of the arch hold such packages.
+    pub(super) fn multilib(&mut self, one: &Composed<'i>) -> (Option<Multilib>, BTreeMap<String, Multilib>) {
+        let conf = self.conf;
         let capable = |arch: &&String| TreeArch::find(arch).is_some_and(|arch| !arch.multilib.is_empty());
-        let mut rules: Vec<(&String, [Vec<String>; 3])> = Vec::new();
-        for arch in one.arches.iter().filter(capable) {
+        let holds = |arch: &&String| mapping::has_arch(conf, "multilib", arch);
+        let for_all = one.arches.iter().filter(capable).all(|arch| holds(&arch));
+        let mut first: Option<Multilib> = None;
+        let mut others = BTreeMap::new();
+        for arch in one.arches.iter().filter(capable).filter(holds) {
             let nodes =
                 mapping::values(self.conf, "multilib", (&one.uid, arch), &mut self.patterns, &mut self.notes);
             let mut methods = Vec::new();
@@ -53,23 +59,22 @@ impl<'i> Work<'i> {
                     }
                 }
             }
-            let lists = ["multilib_whitelist", "multilib_blacklist"].map(|option| {
+            let [whitelist, blacklist] = ["multilib_whitelist", "multilib_blacklist"].map(|option| {
                 let nodes =
                     self.conf.get(option).map_or_else(Vec::new, |map| mapping::values_of_arch(map, arch));
                 self.names(option, &nodes)
             });
-            let [whitelist, blacklist] = lists;
-            rules.push((arch, [methods, whitelist, blacklist]));
+            let profile = if methods.is_empty() { "none" } else { "pungi" };
+            let rule = Multilib { profile, methods, whitelist, blacklist, prefer_ppc64: false };
+            match &first {
+                None if for_all => first = Some(rule),
+                Some(first) if *first == rule => {}
+                _ => {
+                    others.insert(arch.clone(), rule);
+                }
+            }
         }
-        let (first, rule) = rules.iter().find(|(_, [methods, ..])| !methods.is_empty())?;
-        let others: Vec<_> =
-            rules.iter().filter(|(_, other)| other != rule).map(|(arch, _)| arch.as_str()).collect();
-        if !others.is_empty() {
-            let text = format!("the rule of {first} holds for {}, too: a variant has one", others.join(", "));
-            self.note_of(one.variant, NoteKind::Changed, "multilib", text);
-        }
-        let [methods, whitelist, blacklist] = rule.clone();
-        Some(Multilib { profile: "pungi", methods, whitelist, blacklist, prefer_ppc64: false })
+        (first, others)
     }
 
     /// The repositories that are looked aside at, as sources that are comments.

@@ -66,6 +66,13 @@ pub(super) fn values<'c>(
     found
 }
 
+/// Whether a mapping has values for an arch, of whatever variant.
+pub(super) fn has_arch(conf: &PungiConf, option: &str, arch: &str) -> bool {
+    let entries = conf.get(option).and_then(Node::elements).unwrap_or_default();
+    let maps = entries.iter().filter_map(|entry| entry.elements()?.get(1));
+    maps.into_iter().any(|map| !values_of_arch(map, arch).is_empty())
+}
+
 /// The values for an arch, in the order of the configuration.
 pub(super) fn values_of_arch<'c>(map: &'c Node, arch: &str) -> Vec<&'c Node> {
     let fits = |key: &Node| key.text().is_some_and(|key| key == arch || key == "*" && arch != "src");

@@ -101,7 +101,7 @@ impl<'i> Work<'i> {
                 return Err(PungiError::TooLarge { what: "names of packages and groups", most: MOST_NAMES });
             }
             part(&mut draft, lists);
-            draft.multilib = self.multilib(one);
+            (draft.multilib, draft.multilib_by_arch) = self.multilib(one);
             self.lookaside(one);
             let nothing =
                 draft.groups.is_empty() && draft.environments.is_empty() && draft.common.packages.is_empty();
@@ -123,7 +123,13 @@ impl<'i> Work<'i> {
                 Some(node) if node.entries().is_none() => {
                     self.note(NoteKind::Lost, option, "this is no map of arches and lists; it was left out");
                 }
-                Some(_) if self.draft.variants.iter().all(|variant| variant.multilib.is_none()) => {
+                Some(_)
+                    if self
+                        .draft
+                        .variants
+                        .iter()
+                        .all(|variant| variant.multilib.is_none() && variant.multilib_by_arch.is_empty()) =>
+                {
                     self.note(
                         NoteKind::NoEffect,
                         option,

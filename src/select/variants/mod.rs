@@ -213,15 +213,24 @@ impl Variants {
         let own = variant.trees.get(arch)?;
         let mut request = own.clone();
         let mut comps = variant.comps.clone();
-        for (_, other) in self.inherited(variant) {
+        let mut joined = Comps::default();
+        if variant.parent.is_some() {
+            joined = named(id, arch, own, &comps);
+            // What is for other variants was taken out with each one's own eyes.
+            request.variant = None;
+        }
+        for (of, other) in self.inherited(variant) {
             let Some(from) = other.trees.get(arch) else { continue };
             add_new(&mut request.groups, &from.groups);
             add_new(&mut request.environments, &from.environments);
             add_new(&mut request.packages, &from.packages);
             let known: BTreeSet<&String> = own.named_groups.iter().map(|(id, _)| id).collect();
-            let named = from.named_groups.iter().filter(|(id, _)| !known.contains(id));
-            request.named_groups.extend(named.cloned());
-            comps = joined(comps, &other.comps);
+            let new = from.named_groups.iter().filter(|(id, _)| !known.contains(id));
+            request.named_groups.extend(new.cloned());
+            join(&mut joined, named(of, arch, from, &other.comps));
+        }
+        if variant.parent.is_some() {
+            comps = Arc::new(joined);
         }
         if variant.kind != VariantType::Variant {
             request.fulltree = request.dependencies;
@@ -235,12 +244,12 @@ impl Variants {
         }
         for of in &variant.lookaside {
             if let Some(tree) = tree(of) {
-                request.aside.extend(tree.decision.delivered().cloned());
+                request.aside.extend(tree.decision.selected().cloned());
             }
             // There is one tree of sources for all arches.
             let arches = self.all.get(of).into_iter().flat_map(|of| of.trees.keys());
             for tree in arches.filter_map(|arch| trees.get(&(of.clone(), *arch))) {
-                request.aside.extend(tree.decision.delivered().filter(|nevra| nevra.is_source()).cloned());
+                request.aside.extend(tree.decision.sources.keys().cloned());
             }
         }
         Some((request, comps))
@@ -301,27 +310,53 @@ fn add_new(list: &mut Vec<String>, new: &[String]) {
     list.extend(new.iter().filter(|text| !known.contains(*text)).cloned());
 }
 
-/// Two comps files as one; of two groups of one id the first file's counts.
-fn joined(own: Arc<Comps>, other: &Arc<Comps>) -> Arc<Comps> {
-    if Arc::ptr_eq(&own, other) || *own == **other {
-        return own;
+/// What a variant's request can mean in its comps: the groups and environments that it names, without what is for other
+/// arches and variants.
+fn named(id: &str, arch: &str, request: &Request, comps: &Comps) -> Comps {
+    let mut named = comps.clone();
+    named.environments.retain(|environment| request.environments.contains(&environment.id));
+    for environment in &mut named.environments {
+        for listed in [&mut environment.groups, &mut environment.options] {
+            listed.retain(|group| !request.without_groups.contains(&group.id));
+        }
     }
-    let mut all = Comps::clone(&own);
-    let new = other.groups.iter().filter(|group| own.group(&group.id).is_none());
-    all.groups.extend(new.cloned());
-    let new = other.environments.iter().filter(|found| own.environment(&found.id).is_none());
-    all.environments.extend(new.cloned());
-    all.langpacks.extend(other.langpacks.iter().filter(|rule| !own.langpacks.contains(rule)).cloned());
-    Arc::new(all)
+    let of_environments =
+        named.environments.iter().flat_map(|found| found.groups.iter().chain(&found.options));
+    let mut groups: BTreeSet<&str> = of_environments.map(|group| group.id.as_str()).collect();
+    groups.extend(request.groups.iter().map(String::as_str));
+    groups.extend(request.named_groups.iter().map(|(group, _)| group.as_str()));
+    named
+        .groups
+        .retain(|group| groups.contains(group.id.as_str()) || groups.contains(group.name.plain.as_str()));
+    named.keep_packages_for(arch, Some(id));
+    named.keep_groups_for(arch, Some(id));
+    named.keep_environments_for(arch, Some(id));
+    named
+}
+
+/// Adds what another variant's request can mean. Of a group that both have the members of both count.
+fn join(comps: &mut Comps, other: Comps) {
+    for group in other.groups {
+        match comps.groups.iter_mut().find(|own| own.id == group.id) {
+            Some(own) => {
+                let new = group.packages.into_iter().filter(|package| !own.packages.contains(package));
+                let new: Vec<_> = new.collect();
+                own.packages.extend(new);
+            }
+            None => comps.groups.push(group),
+        }
+    }
+    let known: BTreeSet<String> = comps.environments.iter().map(|found| found.id.clone()).collect();
+    comps.environments.extend(other.environments.into_iter().filter(|found| !known.contains(&found.id)));
+    let new: Vec<_> = other.langpacks.into_iter().filter(|rule| !comps.langpacks.contains(rule)).collect();
+    comps.langpacks.extend(new);
 }
 
 /// The names of the source packages that a tree has; where it has none at all, of those that its packages are built from.
 fn builds(decision: &Decision, universe: &Universe) -> Vec<String> {
-    let mut names: BTreeSet<String> =
-        decision.delivered().filter(|nevra| nevra.is_source()).map(|nevra| nevra.name.clone()).collect();
+    let mut names: BTreeSet<String> = decision.sources.keys().map(|nevra| nevra.name.clone()).collect();
     if names.is_empty() {
-        let delivered: BTreeSet<&Nevra> = decision.delivered().collect();
-        let members = universe.members().filter(|member| delivered.contains(member.nevra()));
+        let members = universe.members().filter(|member| decision.packages.contains_key(member.nevra()));
         let sources = members.filter_map(|member| member.source()?.rsplitn(3, '-').nth(2).map(str::to_owned));
         names.extend(sources);
     }

@@ -52,7 +52,8 @@ pub(super) fn trim(
     taken: &Taken,
     now: &mut Taken,
 ) {
-    let known: BTreeSet<(Part, String, String)> = delivered(&of.decision)
+    // What the parent only looks aside at is there for whoever has the parent.
+    let known: BTreeSet<(Part, String, String)> = selected(&of.decision)
         .map(|(part, nevra, _)| (part, nevra.name.clone(), nevra.arch.clone()))
         .collect();
     let holds = |part| part == Part::Binary || (part == Part::Debug && of.request.debug);
@@ -93,10 +94,15 @@ fn stays_with_parent(flags: &BTreeSet<Flag>) -> bool {
 
 /// What a tree delivers.
 fn delivered(decision: &Decision) -> impl Iterator<Item = (Part, &Nevra, &BTreeSet<Flag>)> {
+    selected(decision).filter(|(_, _, flags)| !flags.contains(&Flag::Lookaside))
+}
+
+/// What is selected for a tree, with what is only looked aside at.
+fn selected(decision: &Decision) -> impl Iterator<Item = (Part, &Nevra, &BTreeSet<Flag>)> {
     let binary = decision.packages.iter().map(|(nevra, chosen)| (Part::Binary, nevra, &chosen.flags));
     let sources = decision.sources.iter().map(|(nevra, source)| (Part::Source, nevra, &source.flags));
     let debug = decision.debug.iter().map(|(nevra, chosen)| (Part::Debug, nevra, &chosen.flags));
-    binary.chain(sources).chain(debug).filter(|(_, _, flags)| !flags.contains(&Flag::Lookaside))
+    binary.chain(sources).chain(debug)
 }
 
 impl Decision {
