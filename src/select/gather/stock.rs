@@ -431,7 +431,8 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         let blacklisted = || {
             secondary && queue == Queue::Binary && judge.is_some_and(|judge| judge.blacklists(&nevra.name))
         };
-        let aside = member.is_lookaside() || (!request.aside.is_empty() && request.aside.contains(nevra));
+        // The method `nodeps` does not look aside at anything: those packages come in where they are named.
+        let aside = member.is_lookaside() || (!request.nodeps && request.aside.contains(nevra));
         let hidden = if foreign {
             Some(Hidden::Foreign)
         } else if aside {
