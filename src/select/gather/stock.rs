@@ -438,8 +438,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         } else if aside {
             // The blacklist is for all, exclusions are not.
             blacklisted().then_some(Hidden::Blacklisted)
-        } else if !request.nodeps
-            && !(request.greed == Greed::All && queue == Queue::Binary)
+        } else if !(request.nodeps || request.greed == Greed::All && queue == Queue::Binary)
             && copied(universe, member)
         {
             // With greed Pungi takes both copies for a requirement: what the one requires comes in, and the other is not
