@@ -235,5 +235,9 @@ mod tests {
             assert_eq!(found, [expected]);
         }
         assert!(read("comps = \"c\"\nenvironments = [\"e\"]\npackages = [\"-@x\"]").is_ok());
+        // The parent has the comps file, and may have environments.
+        let addon = "comps = \"c\"\npackages = [\"a\"]\n\
+            [variant.Base-More]\ntype = \"addon\"\nparent = \"Base\"\narches = [\"x86_64\"]\npackages = [\"@y\", \"-@x\"]\n";
+        read(addon).unwrap();
     }
 }

@@ -451,8 +451,9 @@ impl Reader {
         let (groups, environments) = (plain(groups), plain(environments));
         let gather = Gathering::read(&table, (sources, has_comps, &family), &mut self.findings);
         let by_arch = table.get("arch").map(|value| self.by_arch(id, value, &arches)).unwrap_or_default();
-        let has = |key| table.get(key).is_some();
-        let any_environment = self.dependent(id, has("comps"), has("environments"));
+        // The parent's environments are the variant's, too.
+        let any_environment = table.get("environments").is_some() || family.kind != VariantType::Variant;
+        let any_environment = self.dependent(id, has_comps, any_environment);
         if gather.nodeps {
             self.idle_of_nodeps(&table, any_environment);
         }

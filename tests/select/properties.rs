@@ -474,6 +474,16 @@ fn what_is_looked_aside_at_is_told_apart() {
             assert_eq!(keys.get(nevra), Some(&chosen.key), "seed {}: {nevra}", answer.seed);
             let mut all = answer.case.candidates.iter();
             let is_aside = all.any(|candidate| candidate.nevra == *nevra && candidate.lookaside);
+            let own = answer.find(nevra);
+            // What debugs a package that is not delivered is not delivered either.
+            let debugs = |of: &Nevra| {
+                let name_fits =
+                    nevra.name == format!("{}-debuginfo", of.name) || nevra.name.contains("-debugsource");
+                name_fits && of.arch == nevra.arch && answer.find(of).source == own.source
+            };
+            let mut of_aside = answer.decision.packages.iter().filter(|(_, of)| !of.is_delivered());
+            let is_aside = is_aside
+                || (own.is_debug() && answer.case.request.debug && of_aside.any(|(of, _)| debugs(of)));
             assert_eq!(
                 chosen.flags.contains(&Flag::Lookaside),
                 is_aside,

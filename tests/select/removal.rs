@@ -89,7 +89,7 @@ fn shown(before: &Answer, after: &Answer, nevra: &Nevra, why: &Reason) -> Option
         }),
         Reason::Multilib { .. } => (!after.decision.judged.contains_key(nevra)).then_some(Shown::Less),
         Reason::Supplement { .. } => Some(Shown::Less),
-        Reason::Pattern(_) | Reason::Prepopulate(_) | Reason::Group { .. } => None,
+        Reason::Pattern(_) | Reason::Prepopulate(_) | Reason::Group { .. } | Reason::Moved { .. } => None,
     }
 }
 
@@ -146,7 +146,7 @@ fn a_package_of_gosling_that_is_taken_away_is_missed() {
         selection.universe.members().map(|member| member.to_candidate()).collect();
     let mut counts = BTreeMap::new();
     for (seed, tree) in selection.trees().enumerate() {
-        let (request, comps) = selection.asked(tree).unwrap();
+        let (request, comps) = selection.asked(&tree).unwrap();
         let (request, comps) = (request.clone(), comps.clone());
         let before = Answer::of(seed as u64, Case { candidates: candidates.clone(), comps, request });
         take_away(&before, 1, &mut counts);

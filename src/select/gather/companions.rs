@@ -172,7 +172,9 @@ impl Gather<'_> {
                 }
             }
             for (name, rule) in found {
-                let named: Vec<_> = self.stock.named(name, Queue::Binary).collect();
+                // With greed both copies are seen; of those Pungi takes whichever comes first, here it is the one looked aside at.
+                let named = self.stock.named(name, Queue::Binary);
+                let named: Vec<_> = named.filter(|place| !self.stock.is_copy(*place)).collect();
                 let Some(place) = self.best(&named, Queue::Binary, false).first().copied() else { continue };
                 self.flag(place, Flag::Langpack);
                 added |= self.add(place, Why::Langpack { by, rule });

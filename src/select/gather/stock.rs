@@ -431,14 +431,14 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         let blacklisted = || {
             secondary && queue == Queue::Binary && judge.is_some_and(|judge| judge.blacklists(&nevra.name))
         };
-        let aside = member.is_lookaside() || (!request.aside.is_empty() && request.aside.contains(nevra));
+        // The method `nodeps` does not look aside at anything: those packages come in where they are named.
+        let aside = member.is_lookaside() || (!request.nodeps && request.aside.contains(nevra));
         let hidden = if foreign {
             Some(Hidden::Foreign)
         } else if aside {
             // The blacklist is for all, exclusions are not.
             blacklisted().then_some(Hidden::Blacklisted)
-        } else if !request.nodeps
-            && !(request.greed == Greed::All && queue == Queue::Binary)
+        } else if !(request.nodeps || request.greed == Greed::All && queue == Queue::Binary)
             && copied(universe, member)
         {
             // With greed Pungi takes both copies for a requirement: what the one requires comes in, and the other is not
