@@ -4,7 +4,7 @@
 //! - A source package stands in `rpms.json` under each arch of its variant that has binaries of it; one without
 //!   any stands under every arch. A binary package names its source by a file name without an epoch; the epoch is
 //!   that of the source package where the universe has it, else the binary's own.
-//! - A package is of the category `debug` when its name says so.
+//! - A package is of the category `debug` when its name says so, in whichever tree it is.
 //! - `sigkey` is that of the first key that the lock wants; null for a package that is shipped as it is, even where
 //!   it came signed.
 //! - Without the universe in the lock nothing tells the source of a binary, so there is no `rpms.json`.
@@ -12,13 +12,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ComposeError;
-use super::resolve::SOURCE;
 use crate::base::{Digest, Nevra, RelPath};
 use crate::format::productmd::{
     Category, Compose, ComposeInfo, ComposeType, PathKind, Product, Release, ReleaseType, Rpm, Rpms, SigKey,
     Variant, VariantType,
 };
-use crate::lock::{Header, Lock, MediumRef, TreeRef};
+use crate::lock::{Header, Lock, MediumRef, TreeKind, TreeRef};
 use crate::repo;
 use crate::select::{Universe, is_debug_name};
 
@@ -51,8 +50,12 @@ fn product(header: &Header) -> Product {
 
 /// Where a tree lies below `compose/`, as Pungi lays composes out.
 pub(super) fn tree_path(tree: &TreeRef) -> Result<RelPath, ComposeError> {
-    let kind = if tree.arch == SOURCE { "tree" } else { "os" };
-    Ok(RelPath::new(format!("{}/{}/{kind}", tree.variant, tree.arch))?)
+    let variant = &tree.variant;
+    Ok(RelPath::new(match tree.kind() {
+        TreeKind::Binary(arch) => format!("{variant}/{arch}/os"),
+        TreeKind::Debug(arch) => format!("{variant}/{arch}/debug/tree"),
+        TreeKind::Source => format!("{variant}/source/tree"),
+    })?)
 }
 
 /// Where a medium lies below `compose/`, named as Pungi names images.
@@ -75,8 +78,10 @@ pub(super) fn key_file(header: &Header) -> Option<(String, Digest)> {
 /// The arches of each variant.
 fn arches(header: &Header) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut arches: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for tree in header.trees.iter().filter(|tree| tree.arch != SOURCE) {
-        arches.entry(&tree.variant).or_default().insert(&tree.arch);
+    for tree in &header.trees {
+        if let TreeKind::Binary(arch) = tree.kind() {
+            arches.entry(&tree.variant).or_default().insert(arch);
+        }
     }
     arches
 }
@@ -88,12 +93,11 @@ fn compose_info(lock: &Lock) -> Result<ComposeInfo, ComposeError> {
     for (id, arches) in arches(&lock.header) {
         let mut paths: BTreeMap<PathKind, BTreeMap<String, RelPath>> = BTreeMap::new();
         for arch in &arches {
-            let mut tree = |name: &str, kinds: [PathKind; 3]| -> Result<(), ComposeError> {
-                let known = |tree: &&crate::lock::Tree| tree.variant == id && tree.arch == name;
-                if !lock.header.trees.iter().any(|tree| known(&tree)) {
+            let mut tree = |kind: TreeKind<'_>, kinds: [PathKind; 3]| -> Result<(), ComposeError> {
+                let tree = TreeRef::new(id, kind);
+                if lock.header.tree(&tree).is_none() {
                     return Ok(());
                 }
-                let tree = TreeRef { variant: id.into(), arch: name.into() };
                 let path = tree_path(&tree)?;
                 let packages = filled.contains(&tree).then(|| path.join("Packages")).transpose()?;
                 let places = [Some(path.clone()), Some(path), packages];
@@ -104,8 +108,12 @@ fn compose_info(lock: &Lock) -> Result<ComposeInfo, ComposeError> {
                 }
                 Ok(())
             };
-            tree(arch, [PathKind::OsTree, PathKind::Repository, PathKind::Packages])?;
-            tree(SOURCE, [PathKind::SourceTree, PathKind::SourceRepository, PathKind::SourcePackages])?;
+            let os = [PathKind::OsTree, PathKind::Repository, PathKind::Packages];
+            let debug = [PathKind::DebugTree, PathKind::DebugRepository, PathKind::DebugPackages];
+            let source = [PathKind::SourceTree, PathKind::SourceRepository, PathKind::SourcePackages];
+            tree(TreeKind::Binary(arch), os)?;
+            tree(TreeKind::Debug(arch), debug)?;
+            tree(TreeKind::Source, source)?;
             if lock.header.media.iter().any(|medium| medium.variant == id && medium.arch == *arch) {
                 let path = image_folder(id, arch)?;
                 paths.entry(PathKind::Isos).or_default().insert((*arch).into(), path);
@@ -144,13 +152,14 @@ fn rpms(lock: &Lock, universe: &Universe) -> Result<Rpms, ComposeError> {
         let sigkey = package.keys.first().and_then(|key| sigkey(key));
         for tree in package.trees.keys() {
             let unknown = || ComposeError::NoOutput { step: tree.to_string(), path: nevra.to_string() };
-            let place = repo::package_path(nevra).ok_or_else(unknown)?;
+            let hashed = lock.header.tree(tree).is_none_or(|tree| tree.hashed);
+            let place = repo::package_path(nevra, hashed).ok_or_else(unknown)?;
             let path = tree_path(tree)?.join(place.as_str())?;
             let rpm = |category| Rpm { category, path, sigkey: sigkey.clone() };
-            if nevra.is_source() {
+            let (TreeKind::Binary(arch) | TreeKind::Debug(arch)) = tree.kind() else {
                 sources.push((&tree.variant, nevra, rpm(Category::Source)));
                 continue;
-            }
+            };
             let debug = is_debug_name(&nevra.name);
             let file = *source_of.get(nevra).ok_or_else(unknown)?;
             let source = match by_file.get(file) {
@@ -158,7 +167,7 @@ fn rpms(lock: &Lock, universe: &Universe) -> Result<Rpms, ComposeError> {
                 None => source_nevra(file, nevra.evr.epoch).ok_or_else(unknown)?,
             };
             let rpm = rpm(if debug { Category::Debug } else { Category::Binary });
-            rpms.add(&tree.variant, &tree.arch, &source, nevra.clone(), rpm);
+            rpms.add(&tree.variant, arch, &source, nevra.clone(), rpm);
         }
     }
     for (variant, nevra, rpm) in sources {

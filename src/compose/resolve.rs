@@ -20,7 +20,7 @@ use crate::base::{Digest, RelPath, SourceDate};
 use crate::format::comps::Comps;
 use crate::lock::{
     Build, Builder, Header, Key, KickstartFile, Lock, Medium, Origin, Package, Packages, Release, SCHEMA,
-    Signed, Source, Tree, TreeRef,
+    Signed, Source, Tree, TreeKind, TreeRef,
 };
 use crate::oci;
 use crate::openpgp::Certificate;
@@ -92,7 +92,7 @@ pub(super) fn resolve(
     )?;
     pin_image(&mut header, &builds, &done)?;
 
-    let mut harvest = Harvest::default();
+    let mut harvest = Harvest::of(&files.recipe);
     harvest.builds(session.store, files, &header, &builds, &done)?;
     harvest.folders(session.store, files)?;
     // Where only some packages of tags are to move, repositories stay in the state that the lock has.
@@ -244,12 +244,12 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
             Some(path) => Some(keep(files.file(path)?)),
             None => None,
         };
+        let tree = |kind| Tree { hashed: variant.hashed, ..Tree::new(id, kind) };
         for arch in &variant.arches {
-            trees.push(Tree { variant: id.clone(), arch: arch.name.into(), comps, modules: None });
+            trees.push(Tree { comps, ..tree(TreeKind::Binary(arch.name)) });
+            trees.extend(variant.debug.then(|| tree(TreeKind::Debug(arch.name))));
         }
-        if variant.sources {
-            trees.push(Tree { variant: id.clone(), arch: SOURCE.into(), comps: None, modules: None });
-        }
+        trees.extend(variant.sources.then(|| tree(TreeKind::Source)));
     }
     trees.sort();
     let mut builds = Vec::new();
@@ -335,8 +335,8 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
     })
 }
 
-/// The arch that a tree of source packages goes by.
-pub(super) const SOURCE: &str = "source";
+/// What the lock says of each package of a tree of source packages.
+const SOURCE: &str = "source";
 
 /// A source of a spec by its name: a small file, or the digest of a Debian package.
 type Found<'a> = Option<(&'a [u8], Option<Digest>)>;
@@ -408,6 +408,7 @@ pub(super) fn request(variant: &Variant, arch: &'static TreeArch) -> Request {
         request.prepopulate.extend(more.prepopulate.iter().cloned());
     }
     request.sources = variant.sources;
+    request.debug = variant.debug;
     request.dependencies = !gather.nodeps;
     request.multilib = variant.multilib.as_ref().map(multilib);
     request.optional = gather.optional;
@@ -429,6 +430,14 @@ pub(super) fn request(variant: &Variant, arch: &'static TreeArch) -> Request {
     request
 }
 
+/// The tree that debugging packages beside those of a tree go into: the same one where they have none of their own.
+pub(super) fn debug_tree(variant: &Variant, tree: &TreeRef) -> TreeRef {
+    match tree.kind() {
+        TreeKind::Binary(arch) if variant.debug => TreeRef::new(&tree.variant, TreeKind::Debug(arch)),
+        _ => tree.clone(),
+    }
+}
+
 fn select(
     files: &RecipeFiles,
     id: &str,
@@ -440,21 +449,22 @@ fn select(
     let comps = comps(files, variant)?;
     for arch in &variant.arches {
         let request = request(variant, arch);
-        let tree = TreeRef { variant: id.into(), arch: arch.name.into() };
+        let tree = TreeRef::new(id, TreeKind::Binary(arch.name));
         let decision = decide(&request, &comps, universe)
             .map_err(|source| ComposeError::Select { tree: tree.to_string(), source })?;
         for (group, name) in decision.absent_members {
             absent.insert((tree.to_string(), group, name));
         }
-        for (nevra, chosen) in
-            decision.packages.into_iter().chain(decision.debug).filter(|(_, chosen)| chosen.is_delivered())
-        {
-            let flags = chosen.flags.iter().map(|flag| flag.name().to_owned()).collect();
-            selected.entry(nevra).or_default().insert(tree.clone(), flags);
+        let of_debug = debug_tree(variant, &tree);
+        for (tree, packages) in [(&tree, decision.packages), (&of_debug, decision.debug)] {
+            for (nevra, chosen) in packages.into_iter().filter(|(_, chosen)| chosen.is_delivered()) {
+                let flags = chosen.flags.iter().map(|flag| flag.name().to_owned()).collect();
+                selected.entry(nevra).or_default().insert(tree.clone(), flags);
+            }
         }
         let sources = decision.sources.into_iter().filter(|(_, source)| source.is_delivered());
         for nevra in sources.map(|(nevra, _)| nevra) {
-            let tree = TreeRef { variant: id.into(), arch: SOURCE.into() };
+            let tree = TreeRef::new(id, TreeKind::Source);
             selected.entry(nevra).or_default().insert(tree, BTreeSet::from([SOURCE.to_owned()]));
         }
     }

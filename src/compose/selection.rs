@@ -11,7 +11,7 @@ use super::inputs::RecipeFiles;
 use super::{folder, lock_folder, resolve};
 use crate::base::Digest;
 use crate::format::comps::Comps;
-use crate::lock::{Lock, TreeRef};
+use crate::lock::{Lock, TreeKind, TreeRef};
 use crate::recipe::Recipe;
 use crate::select::{Decision, Explanation, Request, Universe, explain, gather};
 use crate::store::Store;
@@ -25,6 +25,8 @@ pub struct Selection {
     /// The candidates.
     pub universe: Universe,
     trees: BTreeMap<TreeRef, (Request, Comps)>,
+    /// Of each tree the one that its debugging packages go into.
+    debug: BTreeMap<TreeRef, TreeRef>,
     lock: Lock,
 }
 
@@ -47,10 +49,11 @@ impl Selection {
                 &Recipe::parse(&text, &of_lock.display().to_string())?
             }
         };
-        let mut trees = BTreeMap::new();
+        let (mut trees, mut debug) = (BTreeMap::new(), BTreeMap::new());
         for (id, variant) in &recipe.variants {
             for arch in &variant.arches {
-                let tree = TreeRef { variant: id.clone(), arch: arch.name.into() };
+                let tree = TreeRef::new(id, TreeKind::Binary(arch.name));
+                debug.insert(tree.clone(), resolve::debug_tree(variant, &tree));
                 let comps = match &files {
                     Some(files) => resolve::comps(files, variant)?,
                     None => comps_of(&lock, &tree, object, place)?,
@@ -66,12 +69,17 @@ impl Selection {
             }
             (None, None) => return Err(ComposeError::NoUniverse(lock.header.universe)),
         };
-        Ok(Self { universe, trees, lock })
+        Ok(Self { universe, trees, debug, lock })
     }
 
     /// The trees, in order.
     pub fn trees(&self) -> impl Iterator<Item = &TreeRef> {
         self.trees.keys()
+    }
+
+    /// The tree that debugging packages go into which are selected with those of a tree.
+    pub fn debug_tree<'t>(&'t self, tree: &'t TreeRef) -> &'t TreeRef {
+        self.debug.get(tree).unwrap_or(tree)
     }
 
     /// What a tree gets, and what is wrong with that.
@@ -96,9 +104,7 @@ fn comps_of<'l>(
     object: impl Fn(Digest) -> Result<&'l [u8], ComposeError>,
     place: &Path,
 ) -> Result<Comps, ComposeError> {
-    let of_tree =
-        lock.header.trees.iter().find(|found| found.variant == tree.variant && found.arch == tree.arch);
-    match of_tree.and_then(|tree| tree.comps) {
+    match lock.header.tree(tree).and_then(|tree| tree.comps) {
         Some(digest) => Comps::parse(object(digest)?)
             .map_err(|source| ComposeError::Comps { path: place.to_owned(), source }),
         None => Ok(Comps::default()),
