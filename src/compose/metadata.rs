@@ -156,9 +156,13 @@ fn rpms(lock: &Lock, universe: &Universe) -> Result<Rpms, ComposeError> {
             let place = repo::package_path(nevra, hashed).ok_or_else(unknown)?;
             let path = tree_path(tree)?.join(place.as_str())?;
             let rpm = |category| Rpm { category, path, sigkey: sigkey.clone() };
-            let (TreeKind::Binary(arch) | TreeKind::Debug(arch)) = tree.kind() else {
-                sources.push((&tree.variant, nevra, rpm(Category::Source)));
-                continue;
+            let arch = match tree.kind() {
+                TreeKind::Binary(arch) | TreeKind::Debug(arch) => arch,
+                TreeKind::Source if nevra.is_source() => {
+                    sources.push((&tree.variant, nevra, rpm(Category::Source)));
+                    continue;
+                }
+                TreeKind::Source => return Err(unknown()),
             };
             let debug = is_debug_name(&nevra.name);
             let file = *source_of.get(nevra).ok_or_else(unknown)?;
@@ -257,6 +261,7 @@ pub(super) mod tests {
             arch: arch.into(),
             comps: None,
             modules: None,
+            hashed: true,
         };
         let header = Header {
             schema: lock::SCHEMA,
@@ -348,6 +353,32 @@ pub(super) mod tests {
         assert_eq!(path("Void", PathKind::Repository, "x86_64"), Some("Void/x86_64/os"));
         assert_eq!(path("Void", PathKind::Packages, "x86_64"), None);
         assert_eq!(path("Void", PathKind::SourceTree, "x86_64"), None);
+    }
+
+    #[test]
+    fn debugging_packages_have_trees_of_their_own() {
+        let mut lock = sample();
+        let debug = TreeRef::new("Base", TreeKind::Debug("x86_64"));
+        lock.header.trees.push(lock::Tree { hashed: false, ..lock::Tree::new("Base", debug.kind()) });
+        lock.header.trees.push(lock::Tree::new("Void", debug.kind()));
+        let package = lock.packages.0.get_mut(&"goose-debuginfo-1:2-3.x86_64".parse().unwrap()).unwrap();
+        package.trees = BTreeMap::from([(debug, BTreeSet::new())]);
+        let files = files(&lock).unwrap();
+        let info = ComposeInfo::parse(&files["composeinfo.json"]).unwrap();
+        let path = |variant: &str, kind: PathKind, arch: &str| {
+            info.variants[variant].paths.get(&kind)?.get(arch).map(RelPath::as_str)
+        };
+        assert_eq!(path("Base", PathKind::DebugTree, "x86_64"), Some("Base/x86_64/debug/tree"));
+        assert_eq!(path("Base", PathKind::DebugRepository, "x86_64"), Some("Base/x86_64/debug/tree"));
+        assert_eq!(path("Base", PathKind::DebugPackages, "x86_64"), Some("Base/x86_64/debug/tree/Packages"));
+        assert_eq!(path("Base", PathKind::DebugTree, "aarch64"), None);
+        assert_eq!(path("Void", PathKind::DebugPackages, "x86_64"), None);
+        assert_eq!(info.variants["Base"].arches.iter().collect::<Vec<_>>(), ["aarch64", "x86_64"]);
+        let rpms = Rpms::parse(&files["rpms.json"]).unwrap();
+        let of_source = &rpms.rpms["Base"]["x86_64"][&"goose-0:2-3.src".parse::<Nevra>().unwrap()];
+        let rpm = &of_source[&"goose-debuginfo-1:2-3.x86_64".parse::<Nevra>().unwrap()];
+        assert_eq!(rpm.category, Category::Debug);
+        assert_eq!(rpm.path.as_str(), "Base/x86_64/debug/tree/Packages/goose-debuginfo-2-3.x86_64.rpm");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::error::ComposeError;
 use super::inputs::RecipeFiles;
 use super::{folder, lock_folder, resolve};
-use crate::base::Digest;
+use crate::base::{Digest, Nevra};
 use crate::format::comps::Comps;
 use crate::lock::{Lock, TreeKind, TreeRef};
 use crate::recipe::Recipe;
@@ -80,6 +80,11 @@ impl Selection {
     /// The tree that debugging packages go into which are selected with those of a tree.
     pub fn debug_tree<'t>(&'t self, tree: &'t TreeRef) -> &'t TreeRef {
         self.debug.get(tree).unwrap_or(tree)
+    }
+
+    /// The tree that a selected package goes into, given what was decided for a tree and its debugging packages.
+    pub fn tree_of<'t>(&'t self, tree: &'t TreeRef, decision: &Decision, package: &Nevra) -> &'t TreeRef {
+        if decision.debug.contains_key(package) { self.debug_tree(tree) } else { tree }
     }
 
     /// What a tree gets, and what is wrong with that.

@@ -11,6 +11,7 @@
 mod error;
 mod gather;
 mod koji;
+mod lookaside;
 mod media;
 mod modules;
 mod multilib;

@@ -206,6 +206,7 @@ impl<'u> Gather<'u> {
             return false;
         }
         self.debug.insert(place, why);
+        self.watched.wake(&self.stock, place);
         true
     }
 

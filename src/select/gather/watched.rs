@@ -29,13 +29,14 @@ pub(super) struct Watched {
 impl Watched {
     pub(super) fn add(&mut self, stock: &Stock<'_>, conditional: Conditional) {
         let at = self.all.len();
+        let queue = if stock.is_in(conditional.by, Queue::Debug) { Queue::Debug } else { Queue::Binary };
         for relation in conditional.expression.relations() {
             let name = stock.text(&relation.name);
             if let Some(name) = name {
                 self.names.entry(name).or_default().push(at);
             }
             if relation.name.starts_with('/') {
-                for owner in stock.meeting(relation, name, Queue::Binary) {
+                for owner in stock.meeting(relation, name, queue) {
                     self.owners.entry(owner).or_default().push(at);
                 }
             }
