@@ -62,6 +62,8 @@ pub(super) struct Variant {
     pub(super) greedy: Option<String>,
     pub(super) multilib: Option<Multilib>,
     pub(super) no_sources: bool,
+    /// Whether packages lie in no folders by their first letter.
+    pub(super) flat: bool,
 }
 
 /// Lists that can differ by arch.
@@ -191,17 +193,6 @@ impl Draft {
 
 impl Source {
     fn write(&self, text: &mut Text) {
-        if self.lookaside {
-            // A recipe has no such sources yet, and what it has must not be composed.
-            let mut own = Text::default();
-            self.write_table(&mut own);
-            text.line("");
-            return text.comment(own.0.trim_start());
-        }
-        self.write_table(text);
-    }
-
-    fn write_table(&self, text: &mut Text) {
         text.line("");
         text.comment(&self.comment);
         text.line("[[source]]");
@@ -223,14 +214,21 @@ impl Source {
                 }
             }
             Origin::Repo { id, baseurl } => {
-                let repo =
-                    format!("{{ id = {}, baseurl = {}, gpgcheck = false }}", string(id), string(baseurl));
-                text.pair("repo", &repo);
+                let check = if self.lookaside { "" } else { ", gpgcheck = false" };
+                text.pair(
+                    "repo",
+                    &format!("{{ id = {}, baseurl = {}{check} }}", string(id), string(baseurl)),
+                );
             }
             Origin::Dir(path) => {
                 text.pair("dir", &string(path.as_str()));
-                text.pair("on-unsigned", &string("allow"));
+                if !self.lookaside {
+                    text.pair("on-unsigned", &string("allow"));
+                }
             }
+        }
+        if self.lookaside {
+            text.pair("lookaside", "true");
         }
     }
 }
@@ -263,6 +261,9 @@ impl Variant {
         }
         if self.no_sources {
             text.pair("sources", "false");
+        }
+        if self.flat {
+            text.pair("hashed", "false");
         }
         if let Some(multilib) = &self.multilib {
             text.line(&format!("[variant.{}.multilib]", self.id));

@@ -23,3 +23,48 @@ impl Reader {
         Some(Source { origin, keys, on_unsigned: OnUnsigned::Allow, lookaside: true })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::recipe::Recipe;
+
+    const KEY: &str = "keys = [\"0123456789ABCDEF0123456789ABCDEF01234567\"]";
+
+    fn parse(aside: &str) -> Result<Recipe, String> {
+        let text = format!(
+            "[release]\nname = \"Goose\"\nshort = \"Goose\"\nversion = \"1\"\n\n[[source]]\ndir = \"rpms\"\n{KEY}\n\n\
+             [[source]]\nlookaside = true\n{aside}\n\n[variant.Base]\narches = [\"x86_64\"]\npackages = [\"goose\"]\n"
+        );
+        Recipe::parse(&text, "r.toml").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nobody_need_have_signed_what_is_looked_aside_at() {
+        let repo = |more: &str| format!("repo = {{ id = \"base\", baseurl = \"https://example.org/os\"{more} }}");
+        let checked = repo(", repo_gpgcheck = true");
+        for good in [repo(""), "dir = \"aside\"".into(), format!("{KEY}\n{checked}")] {
+            let recipe = parse(&good).unwrap();
+            let aside: Vec<_> = recipe.sources.iter().map(|source| source.lookaside).collect();
+            assert_eq!(aside, [false, true], "{good}");
+        }
+        for (wrong, told) in [
+            (repo(", gpgcheck = true"), "'gpgcheck' has no effect"),
+            (repo(", gpgcheck = false"), "'gpgcheck' has no effect"),
+            (format!("{}\n{KEY}", repo("")), "'keys' has no effect"),
+            (format!("{}\non-unsigned = \"allow\"", repo("")), "'on-unsigned' has no effect"),
+            (checked, "'repo_gpgcheck' is on, but the source accepts no key"),
+            ("build = { specs = \"specs\", targets = [\"x86_64\"] }".into(), "cannot be looked aside at"),
+        ] {
+            let error = parse(&wrong).unwrap_err();
+            assert!(error.contains(told), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn something_has_to_be_delivered() {
+        let text = "[release]\nname = \"Goose\"\nshort = \"Goose\"\nversion = \"1\"\n[[source]]\ndir = \"rpms\"\nlookaside = true\n\
+                    [variant.Base]\narches = [\"x86_64\"]\npackages = [\"goose\"]\n";
+        let error = Recipe::parse(text, "r.toml").unwrap_err().to_string();
+        assert!(error.contains("there is nothing to deliver"), "{error}");
+    }
+}

@@ -18,6 +18,8 @@ pub struct Order {
     /// Besides its own name.
     pub provides: Vec<String>,
     pub files: Vec<File>,
+    /// The name of its source package, where it is not its own.
+    pub source: Option<String>,
 }
 
 /// A file of a package to be made.
@@ -43,6 +45,7 @@ pub fn order(name: &str, arch: &'static str) -> Order {
         requires: Vec::new(),
         provides: Vec::new(),
         files: Vec::new(),
+        source: None,
     }
 }
 
@@ -64,6 +67,11 @@ impl Order {
 
     pub fn provides(mut self, provides: &[&str]) -> Self {
         self.provides.extend(provides.iter().map(|text| text.to_string()));
+        self
+    }
+
+    pub fn built_from(mut self, source: &str) -> Self {
+        self.source = Some(source.into());
         self
     }
 
@@ -128,8 +136,8 @@ impl Order {
         let provides: Vec<String> = [own].into_iter().chain(self.provides.iter().cloned()).collect();
         let [provided, required] = [&provides, &self.requires].map(|list| Relations::of(list));
         let (version, release) = self.version.split_once('-').unwrap();
-        let (full, source) =
-            (format!("{}-{}", self.name, self.version), format!("{}-{}.src.rpm", self.name, self.version));
+        let full = format!("{}-{}", self.name, self.version);
+        let source = format!("{}-{}.src.rpm", self.source.as_ref().unwrap_or(&self.name), self.version);
         let total = [sizes.iter().sum()];
         let sums = [&*sum];
         let mut tags = vec![

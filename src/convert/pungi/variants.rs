@@ -93,7 +93,7 @@ impl<'i> Work<'i> {
             }
             part(&mut draft, lists);
             draft.multilib = self.multilib(one);
-            self.lookaside(one);
+            self.lookaside(one, composed.len() == 1);
             let nothing =
                 draft.groups.is_empty() && draft.environments.is_empty() && draft.common.packages.is_empty();
             if nothing {
@@ -288,12 +288,14 @@ impl<'i> Work<'i> {
         };
         let require = self.flag("require_all_comps_packages", false) && !draft.groups.is_empty();
         let flags = [
+            ("debug", true),
             ("optional", !draft.groups.is_empty()),
             ("fulltree", deps && fulltree),
             ("selfhosting", deps && selfhosting),
             ("langpacks", deps && draft.comps.is_some()),
             ("require-members", require),
         ];
+        draft.flat = !self.flag("hashed_directories", false);
         draft.flags = flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect();
         match self.text("greedy_method").as_deref() {
             None | Some("none") => {}
