@@ -94,6 +94,7 @@ impl Gather<'_> {
     fn add_debug_requirement(&mut self, place: Place, why: Why) -> bool {
         let added = self.add_debug(place, why);
         if added {
+            self.flag(place, Flag::Dependency);
             self.mark(place);
         }
         added
