@@ -40,8 +40,10 @@ impl SelectionChange {
         for tree in trees {
             let before = old.decision(&tree).unwrap_or_default();
             let after = new.decision(&tree).unwrap_or_default();
-            let (had, has) =
-                (versions(&before, &tree, old.debug_tree(&tree)), versions(&after, &tree, new.debug_tree(&tree)));
+            let (had, has) = (
+                versions(&before, &tree, old.debug_tree(&tree)),
+                versions(&after, &tree, new.debug_tree(&tree)),
+            );
             let keys: BTreeSet<_> = had.keys().chain(has.keys()).collect();
             for key in keys {
                 let (had, has) = (had.get(key), has.get(key));
@@ -76,9 +78,10 @@ fn versions(decision: &Decision, tree: &TreeRef, of_debug: &TreeRef) -> Versions
     let mut versions = Versions::new();
     for (tree, packages) in [(tree, &decision.packages), (of_debug, &decision.debug)] {
         let delivered = packages.iter().filter(|(_, chosen)| chosen.is_delivered());
-        versions.extend(delivered.map(|(nevra, _)| {
-            ((tree.clone(), nevra.name.clone(), nevra.arch.clone()), nevra.clone())
-        }));
+        versions.extend(
+            delivered
+                .map(|(nevra, _)| ((tree.clone(), nevra.name.clone(), nevra.arch.clone()), nevra.clone())),
+        );
     }
     versions
 }

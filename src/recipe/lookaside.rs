@@ -7,7 +7,12 @@ use super::table::Table;
 
 impl Reader {
     /// A source whose packages only meet requirements: nobody is handed them, so nobody need have signed them.
-    pub(super) fn lookaside(&mut self, origin: Origin, keys: Vec<Fingerprint>, table: &Table<'_>) -> Option<Source> {
+    pub(super) fn lookaside(
+        &mut self,
+        origin: Origin,
+        keys: Vec<Fingerprint>,
+        table: &Table<'_>,
+    ) -> Option<Source> {
         if let (Origin::Build(_), Some(value)) = (&origin, table.get("lookaside")) {
             let message = "what is built here is there to be delivered, and cannot be looked aside at";
             self.findings.add(value.span(), message);
@@ -40,7 +45,8 @@ mod tests {
 
     #[test]
     fn nobody_need_have_signed_what_is_looked_aside_at() {
-        let repo = |more: &str| format!("repo = {{ id = \"base\", baseurl = \"https://example.org/os\"{more} }}");
+        let repo =
+            |more: &str| format!("repo = {{ id = \"base\", baseurl = \"https://example.org/os\"{more} }}");
         let checked = repo(", repo_gpgcheck = true");
         for good in [repo(""), "dir = \"aside\"".into(), format!("{KEY}\n{checked}")] {
             let recipe = parse(&good).unwrap();

@@ -116,7 +116,12 @@ impl FromStr for Url {
 }
 
 impl Reader {
-    pub(super) fn repo<'t>(&mut self, value: &'t Spanned<DeValue<'t>>, keys: bool, lookaside: bool) -> Option<Origin> {
+    pub(super) fn repo<'t>(
+        &mut self,
+        value: &'t Spanned<DeValue<'t>>,
+        keys: bool,
+        lookaside: bool,
+    ) -> Option<Origin> {
         let table = Table::of("'repo' of [[source]]", value, REPO, &mut self.findings)?;
         let id = table.required("id", &mut self.findings);
         if let Some(text) = id.as_ref().filter(|text| !made_of(text.text, "-_.")) {

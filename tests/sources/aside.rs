@@ -8,6 +8,7 @@ use std::process::Command;
 use gander::sign::Signer as _;
 
 use super::bench::{Bench, has_peers, run};
+use super::embedded::bird;
 use super::flow::{files, gander, lock};
 use super::sample;
 use super::sample::made::{Order, file, order};
@@ -16,7 +17,8 @@ use super::world::{date, signer};
 /// What is composed: a package with its debugging packages, one that is looked aside at in the same version, and what
 /// nothing asks for.
 fn offered() -> Vec<Order> {
-    let of = |name: &str| order(name, "x86_64").built_from("foo").file(file(&format!("/usr/lib/{name}"), name));
+    let of =
+        |name: &str| order(name, "x86_64").built_from("foo").file(file(&format!("/usr/lib/{name}"), name));
     vec![
         of("foo").requires(&["libbar >= 1", "tools"]),
         of("foo-debuginfo").requires(&["(common-debuginfo and foo-debugsource)"]),
@@ -39,8 +41,7 @@ fn aside() -> Vec<Order> {
 }
 
 fn repository(bench: &Bench, name: &str, packages: &[Order]) {
-    let packages: BTreeMap<_, _> =
-        packages.iter().map(|order| (order.file_name(), order.make())).collect();
+    let packages: BTreeMap<_, _> = packages.iter().map(|order| (order.file_name(), order.make())).collect();
     sample::repository::make(&bench.path(name), &packages, None, date());
 }
 
@@ -156,7 +157,13 @@ fn queried_by_dnf(bench: &Bench, tree: &str) {
         return;
     }
     let mut command = Command::new("dnf");
-    command.args(["-q", "--disableplugin=local", "--releasever=1", "--setopt=reposdir=/nowhere", "--repo=debug"]);
+    command.args([
+        "-q",
+        "--disableplugin=local",
+        "--releasever=1",
+        "--setopt=reposdir=/nowhere",
+        "--repo=debug",
+    ]);
     command.args(["--setopt=varsdir=/nowhere", "--forcearch=x86_64"]);
     command.arg(format!("--repofrompath=debug,file://{}", bench.path(tree).display()));
     for name in ["cachedir", "logdir", "persistdir", "installroot"] {
@@ -184,16 +191,24 @@ fn it_is_said_which_tree_and_what_is_looked_aside_at() {
     let say = |arguments: &[&str]| gander(&bench, "store", arguments).exits(0).stdout;
     let explained = say(&["explain", "r.toml", "libbar"]);
     assert!(explained.contains("Base/x86_64: libbar-0:1-1.x86_64 dependency,lookaside\n"), "{explained}");
-    assert!(explained.contains("looked aside at: it meets requirements, and is not delivered"), "{explained}");
+    assert!(
+        explained.contains("looked aside at: it meets requirements, and is not delivered"),
+        "{explained}"
+    );
     assert!(explained.contains("required by foo-0:1-1.x86_64: libbar >= 1"), "{explained}");
     let explained = say(&["explain", "r.toml", "foo-debuginfo"]);
     assert!(explained.starts_with("Base/x86_64-debug: foo-debuginfo-0:1-1.x86_64\n"), "{explained}");
     assert!(explained.contains("debugging information of foo-0:1-1.x86_64"), "{explained}");
-    assert!(say(&["select", "r.toml"]).contains("Base/x86_64-debug common-debuginfo-0:1-1.x86_64 dependency\n"));
+    assert!(
+        say(&["select", "r.toml"]).contains("Base/x86_64-debug common-debuginfo-0:1-1.x86_64 dependency\n")
+    );
     let changes = say(&["select", "--diff", "before.lock", "r.lock"]);
     let trees: Vec<_> = changes.lines().filter_map(|line| line.split_once(": ")).collect();
     assert_eq!(trees.len(), 3, "{changes}");
-    assert!(trees.iter().all(|(tree, change)| *tree == "Base/x86_64-debug" && change.starts_with("+ ")), "{changes}");
+    assert!(
+        trees.iter().all(|(tree, change)| *tree == "Base/x86_64-debug" && change.starts_with("+ ")),
+        "{changes}"
+    );
 }
 
 /// A pattern names a debugging package: it is in the tree itself, unless there is one for its like.
@@ -266,4 +281,25 @@ fn the_first_source_that_is_looked_aside_at_counts() {
     let names: Vec<_> = packages.lines().skip(1).filter_map(|line| line.split('\t').next()).collect();
     // What the repository's own filter hides is delivered.
     assert_eq!(names, ["foo-0:1-1.x86_64", "tools-0:1-1.x86_64"]);
+}
+
+#[test]
+fn tags_are_looked_aside_at() {
+    let bench = Bench::new();
+    bird(&bench, "pond", &sample::installable("pond", "1"));
+    bench.write("rpms/swan.rpm", order("swan", "noarch").requires(&["pond"]).make());
+    let koji =
+        "[[source]]\nlookaside = true\nkoji = { hub = \"embedded\", files = \"hub\", tag = \"birds\" }\n";
+    let sources = format!("{koji}\n[[source]]\ndir = \"rpms\"\non-unsigned = \"sign\"\n");
+    recipe(&bench, &sources, "");
+    let text = fs::read_to_string(bench.path("r.toml")).unwrap();
+    bench.write("r.toml", text.replace("[\"foo\"]", "[\"swan\"]"));
+    lock(&bench).exits(0);
+    let header = fs::read_to_string(bench.path("r.lock/lock.toml")).unwrap();
+    assert!(header.contains("[[koji]]"), "{header}");
+    compose(&bench, "store", "out");
+    assert_eq!(rpms(&bench, "out"), ["Base/x86_64/os/Packages/s/swan-1-1.noarch.rpm"]);
+    let again = files(&bench.path("r.lock"));
+    lock(&bench).exits(0);
+    assert_eq!(files(&bench.path("r.lock")), again);
 }

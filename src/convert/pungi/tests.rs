@@ -144,7 +144,11 @@ fn options_become_keys() {
             "[variant.Everything]",
             "no-effect p.conf:12: tree_variants: there is no variant 'X'",
         ),
-        ("gather_method = 'nodeps'", "groups = [\"core\"]\nmethod = \"nodeps\"\ndebug = true\noptional = true\n", ""),
+        (
+            "gather_method = 'nodeps'",
+            "groups = [\"core\"]\nmethod = \"nodeps\"\ndebug = true\noptional = true\n",
+            "",
+        ),
         (
             "gather_method = {'^S': {'comps': 'deps', 'module': 'nodeps'}, '^E': {'module': 'nodeps'}}",
             "groups = [\"core\", \"ha\"]\nmethod = \"nodeps\"",
