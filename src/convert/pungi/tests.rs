@@ -201,7 +201,7 @@ fn options_become_keys() {
         (
             "gather_lookaside_repos = [('^Server$', {'*': ['https://example.org/$basearch/os']})]",
             "repo = { id = \"lookaside-1-x86_64\"",
-            "changed gather_lookaside_repos of 'Server': in the recipe all variants",
+            "changed v.xml:4: gather_lookaside_repos of 'Server': in the recipe all variants",
         ),
         (
             "pkgset_source = 'repos'\npkgset_repos = {'*': ['./repo', '{{configdir}}/repo', '/srv/r', 'https://example.org/x/']}",
