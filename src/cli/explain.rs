@@ -59,7 +59,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         });
     }
     match args.format {
-        Format::Text => text(&found, args.why_needed),
+        Format::Text => text(&selection, &found, args.why_needed),
         Format::Json => println!("{:#}", json(&found)),
         Format::Dot => dot(&found),
     }
@@ -73,11 +73,15 @@ fn flags(explanation: &Explanation, nevra: &Nevra) -> std::collections::BTreeSet
     chosen.map(|chosen| chosen.flags.clone()).or_else(source).unwrap_or_default()
 }
 
-fn text(found: &[(TreeRef, Explanation)], why_needed: bool) {
+fn text(selection: &Selection, found: &[(TreeRef, Explanation)], why_needed: bool) {
     for (tree, explanation) in found {
         for nevra in &explanation.selected {
-            let flags = select::flags(&flags(explanation, nevra));
-            println!("{}", format!("{tree}: {nevra} {flags}").trim_end());
+            let flags = flags(explanation, nevra);
+            let of = selection.tree_of(tree, &explanation.decision, nevra);
+            println!("{}", format!("{of}: {nevra} {}", select::flags(&flags)).trim_end());
+            if flags.contains(&Flag::Lookaside) {
+                println!("  looked aside at: it meets requirements, and is not delivered");
+            }
             for (depth, (package, why)) in explanation.decision.explain(nevra).iter().enumerate() {
                 let who = if depth == 0 { String::new() } else { format!("{package}: ") };
                 println!("{:indent$}{who}{why}", "", indent = 2 * (depth + 1));

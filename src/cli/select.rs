@@ -45,8 +45,8 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
                 decisions.extend(selection.decision(&tree).map(|decision| (tree, decision)));
             }
             match args.format {
-                Format::Text => text(&decisions),
-                Format::Json => println!("{:#}", json(&decisions)),
+                Format::Text => text(&selection, &decisions),
+                Format::Json => println!("{:#}", json(&selection, &decisions)),
             }
             Ok(findings(global, &decisions))
         }
@@ -96,15 +96,16 @@ fn listed(decision: &Decision) -> impl Iterator<Item = (&Nevra, &BTreeSet<Flag>)
     chosen.chain(decision.sources.iter().map(|(nevra, source)| (nevra, &source.flags)))
 }
 
-fn text(decisions: &BTreeMap<TreeRef, Decision>) {
+fn text(selection: &Selection, decisions: &BTreeMap<TreeRef, Decision>) {
     for (tree, decision) in decisions {
         for (nevra, found) in listed(decision) {
+            let tree = selection.tree_of(tree, decision, nevra);
             println!("{}", format!("{tree} {nevra} {}", flags(found)).trim_end());
         }
     }
 }
 
-fn json(decisions: &BTreeMap<TreeRef, Decision>) -> serde_json::Value {
+fn json(selection: &Selection, decisions: &BTreeMap<TreeRef, Decision>) -> serde_json::Value {
     let names = |flags: &BTreeSet<Flag>| flags.iter().map(|flag| flag.name()).collect::<Vec<_>>();
     let trees: serde_json::Map<_, _> = decisions
         .iter()
@@ -112,7 +113,12 @@ fn json(decisions: &BTreeMap<TreeRef, Decision>) -> serde_json::Value {
             let packages: serde_json::Map<_, _> = listed(decision)
                 .map(|(nevra, flags)| {
                     let why = decision.explain(nevra).first().map(|(_, why)| why.to_string());
-                    (nevra.to_string(), serde_json::json!({ "flags": names(flags), "why": why }))
+                    let of = selection.tree_of(tree, decision, nevra);
+                    let mut package = serde_json::json!({ "flags": names(flags), "why": why });
+                    if let (true, Some(package)) = (of != tree, package.as_object_mut()) {
+                        package.insert("tree".into(), of.to_string().into());
+                    }
+                    (nevra.to_string(), package)
                 })
                 .collect();
             let problems: Vec<_> = decision.problems.iter().map(ToString::to_string).collect();

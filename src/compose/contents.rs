@@ -4,6 +4,7 @@
 //! - A system gets packages of its own arch, with what they recommend unless `--exclude-weakdeps` says otherwise; a
 //!   DVD offers what its kickstart names with the variant's multilib rule, and `*` is the whole variant.
 //! - Groups go by their id or, as kickstarts may, by their name. `-@GROUP` takes a group out of the environment.
+//! - What is looked aside at meets requirements of packages that a DVD offers, and is in no system.
 //! - `--ignoremissing` passes over packages that the variant does not have.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ use crate::base::arch::TreeArch;
 use crate::format::comps::Comps;
 use crate::format::kickstart::{Kickstart, Packages, Place};
 use crate::format::volume_id::{Rules, VolumeId};
-use crate::lock::{MediaPackages, MediumRef, Part, TreeRef};
+use crate::lock::{MediaPackages, MediumRef, Part, TreeKind, TreeRef};
 use crate::recipe::{Medium, MediumKind};
 use crate::select::{Candidate, Member, Request, Universe, decide};
 
@@ -39,15 +40,16 @@ pub(super) fn choose(
         for arch in &medium.arches {
             let Some(arch) = TreeArch::find(arch) else { continue };
             let name = medium_ref(medium, arch.name);
-            let tree = TreeRef { variant: medium.variant.clone(), arch: arch.name.into() };
-            let offered = offered(universe, selected, &tree)?;
+            let tree = TreeRef::new(&medium.variant, TreeKind::Binary(arch.name));
             if medium.kind == MediumKind::Dvd {
+                let offered = offered(universe, selected, &tree, true)?;
                 let mut request = request(&kickstarts.contents, &comps, arch)?;
                 request.variant = Some(medium.variant.clone());
                 request.multilib = variant.multilib_of(arch).map(super::resolve::multilib);
                 let chosen = pick(&name, &kickstarts.contents, &request, &comps, &offered)?;
                 found.0.insert((name.clone(), Part::Repository), chosen);
             }
+            let offered = offered(universe, selected, &tree, false)?;
             let system = kickstarts.system();
             let mut request = request(system, &comps, arch)?;
             request.variant = Some(medium.variant.clone());
@@ -120,10 +122,17 @@ pub(super) fn check_arches(files: &RecipeFiles, platform: &str) -> Result<(), Co
     Ok(())
 }
 
-/// The packages of a tree as a universe of their own.
-fn offered(universe: &Universe, selected: &Selected, tree: &TreeRef) -> Result<Universe, ComposeError> {
-    let of_tree =
-        |member: &Member<'_>| selected.get(member.nevra()).is_some_and(|trees| trees.contains_key(tree));
+/// The packages of a tree as a universe of their own, perhaps with those that are looked aside at.
+fn offered(
+    universe: &Universe,
+    selected: &Selected,
+    tree: &TreeRef,
+    aside: bool,
+) -> Result<Universe, ComposeError> {
+    let of_tree = |member: &Member<'_>| match member.is_lookaside() {
+        true => aside,
+        false => selected.get(member.nevra()).is_some_and(|trees| trees.contains_key(tree)),
+    };
     Ok(Universe::new(universe.members().filter(of_tree).map(Member::to_candidate).collect())?)
 }
 
@@ -198,7 +207,8 @@ fn pick(
     }
     let decision = decide(&request, comps, offered)
         .map_err(|source| ComposeError::Select { tree: format!("the medium {name}"), source })?;
-    Ok(decision.packages.into_keys().collect())
+    let delivered = decision.packages.into_iter().filter(|(_, chosen)| chosen.is_delivered());
+    Ok(delivered.map(|(nevra, _)| nevra).collect())
 }
 
 /// A candidate without what it needs: to see whether its name is known.

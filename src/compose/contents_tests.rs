@@ -53,6 +53,33 @@ fn a_medium_has_what_its_kickstart_names_and_what_that_needs() {
 }
 
 #[test]
+fn a_medium_has_nothing_that_is_looked_aside_at() {
+    let mut candidates: Vec<Candidate> = universe(&OFFERED).members().map(Member::to_candidate).collect();
+    for candidate in &mut candidates {
+        candidate.lookaside = ["den", "pond"].contains(&candidate.nevra.name.as_str());
+    }
+    let universe = Universe::new(candidates).unwrap();
+    let tree = TreeRef::new("Base", TreeKind::Binary("x86_64"));
+    let here = BTreeMap::from([(tree.clone(), BTreeSet::new())]);
+    let selected =
+        ["base", "fox"].map(|name| (format!("{name}-0:1-1.x86_64").parse().unwrap(), here.clone()));
+    let selected = Selected::from(selected);
+    let text = "%packages\n*\n%end\n";
+    let kickstart = Kickstart::parse("x.ks", text.as_bytes(), Dialect::Fedora, &mut no_includes).unwrap();
+    let medium = MediumRef { variant: "Base".into(), arch: "x86_64".into(), name: "dvd".into() };
+    let comps = Comps::parse(COMPS.as_bytes()).unwrap();
+    // What is offered may need it, what is installed may not.
+    let picked = [true, false].map(|aside| {
+        let offered = offered(&universe, &selected, &tree, aside).unwrap();
+        let request = request(&kickstart, &comps, &offered, TreeArch::find("x86_64").unwrap()).unwrap();
+        pick(&medium, &kickstart, &request, &comps, &offered)
+    });
+    let names = |nevras: &BTreeSet<Nevra>| nevras.iter().map(|nevra| nevra.name.clone()).collect::<Vec<_>>();
+    assert_eq!(picked[0].as_ref().map(names).ok(), Some(vec!["base".to_owned(), "fox".to_owned()]));
+    assert!(matches!(picked[1], Err(ComposeError::Select { .. })));
+}
+
+#[test]
 fn what_the_variant_does_not_have_is_passed_over_only_on_demand() {
     let error = chosen("", "fox\nswan").unwrap_err();
     assert!(error.contains("swan"), "{error}");

@@ -1,6 +1,6 @@
 //! What a recipe's sources offer: what came out of builds, what lies in folders, what repositories list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
 
 use super::error::ComposeError;
@@ -10,6 +10,7 @@ use super::lower::Builds;
 use super::repositories::{self, Listed};
 use crate::base::{Digest, Nevra, RelPath, chain};
 use crate::lock::{Header, Origin};
+use crate::recipe::Recipe;
 use crate::rpm::{Headers, Identity, identify};
 use crate::select::{Candidate, Offer, Universe, UniverseError};
 use crate::store::{EntryKind, Store};
@@ -82,13 +83,23 @@ pub(super) enum Seen {
 pub struct Harvest {
     /// Packages by name; the first source that offers one wins.
     pub packages: BTreeMap<Nevra, Harvested>,
-    /// What selection sees of them.
-    seen: Vec<Seen>,
+    /// The same of sources that are looked aside at: selection sees them, and they are never delivered.
+    aside: BTreeMap<Nevra, Harvested>,
+    /// The places of these sources in the recipe.
+    lookaside: BTreeSet<usize>,
+    /// What selection sees of all of them, and whether it is looked aside at.
+    seen: Vec<(Seen, bool)>,
     /// Packages of one source with one name and different contents: both places of each.
     conflicts: Vec<String>,
 }
 
 impl Harvest {
+    /// Nothing yet of a recipe's sources.
+    pub fn of(recipe: &Recipe) -> Self {
+        let aside = recipe.sources.iter().enumerate().filter(|(_, source)| source.lookaside);
+        Self { lookaside: aside.map(|(place, _)| place).collect(), ..Self::default() }
+    }
+
     /// Takes in the outputs of builds.
     pub fn builds(
         &mut self,
@@ -169,9 +180,11 @@ impl Harvest {
         Ok(())
     }
 
-    /// Takes in a package, unless an earlier source offers one of its name.
+    /// Takes in a package, unless an earlier source of its kind (delivered or looked aside at) offers one of its name.
     pub(super) fn add(&mut self, nevra: &Nevra, harvested: Harvested, seen: impl FnOnce() -> Seen) {
-        if let Some(there) = self.packages.get(nevra) {
+        let aside = self.lookaside.contains(&harvested.source);
+        let packages = if aside { &mut self.aside } else { &mut self.packages };
+        if let Some(there) = packages.get(nevra) {
             // The same file may be offered twice (a source package by two builds); of two different
             // ones, the first source's counts. A noarch subpackage comes out of the build for each target,
             // with that target's flags in its header: that of the first target counts, as in Koji.
@@ -181,8 +194,8 @@ impl Harvest {
             }
             return;
         }
-        self.seen.push(seen());
-        self.packages.insert(nevra.clone(), harvested);
+        self.seen.push((seen(), aside));
+        packages.insert(nevra.clone(), harvested);
     }
 
     /// Hands over what selection sees, given the repositories in the order in which they offered.
@@ -191,10 +204,12 @@ impl Harvest {
         repositories: &[repositories::Place<'_>],
     ) -> Result<Universe, UniverseError> {
         let entry = |repository: usize, package| repositories.get(repository)?.2.packages.get(package);
-        let offers = std::mem::take(&mut self.seen).into_iter().filter_map(|seen| match seen {
-            Seen::Candidate(candidate) => Some(Offer::Candidate(candidate)),
+        let offers = std::mem::take(&mut self.seen).into_iter().filter_map(|(seen, lookaside)| match seen {
+            Seen::Candidate(candidate) => {
+                Some(Offer::Candidate(Box::new(Candidate { lookaside, ..*candidate })))
+            }
             Seen::Listed { repository, package, key } => {
-                Some(Offer::Entry { entry: entry(repository, package)?, key, lookaside: false })
+                Some(Offer::Entry { entry: entry(repository, package)?, key, lookaside })
             }
         });
         Universe::of(offers.collect())

@@ -152,7 +152,8 @@ pub(super) fn lower(lock: &Lock) -> Result<Lowered, ComposeError> {
             attach(&mut lowered, nevra, package, unsigned, &lock.signatures, lock.header.source_date)?;
         if let Some(shipped) = attached {
             for tree in package.trees.keys() {
-                let place = repo::package_path(nevra).ok_or_else(|| ComposeError::NoOutput {
+                let hashed = lock.header.tree(tree).is_none_or(|tree| tree.hashed);
+                let place = repo::package_path(nevra, hashed).ok_or_else(|| ComposeError::NoOutput {
                     step: tree.to_string(),
                     path: nevra.to_string(),
                 })?;
@@ -166,7 +167,7 @@ pub(super) fn lower(lock: &Lock) -> Result<Lowered, ComposeError> {
     }
     if lowered.demands.is_empty() {
         for tree in &lock.header.trees {
-            let name = TreeRef { variant: tree.variant.clone(), arch: tree.arch.clone() };
+            let name = tree.name();
             let packages = lowered.trees.entry(name.clone()).or_default().packages.clone();
             let repository = lowered.repository(lock, &name.to_string(), packages, Some(tree))?;
             lowered.trees.entry(name).or_default().repository = Some(repository);

@@ -17,7 +17,7 @@ use super::metadata;
 use crate::base::{Nevra, RelPath};
 use crate::format::treeinfo::{Disc, TreeInfo, TreePaths, TreeProduct, TreeVariant, TreeVariantType};
 use crate::format::volume_id::VolumeId;
-use crate::lock::{self, Lock, MediumRef, Part, TreeRef};
+use crate::lock::{self, Lock, MediumRef, Part, TreeKind, TreeRef};
 use crate::media::{Stage, place};
 use crate::plan::{Input, StepId};
 use crate::recipe::MediumKind;
@@ -89,7 +89,7 @@ impl<'a> Planner<'a> {
         lowered: &'a mut Lowered,
     ) -> Result<Self, ComposeError> {
         let name = medium.name();
-        let tree = TreeRef { variant: medium.variant.clone(), arch: medium.arch.clone() };
+        let tree = TreeRef::new(&medium.variant, TreeKind::Binary(&medium.arch));
         let kind = medium.kind().map_err(|source| ComposeError::Lock { path: "lock.toml".into(), source })?;
         let platform = lock.header.builder.as_ref().map_or("", |builder| builder.platform.as_str());
         let volume_id = VolumeId::new(&medium.volume_id)
@@ -231,21 +231,17 @@ impl<'a> Planner<'a> {
         system: &System,
     ) -> Result<Option<Repository>, ComposeError> {
         let mut packages = BTreeMap::new();
+        let tree = self.lock.header.tree(&self.tree);
+        let hashed = tree.is_none_or(|tree| tree.hashed);
         for nevra in self.lock.media.of(&self.name, Part::Repository) {
             let unknown = || self.unknown(nevra);
-            packages.insert(repo::package_path(nevra).ok_or_else(unknown)?, self.shipped(nevra)?);
+            packages.insert(repo::package_path(nevra, hashed).ok_or_else(unknown)?, self.shipped(nevra)?);
         }
         let of_tree = self.lowered.trees.get(&self.tree).cloned().unwrap_or_default();
         let whole = packages == of_tree.packages;
         let repository = match of_tree.repository {
             Some(repository) if whole => repository,
-            _ => {
-                let trees = &self.lock.header.trees;
-                let tree = trees
-                    .iter()
-                    .find(|tree| tree.variant == self.tree.variant && tree.arch == self.tree.arch);
-                self.lowered.repository(self.lock, &self.name.to_string(), packages.clone(), tree)?
-            }
+            _ => self.lowered.repository(self.lock, &self.name.to_string(), packages.clone(), tree)?,
         };
         let disc = Disc { number: 1, total: 1 };
         let install = self.install_files(system, &repository, Some(disc))?;

@@ -7,7 +7,7 @@
 //! - A source package stands in `rpms.json` under each arch of its variant that has binaries of it; one without
 //!   any stands under every arch. A binary package names its source by a file name without an epoch; the epoch is
 //!   that of the source package where the universe has it, else the binary's own.
-//! - A package is of the category `debug` when its name says so.
+//! - A package is of the category `debug` when its name says so, in whichever tree it is.
 //! - `sigkey` is that of the first key that the lock wants; null for a package that is shipped as it is, even where
 //!   it came signed.
 //! - Without the universe in the lock nothing tells the source of a binary, so there is no `rpms.json`.
@@ -15,13 +15,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ComposeError;
-use super::resolve::SOURCE;
 use crate::base::{Digest, Nevra, RelPath};
 use crate::format::productmd::{
     Category, Compose, ComposeInfo, ComposeType, PathKind, Product, Release, ReleaseType, Rpm, Rpms, SigKey,
     Variant, VariantType,
 };
-use crate::lock::{Header, InnerVariant, Lock, LockError, MediumRef, TreeRef};
+use crate::lock::{Header, InnerVariant, Lock, LockError, MediumRef, TreeKind, TreeRef};
 use crate::repo;
 use crate::select::{Universe, is_debug_name};
 
@@ -65,12 +64,15 @@ pub(super) fn tree_path(header: &Header, tree: &TreeRef) -> Result<RelPath, Comp
 
 /// Where the installable tree lies that a tree is or is in.
 fn os_path(header: &Header, tree: &TreeRef) -> Result<RelPath, ComposeError> {
-    let kind = if tree.arch == SOURCE { "tree" } else { "os" };
     let variant = match inner(header, &tree.variant)? {
         Some((VariantType::Addon, addon)) => &addon.parent,
         _ => &tree.variant,
     };
-    Ok(RelPath::new(format!("{variant}/{}/{kind}", tree.arch))?)
+    Ok(RelPath::new(match tree.kind() {
+        TreeKind::Binary(arch) => format!("{variant}/{arch}/os"),
+        TreeKind::Debug(arch) => format!("{variant}/{arch}/debug/tree"),
+        TreeKind::Source => format!("{variant}/source/tree"),
+    })?)
 }
 
 /// What the lock has of a variant that is in another one.
@@ -119,8 +121,10 @@ pub(super) fn key_file(header: &Header) -> Option<(String, Digest)> {
 /// The arches of each variant.
 fn arches(header: &Header) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut arches: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for tree in header.trees.iter().filter(|tree| tree.arch != SOURCE) {
-        arches.entry(&tree.variant).or_default().insert(&tree.arch);
+    for tree in &header.trees {
+        if let TreeKind::Binary(arch) = tree.kind() {
+            arches.entry(&tree.variant).or_default().insert(arch);
+        }
     }
     arches
 }
@@ -132,12 +136,11 @@ fn compose_info(lock: &Lock) -> Result<ComposeInfo, ComposeError> {
     for (id, arches) in arches(&lock.header) {
         let mut paths: BTreeMap<PathKind, BTreeMap<String, RelPath>> = BTreeMap::new();
         for arch in &arches {
-            let mut tree = |name: &str, kinds: [PathKind; 3]| -> Result<(), ComposeError> {
-                let known = |tree: &&crate::lock::Tree| tree.variant == id && tree.arch == name;
-                if !lock.header.trees.iter().any(|tree| known(&tree)) {
+            let mut tree = |kind: TreeKind<'_>, kinds: [PathKind; 3]| -> Result<(), ComposeError> {
+                let tree = TreeRef::new(id, kind);
+                if lock.header.tree(&tree).is_none() {
                     return Ok(());
                 }
-                let tree = TreeRef { variant: id.into(), arch: name.into() };
                 let path = tree_path(&lock.header, &tree)?;
                 let packages = filled.contains(&tree).then(|| path.join("Packages")).transpose()?;
                 let places = [Some(os_path(&lock.header, &tree)?), Some(path), packages];
@@ -148,8 +151,12 @@ fn compose_info(lock: &Lock) -> Result<ComposeInfo, ComposeError> {
                 }
                 Ok(())
             };
-            tree(arch, [PathKind::OsTree, PathKind::Repository, PathKind::Packages])?;
-            tree(SOURCE, [PathKind::SourceTree, PathKind::SourceRepository, PathKind::SourcePackages])?;
+            let os = [PathKind::OsTree, PathKind::Repository, PathKind::Packages];
+            let debug = [PathKind::DebugTree, PathKind::DebugRepository, PathKind::DebugPackages];
+            let source = [PathKind::SourceTree, PathKind::SourceRepository, PathKind::SourcePackages];
+            tree(TreeKind::Binary(arch), os)?;
+            tree(TreeKind::Debug(arch), debug)?;
+            tree(TreeKind::Source, source)?;
             if lock.header.media.iter().any(|medium| medium.variant == id && medium.arch == *arch) {
                 let path = image_folder(id, arch)?;
                 paths.entry(PathKind::Isos).or_default().insert((*arch).into(), path);
@@ -205,13 +212,18 @@ fn rpms(lock: &Lock, universe: &Universe) -> Result<Rpms, ComposeError> {
         let sigkey = package.keys.first().and_then(|key| sigkey(key));
         for tree in package.trees.keys() {
             let unknown = || ComposeError::NoOutput { step: tree.to_string(), path: nevra.to_string() };
-            let place = repo::package_path(nevra).ok_or_else(unknown)?;
+            let hashed = lock.header.tree(tree).is_none_or(|tree| tree.hashed);
+            let place = repo::package_path(nevra, hashed).ok_or_else(unknown)?;
             let path = tree_path(&lock.header, tree)?.join(place.as_str())?;
             let rpm = |category| Rpm { category, path, sigkey: sigkey.clone() };
-            if nevra.is_source() {
-                sources.push((&tree.variant, nevra, rpm(Category::Source)));
-                continue;
-            }
+            let arch = match tree.kind() {
+                TreeKind::Binary(arch) | TreeKind::Debug(arch) => arch,
+                TreeKind::Source if nevra.is_source() => {
+                    sources.push((&tree.variant, nevra, rpm(Category::Source)));
+                    continue;
+                }
+                TreeKind::Source => return Err(unknown()),
+            };
             let debug = is_debug_name(&nevra.name);
             let file = *source_of.get(nevra).ok_or_else(unknown)?;
             let source = match by_file.get(file) {
@@ -219,7 +231,7 @@ fn rpms(lock: &Lock, universe: &Universe) -> Result<Rpms, ComposeError> {
                 None => source_nevra(file, nevra.evr.epoch).ok_or_else(unknown)?,
             };
             let rpm = rpm(if debug { Category::Debug } else { Category::Binary });
-            rpms.add(&tree.variant, &tree.arch, &source, nevra.clone(), rpm);
+            rpms.add(&tree.variant, arch, &source, nevra.clone(), rpm);
         }
     }
     for (variant, nevra, rpm) in sources {
@@ -309,6 +321,7 @@ pub(super) mod tests {
             arch: arch.into(),
             comps: None,
             modules: None,
+            hashed: true,
         };
         let header = Header {
             schema: lock::SCHEMA,
@@ -401,6 +414,32 @@ pub(super) mod tests {
         assert_eq!(path("Void", PathKind::Repository, "x86_64"), Some("Void/x86_64/os"));
         assert_eq!(path("Void", PathKind::Packages, "x86_64"), None);
         assert_eq!(path("Void", PathKind::SourceTree, "x86_64"), None);
+    }
+
+    #[test]
+    fn debugging_packages_have_trees_of_their_own() {
+        let mut lock = sample();
+        let debug = TreeRef::new("Base", TreeKind::Debug("x86_64"));
+        lock.header.trees.push(lock::Tree { hashed: false, ..lock::Tree::new("Base", debug.kind()) });
+        lock.header.trees.push(lock::Tree::new("Void", debug.kind()));
+        let package = lock.packages.0.get_mut(&"goose-debuginfo-1:2-3.x86_64".parse().unwrap()).unwrap();
+        package.trees = BTreeMap::from([(debug, BTreeSet::new())]);
+        let files = files(&lock).unwrap();
+        let info = ComposeInfo::parse(&files["composeinfo.json"]).unwrap();
+        let path = |variant: &str, kind: PathKind, arch: &str| {
+            info.variants[variant].paths.get(&kind)?.get(arch).map(RelPath::as_str)
+        };
+        assert_eq!(path("Base", PathKind::DebugTree, "x86_64"), Some("Base/x86_64/debug/tree"));
+        assert_eq!(path("Base", PathKind::DebugRepository, "x86_64"), Some("Base/x86_64/debug/tree"));
+        assert_eq!(path("Base", PathKind::DebugPackages, "x86_64"), Some("Base/x86_64/debug/tree/Packages"));
+        assert_eq!(path("Base", PathKind::DebugTree, "aarch64"), None);
+        assert_eq!(path("Void", PathKind::DebugPackages, "x86_64"), None);
+        assert_eq!(info.variants["Base"].arches.iter().collect::<Vec<_>>(), ["aarch64", "x86_64"]);
+        let rpms = Rpms::parse(&files["rpms.json"]).unwrap();
+        let of_source = &rpms.rpms["Base"]["x86_64"][&"goose-0:2-3.src".parse::<Nevra>().unwrap()];
+        let rpm = &of_source[&"goose-debuginfo-1:2-3.x86_64".parse::<Nevra>().unwrap()];
+        assert_eq!(rpm.category, Category::Debug);
+        assert_eq!(rpm.path.as_str(), "Base/x86_64/debug/tree/Packages/goose-debuginfo-2-3.x86_64.rpm");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::koji;
 use super::repositories::Place;
 use crate::base::{Digest, Nevra};
 use crate::format::modulemd::{Content, Document, Modules};
-use crate::lock::{Header, TreeRef};
+use crate::lock::Header;
 use crate::recipe::{ModuleChoice, Origin};
 use crate::rpm::{Headers, tags};
 use crate::select::{Visible, carried, visible};
@@ -89,7 +89,7 @@ pub(super) fn carry(
     objects: &mut BTreeMap<Digest, Vec<u8>>,
 ) {
     for tree in &mut header.trees {
-        let name = TreeRef { variant: tree.variant.clone(), arch: tree.arch.clone() };
+        let name = tree.name();
         let has = |nevra: &Nevra| {
             let trees = selected.get(nevra);
             trees.is_some_and(|trees| trees.contains_key(&name))

@@ -22,7 +22,7 @@ use crate::base::{Digest, RelPath, SourceDate};
 use crate::format::comps::Comps;
 use crate::lock::{
     Build, Builder, Header, InnerVariant, Key, KickstartFile, Lock, Medium, Origin, Package, Packages,
-    Release, SCHEMA, Signed, Source, Tree, TreeRef,
+    Release, SCHEMA, Signed, Source, Tree, TreeKind, TreeRef,
 };
 use crate::oci;
 use crate::openpgp::Certificate;
@@ -94,7 +94,7 @@ pub(super) fn resolve(
     )?;
     pin_image(&mut header, &builds, &done)?;
 
-    let mut harvest = Harvest::default();
+    let mut harvest = Harvest::of(&files.recipe);
     harvest.builds(session.store, files, &header, &builds, &done)?;
     harvest.folders(session.store, files)?;
     // Where only some packages of tags are to move, repositories stay in the state that the lock has.
@@ -248,12 +248,12 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
             Some(path) => Some(keep(files.file(path)?)),
             None => None,
         };
+        let tree = |kind| Tree { hashed: variant.hashed, ..Tree::new(id, kind) };
         for arch in &variant.arches {
-            trees.push(Tree { variant: id.clone(), arch: arch.name.into(), comps, modules: None });
+            trees.push(Tree { comps, ..tree(TreeKind::Binary(arch.name)) });
+            trees.extend(variant.debug.then(|| tree(TreeKind::Debug(arch.name))));
         }
-        if variant.sources {
-            trees.push(Tree { variant: id.clone(), arch: SOURCE.into(), comps: None, modules: None });
-        }
+        trees.extend(variant.sources.then(|| tree(TreeKind::Source)));
     }
     trees.sort();
     let inner = recipe.variants.iter().filter_map(|(id, variant)| {
@@ -350,8 +350,8 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
     })
 }
 
-/// The arch that a tree of source packages goes by.
-pub(super) const SOURCE: &str = "source";
+/// What the lock says of each package of a tree of source packages.
+const SOURCE: &str = "source";
 
 /// A source of a spec by its name: a small file, or the digest of a Debian package.
 type Found<'a> = Option<(&'a [u8], Option<Digest>)>;
@@ -433,6 +433,7 @@ pub(super) fn request(id: &str, variant: &Variant, arch: &'static TreeArch) -> R
         request.prepopulate.extend(more.prepopulate.iter().cloned());
     }
     request.sources = variant.sources;
+    request.debug = variant.debug;
     request.nodeps = gather.nodeps;
     request.multilib = variant.multilib_of(arch).map(multilib);
     request.optional = gather.optional;
@@ -454,6 +455,14 @@ pub(super) fn request(id: &str, variant: &Variant, arch: &'static TreeArch) -> R
     request
 }
 
+/// The tree that debugging packages beside those of a tree go into: the same one where they have none of their own.
+pub(super) fn debug_tree(variant: &Variant, tree: &TreeRef) -> TreeRef {
+    match tree.kind() {
+        TreeKind::Binary(arch) if variant.debug => TreeRef::new(&tree.variant, TreeKind::Debug(arch)),
+        _ => tree.clone(),
+    }
+}
+
 fn select(
     files: &RecipeFiles,
     universe: &Universe,
@@ -462,7 +471,7 @@ fn select(
 ) -> Result<(), ComposeError> {
     let variants = trees::variants(&files.recipe, |_, variant| comps(files, variant))?;
     for ((id, arch), found) in variants.gather(universe) {
-        let tree = TreeRef { variant: id.clone(), arch: arch.into() };
+        let tree = TreeRef::new(&id, TreeKind::Binary(arch));
         let decision = found
             .decision
             .faultless()
@@ -470,15 +479,17 @@ fn select(
         for (group, name) in decision.absent_members {
             absent.insert((tree.to_string(), group, name));
         }
-        for (nevra, chosen) in
-            decision.packages.into_iter().chain(decision.debug).filter(|(_, chosen)| chosen.is_delivered())
-        {
-            let flags = chosen.flags.iter().map(|flag| flag.name().to_owned()).collect();
-            selected.entry(nevra).or_default().insert(tree.clone(), flags);
+        let variant = files.recipe.variants.get(&id);
+        let of_debug = variant.map_or_else(|| tree.clone(), |variant| debug_tree(variant, &tree));
+        for (tree, packages) in [(&tree, decision.packages), (&of_debug, decision.debug)] {
+            for (nevra, chosen) in packages.into_iter().filter(|(_, chosen)| chosen.is_delivered()) {
+                let flags = chosen.flags.iter().map(|flag| flag.name().to_owned()).collect();
+                selected.entry(nevra).or_default().insert(tree.clone(), flags);
+            }
         }
         let sources = decision.sources.into_iter().filter(|(_, source)| source.is_delivered());
         for nevra in sources.map(|(nevra, _)| nevra) {
-            let tree = TreeRef { variant: id.clone(), arch: SOURCE.into() };
+            let tree = TreeRef::new(&id, TreeKind::Source);
             selected.entry(nevra).or_default().insert(tree, BTreeSet::from([SOURCE.to_owned()]));
         }
     }

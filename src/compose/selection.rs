@@ -10,9 +10,9 @@ use std::path::Path;
 use super::error::ComposeError;
 use super::inputs::RecipeFiles;
 use super::{folder, lock_folder, resolve, trees};
-use crate::base::Digest;
+use crate::base::{Digest, Nevra};
 use crate::format::comps::Comps;
-use crate::lock::{Lock, TreeRef};
+use crate::lock::{Lock, TreeKind, TreeRef};
 use crate::recipe::Recipe;
 use crate::select::{Decision, Explanation, Request, Universe, VariantTree, Variants};
 use crate::store::Store;
@@ -28,6 +28,8 @@ pub struct Selection {
     variants: Variants,
     /// Who depends on others is decided on with all of them, once.
     decided: OnceCell<BTreeMap<TreeRef, VariantTree>>,
+    /// Of each tree the one that its debugging packages go into.
+    debug: BTreeMap<TreeRef, TreeRef>,
     lock: Lock,
 }
 
@@ -54,6 +56,14 @@ impl Selection {
             Some(files) => resolve::comps(files, variant),
             None => comps_of(&lock, id, object, place),
         })?;
+        let mut debug = BTreeMap::new();
+        for (id, variant) in &recipe.variants {
+            for arch in &variant.arches {
+                let tree = TreeRef::new(id, TreeKind::Binary(arch.name));
+                let of_debug = resolve::debug_tree(variant, &tree);
+                debug.insert(tree, of_debug);
+            }
+        }
         let universe = match (lock.header.universe_object, lock.header.universe_stored) {
             (Some(digest), _) => Universe::decode(object(digest)?)?,
             (None, Some(digest)) => {
@@ -62,7 +72,7 @@ impl Selection {
             }
             (None, None) => return Err(ComposeError::NoUniverse(lock.header.universe)),
         };
-        Ok(Self { universe, variants, decided: OnceCell::new(), lock })
+        Ok(Self { universe, variants, decided: OnceCell::new(), debug, lock })
     }
 
     /// The trees, in order.
@@ -84,6 +94,16 @@ impl Selection {
     /// What a tree asks for, with what comes from other variants, and the comps that it looks groups up in.
     pub fn asked(&self, tree: &TreeRef) -> Option<(&Request, &Comps)> {
         self.decided(tree).map(|found| (&found.request, &*found.comps))
+    }
+
+    /// The tree that debugging packages go into which are selected with those of a tree.
+    pub fn debug_tree<'t>(&'t self, tree: &'t TreeRef) -> &'t TreeRef {
+        self.debug.get(tree).unwrap_or(tree)
+    }
+
+    /// The tree that a selected package goes into, given what was decided for a tree and its debugging packages.
+    pub fn tree_of<'t>(&'t self, tree: &'t TreeRef, decision: &Decision, package: &Nevra) -> &'t TreeRef {
+        if decision.debug.contains_key(package) { self.debug_tree(tree) } else { tree }
     }
 
     /// What a tree gets, and what is wrong with that.

@@ -29,8 +29,8 @@ pub struct SelectionChange {
     pub why: String,
 }
 
-/// Versions of packages by name and arch.
-type Versions = BTreeMap<(String, String), Nevra>;
+/// Versions of packages by tree, name and arch.
+type Versions = BTreeMap<(TreeRef, String, String), Nevra>;
 
 impl SelectionChange {
     /// All changes from one selection to another.
@@ -40,7 +40,10 @@ impl SelectionChange {
         for tree in trees {
             let before = old.decision(&tree).unwrap_or_default();
             let after = new.decision(&tree).unwrap_or_default();
-            let (had, has) = (versions(&before), versions(&after));
+            let (had, has) = (
+                versions(&before, &tree, old.debug_tree(&tree)),
+                versions(&after, &tree, new.debug_tree(&tree)),
+            );
             let keys: BTreeSet<_> = had.keys().chain(has.keys()).collect();
             for key in keys {
                 let (had, has) = (had.get(key), has.get(key));
@@ -56,10 +59,10 @@ impl SelectionChange {
                 };
                 let arch = TreeArch::find(&tree.arch);
                 changes.push(Self {
-                    multilib: arch.is_some_and(|tree| tree.is_multilib(&key.1)),
-                    tree: tree.clone(),
-                    name: key.0.clone(),
-                    arch: key.1.clone(),
+                    multilib: arch.is_some_and(|tree| tree.is_multilib(&key.2)),
+                    tree: key.0.clone(),
+                    name: key.1.clone(),
+                    arch: key.2.clone(),
                     old: had.map(|nevra| nevra.evr.clone()),
                     new: has.map(|nevra| nevra.evr.clone()),
                     why,
@@ -71,10 +74,16 @@ impl SelectionChange {
     }
 }
 
-fn versions(decision: &Decision) -> Versions {
-    let delivered =
-        decision.packages.iter().chain(&decision.debug).filter(|(_, chosen)| chosen.is_delivered());
-    delivered.map(|(nevra, _)| ((nevra.name.clone(), nevra.arch.clone()), nevra.clone())).collect()
+fn versions(decision: &Decision, tree: &TreeRef, of_debug: &TreeRef) -> Versions {
+    let mut versions = Versions::new();
+    for (tree, packages) in [(tree, &decision.packages), (of_debug, &decision.debug)] {
+        let delivered = packages.iter().filter(|(_, chosen)| chosen.is_delivered());
+        versions.extend(
+            delivered
+                .map(|(nevra, _)| ((tree.clone(), nevra.name.clone(), nevra.arch.clone()), nevra.clone())),
+        );
+    }
+    versions
 }
 
 fn first(decision: &Decision, package: &Nevra) -> String {

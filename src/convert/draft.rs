@@ -68,6 +68,8 @@ pub(super) struct Variant {
     /// What single arches have in place of that.
     pub(super) multilib_by_arch: BTreeMap<String, Multilib>,
     pub(super) no_sources: bool,
+    /// Whether packages lie in no folders by their first letter.
+    pub(super) flat: bool,
 }
 
 /// A name, a short name and a version.
@@ -220,17 +222,6 @@ impl Draft {
 
 impl Source {
     fn write(&self, text: &mut Text) {
-        if self.lookaside {
-            // A recipe has no such sources yet, and what it has must not be composed.
-            let mut own = Text::default();
-            self.write_table(&mut own);
-            text.line("");
-            return text.comment(own.0.trim_start());
-        }
-        self.write_table(text);
-    }
-
-    fn write_table(&self, text: &mut Text) {
         text.line("");
         text.comment(&self.comment);
         text.line("[[source]]");
@@ -252,14 +243,21 @@ impl Source {
                 }
             }
             Origin::Repo { id, baseurl } => {
-                let repo =
-                    format!("{{ id = {}, baseurl = {}, gpgcheck = false }}", string(id), string(baseurl));
-                text.pair("repo", &repo);
+                let check = if self.lookaside { "" } else { ", gpgcheck = false" };
+                text.pair(
+                    "repo",
+                    &format!("{{ id = {}, baseurl = {}{check} }}", string(id), string(baseurl)),
+                );
             }
             Origin::Dir(path) => {
                 text.pair("dir", &string(path.as_str()));
-                text.pair("on-unsigned", &string("allow"));
+                if !self.lookaside {
+                    text.pair("on-unsigned", &string("allow"));
+                }
             }
+        }
+        if self.lookaside {
+            text.pair("lookaside", "true");
         }
     }
 }
@@ -299,6 +297,9 @@ impl Variant {
         }
         if self.no_sources {
             text.pair("sources", "false");
+        }
+        if self.flat {
+            text.pair("hashed", "false");
         }
         if let Some(multilib) = &self.multilib {
             text.line(&format!("[variant.{}.multilib]", self.id));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Koji, LockError, MediumRef, SCHEMA};
+use super::{Koji, LockError, MediumRef, SCHEMA, Tree, TreeRef};
 use crate::base::{Digest, RelPath, SourceDate};
 use crate::format::productmd::VariantType;
 use crate::format::repodata::Form;
@@ -155,22 +155,6 @@ impl InnerVariant {
     }
 }
 
-/// A tree of packages to make: one variant for one arch.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Tree {
-    /// The variant.
-    pub variant: String,
-    /// The arch, or `source`.
-    pub arch: String,
-    /// The comps file that its repository carries, an object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub comps: Option<Digest>,
-    /// What its repository says of modules, an object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub modules: Option<Digest>,
-}
-
 /// A medium to make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -267,6 +251,11 @@ impl Header {
     /// The text of `lock.toml`.
     pub fn to_text(&self) -> Result<String, LockError> {
         toml::to_string(self).map_err(|error| LockError::Header(error.to_string()))
+    }
+
+    /// A tree by its name.
+    pub fn tree(&self, name: &TreeRef) -> Option<&Tree> {
+        self.trees.iter().find(|tree| tree.variant == name.variant && tree.arch == name.arch)
     }
 
     /// The objects that must lie in the lock's folder.

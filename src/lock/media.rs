@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use super::packages::{Packages, TreeRef};
-use super::{LockError, field, records};
+use super::packages::Packages;
+use super::{LockError, TreeKind, TreeRef, field, records};
 use crate::base::Nevra;
 
 pub(super) const FILE: &str = "media";
@@ -81,7 +81,7 @@ impl MediaPackages {
         for ((medium, part), nevra) in
             self.0.iter().flat_map(|(of, all)| all.iter().map(move |one| (of, one)))
         {
-            let tree = TreeRef { variant: medium.variant.clone(), arch: medium.arch.clone() };
+            let tree = TreeRef::new(&medium.variant, TreeKind::Binary(&medium.arch));
             let selected = packages.0.get(nevra).is_some_and(|package| package.trees.contains_key(&tree));
             if !selected {
                 let of = format!("{part} of {medium}");

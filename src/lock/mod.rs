@@ -21,18 +21,20 @@ mod koji;
 mod media;
 mod packages;
 mod signatures;
+mod tree;
 
 use std::collections::BTreeMap;
 
 use crate::base::Digest;
 
 pub use header::{
-    Build, Builder, Header, InnerVariant, Key, KickstartFile, Medium, Release, Repository, Source, Tree,
+    Build, Builder, Header, InnerVariant, Key, KickstartFile, Medium, Release, Repository, Source,
 };
 pub use koji::{Koji, Pin, PinKind};
 pub use media::{MediaPackages, MediumRef, Part};
-pub use packages::{Origin, Package, Packages, TreeRef};
+pub use packages::{Origin, Package, Packages};
 pub use signatures::{SignatureKind, Signatures, Signed};
+pub use tree::{Tree, TreeKind, TreeRef};
 
 /// The version of the folder's format. A change that older readers cannot understand raises it.
 pub const SCHEMA: u32 = 1;

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use super::{LockError, field, records};
+use super::{LockError, TreeRef, field, records};
 use crate::base::{Digest, Nevra, RelPath};
 
 const FILE: &str = "packages";
@@ -46,15 +46,6 @@ pub struct Package {
     pub origins: Vec<Origin>,
     /// The trees that it was selected for, each with its flags.
     pub trees: BTreeMap<TreeRef, BTreeSet<String>>,
-}
-
-/// A tree by variant and arch (`source` for the source tree).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TreeRef {
-    /// The variant.
-    pub variant: String,
-    /// The arch.
-    pub arch: String,
 }
 
 /// Where a package comes from.
@@ -94,25 +85,6 @@ pub enum Origin {
         /// The signature header, an object.
         header: Digest,
     },
-}
-
-impl fmt::Display for TreeRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.variant, self.arch)
-    }
-}
-
-impl FromStr for TreeRef {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('/') {
-            Some((variant, arch)) if !variant.is_empty() && !arch.is_empty() => {
-                Ok(Self { variant: variant.into(), arch: arch.into() })
-            }
-            _ => Err(format!("'{text}' is not VARIANT/ARCH")),
-        }
-    }
 }
 
 impl fmt::Display for Origin {

@@ -15,6 +15,7 @@ mod family_tests;
 mod gather;
 mod koji;
 mod lines;
+mod lookaside;
 mod media;
 mod modules;
 mod multilib;

@@ -23,7 +23,7 @@ const LIMIT: usize = 1 << 20;
 const TOP: &[&str] = &["release", "builder", "source", "repodata", "variant", "media", "sign"];
 const RELEASE: &[&str] = &["name", "short", "version", "label", "source-date", "dist"];
 const BUILDER: &[&str] = &["image"];
-const SOURCE: &[&str] = &["build", "dir", "repo", "koji", "keys", "on-unsigned"];
+const SOURCE: &[&str] = &["build", "dir", "repo", "koji", "keys", "on-unsigned", "lookaside"];
 const BUILD: &[&str] = &["specs", "sources", "debian", "targets"];
 const REPODATA: &[&str] = &["compression", "database"];
 const VARIANT: &[&str] = &[
@@ -39,6 +39,8 @@ const VARIANT: &[&str] = &[
     "exclude",
     "multilib",
     "sources",
+    "debug",
+    "hashed",
     "optional",
     "fulltree",
     "fulltree-excludes",
@@ -282,11 +284,15 @@ impl Reader {
                 self.findings.add_with_help(item.span(), message, "give each an 'id' of its own");
             }
         }
+        if sources.iter().all(|source| source.lookaside) {
+            return self.lack(value.span(), "every source is looked aside at: there is nothing to deliver");
+        }
         Some(sources)
     }
 
     fn source<'t>(&mut self, value: &'t Spanned<DeValue<'t>>, top: &Table<'t>) -> Option<Source> {
         let table = Table::of("[[source]]", value, SOURCE, &mut self.findings)?;
+        let lookaside = table.flag("lookaside", false, &mut self.findings);
         let keys = table.texts("keys", &mut self.findings);
         let accepts_none = keys.is_empty();
         let keys: Vec<_> =
@@ -301,13 +307,16 @@ impl Reader {
                 let dir = table.text("dir", &mut self.findings)?;
                 self.input("source.dir", &dir, InputKind::Folder).map(Origin::Dir)
             }
-            [("repo", repo)] => self.repo(repo, !accepts_none),
+            [("repo", repo)] => self.repo(repo, !accepts_none, lookaside),
             [(_, koji)] => self.koji(koji),
             [] => self.lack(table.span.clone(), "a [[source]] needs 'build', 'dir', 'repo' or 'koji'"),
             [.., (_, last)] => {
                 self.lack(last.span(), "a [[source]] has only one of 'build', 'dir', 'repo' and 'koji'")
             }
         }?;
+        if lookaside {
+            return self.lookaside(origin, keys, &table);
+        }
         if let (Origin::Build(_), Some(value)) = (&origin, table.get("keys")) {
             self.findings
                 .add(value.span(), "'keys' has no meaning here: what is built here carries no signature yet");
@@ -345,7 +354,7 @@ impl Reader {
             ),
             _ => {}
         }
-        Some(Source { origin, keys, on_unsigned })
+        Some(Source { origin, keys, on_unsigned, lookaside })
     }
 
     fn build<'t>(
@@ -435,6 +444,8 @@ impl Reader {
             self.findings.add(value.span(), message);
         }
         let sources = table.flag("sources", true, &mut self.findings);
+        let debug = table.flag("debug", false, &mut self.findings);
+        let hashed = table.flag("hashed", true, &mut self.findings);
         if let (Some(first), None) = (groups.iter().chain(&environments).next(), has_comps.then_some(())) {
             let message =
                 format!("[variant.{id}] names '{}' but no 'comps' file to look it up in", first.text);
@@ -467,6 +478,8 @@ impl Reader {
             exclude,
             multilib,
             sources,
+            debug,
+            hashed,
             gather,
             by_arch,
             family,

@@ -116,7 +116,12 @@ impl FromStr for Url {
 }
 
 impl Reader {
-    pub(super) fn repo<'t>(&mut self, value: &'t Spanned<DeValue<'t>>, keys: bool) -> Option<Origin> {
+    pub(super) fn repo<'t>(
+        &mut self,
+        value: &'t Spanned<DeValue<'t>>,
+        keys: bool,
+        lookaside: bool,
+    ) -> Option<Origin> {
         let table = Table::of("'repo' of [[source]]", value, REPO, &mut self.findings)?;
         let id = table.required("id", &mut self.findings);
         if let Some(text) = id.as_ref().filter(|text| !made_of(text.text, "-_.")) {
@@ -124,10 +129,14 @@ impl Reader {
             self.findings.add(text.span.clone(), message);
         }
         let addresses = self.addresses(&table);
-        let gpgcheck = table.flag("gpgcheck", true, &mut self.findings);
+        let gpgcheck = table.flag("gpgcheck", !lookaside, &mut self.findings);
+        if let Some(value) = table.get("gpgcheck").filter(|_| lookaside) {
+            let message = "'gpgcheck' has no effect: packages that are looked aside at are not delivered";
+            self.findings.add(value.span(), message);
+        }
         let repo_gpgcheck = table.flag("repo_gpgcheck", false, &mut self.findings);
         for (name, on) in [("gpgcheck", gpgcheck), ("repo_gpgcheck", repo_gpgcheck)] {
-            if on && !keys {
+            if on && !keys && !(lookaside && name == "gpgcheck") {
                 let place = table.get(name).map_or(table.span.clone(), Spanned::span);
                 self.findings.add_with_help(
                     place,

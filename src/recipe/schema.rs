@@ -86,6 +86,8 @@ pub struct Source {
     pub keys: Vec<Fingerprint>,
     /// What to do with a package that none of them signed.
     pub on_unsigned: OnUnsigned,
+    /// Whether its packages are only there to meet requirements, and never delivered.
+    pub lookaside: bool,
 }
 
 /// The place that packages of a source come from.
@@ -146,6 +148,10 @@ pub struct Variant {
     pub multilib: Option<Multilib>,
     /// Whether the source packages come along, as a tree of their own.
     pub sources: bool,
+    /// Whether the debugging packages come along, as trees of their own.
+    pub debug: bool,
+    /// Whether packages lie in folders by the first letter of their names.
+    pub hashed: bool,
     /// How it is gathered beyond what it names and what that requires.
     pub gather: Gathering,
     /// What it names for single arches besides.

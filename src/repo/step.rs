@@ -47,9 +47,13 @@ pub enum RepoError {
     },
 }
 
-/// A package's place in a repository: `Packages/<first letter, lower case>/<file name>`.
-pub fn package_path(nevra: &Nevra) -> Option<RelPath> {
+/// A package's place in a repository: `Packages/<first letter, lower case>/<file name>`, without the folder of the letter
+/// where packages are not hashed (as Pungi and mash call that).
+pub fn package_path(nevra: &Nevra, hashed: bool) -> Option<RelPath> {
     let file = nevra.file_name();
+    if !hashed {
+        return RelPath::new(format!("Packages/{file}")).ok();
+    }
     let letter = file.chars().next()?.to_ascii_lowercase();
     RelPath::new(format!("Packages/{letter}/{file}")).ok()
 }
@@ -152,9 +156,11 @@ mod tests {
 
     #[test]
     fn places() {
-        let path = |text: &str| package_path(&text.parse().unwrap()).unwrap().to_string();
+        let path = |text: &str| package_path(&text.parse().unwrap(), true).unwrap().to_string();
         assert_eq!(path("Archer-2:3-4.x86_64"), "Packages/a/Archer-3-4.x86_64.rpm");
         assert_eq!(path("389-ds-0:1-1.src"), "Packages/3/389-ds-1-1.src.rpm");
+        let flat = package_path(&"Archer-2:3-4.x86_64".parse().unwrap(), false).unwrap();
+        assert_eq!(flat.as_str(), "Packages/Archer-3-4.x86_64.rpm");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Order {
     /// Besides its own name.
     pub provides: Vec<String>,
     pub files: Vec<File>,
+    /// The name of its source package, where it is not its own.
+    pub source: Option<String>,
 }
 
 /// A file of a package to be made.
@@ -47,6 +49,7 @@ pub fn order(name: &str, arch: &'static str) -> Order {
         requires: Vec::new(),
         provides: Vec::new(),
         files: Vec::new(),
+        source: None,
     }
 }
 
@@ -73,6 +76,11 @@ impl Order {
 
     pub fn provides(mut self, provides: &[&str]) -> Self {
         self.provides.extend(provides.iter().map(|text| text.to_string()));
+        self
+    }
+
+    pub fn built_from(mut self, source: &str) -> Self {
+        self.source = Some(source.into());
         self
     }
 

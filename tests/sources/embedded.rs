@@ -55,7 +55,7 @@ fn import(bench: &Bench, name: &str, source: &[u8], binary: &[u8]) {
 }
 
 /// Imports a build of one installable package.
-fn bird(bench: &Bench, name: &str, binary: &[u8]) {
+pub fn bird(bench: &Bench, name: &str, binary: &[u8]) {
     import(bench, name, &package(name, true, &[]), binary);
 }
 

@@ -7,6 +7,7 @@
     reason = "tests may panic, and start programs, read folders and the environment"
 )]
 
+mod aside;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/bench.rs"]
 mod bench;

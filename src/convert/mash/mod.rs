@@ -220,10 +220,6 @@ impl Work<'_, '_> {
             let text = format!("repositories have SHA-256, not {}", short(hash));
             self.note(NoteKind::Lost, "hash", text);
         }
-        if !self.flag("hash_packages", false) {
-            let text = "packages lie in folders by their first letter";
-            self.note(NoteKind::Changed, "hash_packages", text);
-        }
     }
 
     /// The tag as a source; gives the ids of keys that have no fingerprint.
@@ -315,9 +311,9 @@ impl Work<'_, '_> {
         }
         variant.common = Lists { packages: vec!["*".into()], ..Lists::default() };
         variant.no_sources = !self.flag("source", true);
+        variant.flat = !self.flag("hash_packages", false);
         if self.flag("debuginfo", true) {
-            let text = "recipes have no trees of debug packages";
-            self.note(NoteKind::Lost, "debuginfo", text);
+            variant.flags.push("debug");
         }
         if let Some(path) = self.value("compsfile").map(str::to_owned) {
             let name = path.rsplit('/').next().unwrap_or_default();
@@ -468,8 +464,8 @@ impl Work<'_, '_> {
         let repos = self.list("parent_repos");
         let Some(arches) = draft.variants.first().map(|variant| variant.arches.clone()) else { return };
         if !repos.is_empty() {
-            let text = "recipes have no repositories that only meet requirements: they are comments, and what they would meet is missed";
-            self.note(NoteKind::Lost, "parent_repos", text);
+            let text = "a package that they have in the same or a later version is not composed";
+            self.note(NoteKind::Changed, "parent_repos", text);
         }
         let mut number = 0;
         for repo in repos {
@@ -488,7 +484,7 @@ impl Work<'_, '_> {
                 };
                 let id = if by_arch { format!("parent-{number}-{arch}") } else { format!("parent-{number}") };
                 let origin = Origin::Repo { id, baseurl: url.as_str().into() };
-                let comment = "What it has is not composed, and need not be.".into();
+                let comment = "What it has only meets requirements.".into();
                 draft.sources.push(Source { comment, origin, lookaside: true });
             }
         }

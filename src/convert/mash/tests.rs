@@ -58,13 +58,14 @@ on-unsigned = "allow"
 [variant.example]
 arches = ["x86_64", "s390x"]
 packages = ["*"]
+debug = true
 [variant.example.multilib]
 profile = "mash"
 methods = ["devel"]
 "#;
     assert!(conversion.recipe.ends_with(expected), "{}", conversion.recipe);
     let notes = notes(&conversion);
-    assert_eq!(notes.len(), 3, "{notes:#?}");
+    assert_eq!(notes.len(), 2, "{notes:#?}");
 }
 
 /// Each row: lines of the configuration, what the recipe has then, and the note on it, if there is one.
@@ -124,11 +125,11 @@ fn options_become_keys() {
             "comps = \"c.xml\"",
             "todo e.mash:6: compsfile: put '/usr/share/comps/c.xml' beside",
         ),
-        ("parent_repos = https://example.org/%(arch)s/os /srv/r", "# repo = { id = \"parent-2\"", ""),
+        ("parent_repos = https://example.org/%(arch)s/os /srv/r", "repo = { id = \"parent-2\"", ""),
         (
             "parent_repos = https://example.org/%(arch)s/os",
-            "# [[source]]\n# repo = { id = \"parent-1-s390x\", baseurl = \"https://example.org/s390x/os\", gpgcheck = false }\n",
-            "",
+            "[[source]]\nrepo = { id = \"parent-1-s390x\", baseurl = \"https://example.org/s390x/os\" }\nlookaside = true\n",
+            "changed e.mash:6: parent_repos: a package that they have in the same or a later version",
         ),
         (
             "use_sqlite = 0\ncompress_type = bz2",
@@ -145,7 +146,7 @@ fn options_become_keys() {
         ),
         ("prefer_ppc64 = True", "", "no-effect e.mash:6: prefer_ppc64: it is for trees of ppc with multilib"),
         ("arches = ppc ppc64\nprefer_ppc64 = True", "methods = [\"devel\"]\nprefer-ppc64 = true\n", ""),
-        ("hash_packages = False", "", "changed e.mash:6: hash_packages"),
+        ("hash_packages = False", "hashed = false\n", ""),
         (
             "arches = x86_64 armhfp ia64",
             "arches = [\"x86_64\", \"armhfp\"]",

@@ -77,8 +77,8 @@ impl<'i> Work<'i> {
         (first, others)
     }
 
-    /// The repositories that are looked aside at, as sources that are comments.
-    pub(super) fn lookaside(&mut self, one: &Composed<'i>) {
+    /// The repositories that are looked aside at; `alone` where no other variant is composed.
+    pub(super) fn lookaside(&mut self, one: &Composed<'i>, alone: bool) {
         let option = "gather_lookaside_repos";
         let mut places: Vec<(&Node, Vec<String>)> = Vec::new();
         for arch in &one.arches {
@@ -90,9 +90,9 @@ impl<'i> Work<'i> {
                 }
             }
         }
-        if !places.is_empty() {
-            let text = "recipes have no repositories that only meet requirements: they are comments, and what they would meet is missed";
-            self.note_of(one.variant, NoteKind::Lost, option, text);
+        if !places.is_empty() && !alone {
+            let text = "in the recipe all variants look aside at these repositories";
+            self.note_of(one.variant, NoteKind::Changed, option, text);
         }
         for (node, arches) in places {
             self.place_of_packages(node, &arches, option, true);

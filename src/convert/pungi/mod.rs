@@ -290,10 +290,6 @@ impl Work<'_> {
             let text = format!("repositories have SHA-256, not {}", short(&sum));
             self.note(NoteKind::Lost, "createrepo_checksum", text);
         }
-        if !self.flag("hashed_directories", false) {
-            let text = "packages lie in folders by their first letter";
-            self.note(NoteKind::Changed, "hashed_directories", text);
-        }
         if !self.flag("check_deps", true) {
             let text = "a requirement that nothing provides is always an error";
             self.note(NoteKind::Changed, "check_deps", text);

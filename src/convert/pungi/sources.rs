@@ -269,12 +269,13 @@ impl Work<'_> {
             return ids;
         }
         match companion(Some(node)) {
-            Companion::Beside(path) if !lookaside => {
+            Companion::Beside(path) => {
                 let text =
                     format!("its packages are read, in '{path}' beside the recipe, and not its repodata");
                 self.notes.add(NoteKind::Changed, place, option, text);
                 let origin = Origin::Dir(path);
-                let known = self.draft.sources.iter().any(|source| matches!((&source.origin, &origin), (Origin::Dir(one), Origin::Dir(other)) if one == other));
+                let mut alike = self.draft.sources.iter().filter(|source| source.lookaside == lookaside);
+                let known = alike.any(|source| matches!((&source.origin, &origin), (Origin::Dir(one), Origin::Dir(other)) if one == other));
                 if !known {
                     self.draft.sources.push(Source { comment: String::new(), origin, lookaside });
                 }
@@ -303,7 +304,7 @@ impl Work<'_> {
         let kind = if lookaside { "lookaside" } else { "repo" };
         let arch = if arch.is_empty() { String::new() } else { format!("-{arch}") };
         let id = format!("{kind}-{}{arch}", repos.len() + 1);
-        let comment = if lookaside { "What it has is not composed, and need not be." } else { "" };
+        let comment = if lookaside { "What it has only meets requirements." } else { "" };
         let origin = Origin::Repo { id: id.clone(), baseurl: url.into() };
         self.draft.sources.push(Source { comment: comment.into(), origin, lookaside });
         id

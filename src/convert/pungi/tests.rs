@@ -76,6 +76,7 @@ fn a_whole_configuration() {
             "arches = [\"x86_64\", \"aarch64\"]",
             "comps = \"comps.xml\"",
             "groups = [\"core\"]",
+            "debug = true",
             "optional = true",
             "langpacks = true",
         ]
@@ -87,6 +88,7 @@ fn a_whole_configuration() {
             "parent = \"Server\"",
             "arches = [\"x86_64\"]",
             "groups = [\"ha\"]",
+            "debug = true",
             "optional = true",
             "langpacks = true",
         ]
@@ -146,7 +148,7 @@ fn options_become_keys() {
             "[variant.Everything]",
             "no-effect p.conf:12: tree_variants: there is no variant 'X'",
         ),
-        ("gather_method = 'nodeps'", "groups = [\"core\"]\nmethod = \"nodeps\"\n", ""),
+        ("gather_method = 'nodeps'", "groups = [\"core\"]\nmethod = \"nodeps\"\ndebug = true\n", ""),
         (
             "gather_method = 'nodeps'\nfilter_packages = [('.*', {'*': ['zsh']})]",
             "method = \"nodeps\"\n",
@@ -198,13 +200,13 @@ fn options_become_keys() {
         ),
         (
             "gather_lookaside_repos = [('^Server$', {'*': ['https://example.org/$basearch/os', '{{part-a}}/x']})]",
-            "# [[source]]\n# repo = { id = \"lookaside-2-aarch64\", baseurl = \"https://example.org/aarch64/os\", gpgcheck = false }\n",
+            "[[source]]\nrepo = { id = \"lookaside-2-aarch64\", baseurl = \"https://example.org/aarch64/os\" }\nlookaside = true\n",
             "lost p.conf:12: gather_lookaside_repos: '{{part-a}}/x' is no URL",
         ),
         (
             "gather_lookaside_repos = [('^Server$', {'*': ['https://example.org/$basearch/os']})]",
-            "# repo = { id = \"lookaside-1-x86_64\"",
-            "",
+            "repo = { id = \"lookaside-1-x86_64\"",
+            "changed v.xml:4: gather_lookaside_repos of 'Server': in the recipe all variants",
         ),
         (
             "pkgset_source = 'repos'\npkgset_repos = {'*': ['./repo', '{{configdir}}/repo', '/srv/r', 'https://example.org/x/']}",
@@ -236,7 +238,7 @@ fn options_become_keys() {
             "short = \"x\"\nversion = \"9.5\"",
             "changed p.conf:12: release_short",
         ),
-        ("hashed_directories = False", "", "changed p.conf:12: hashed_directories"),
+        ("hashed_directories = False", "hashed = false\n", ""),
         ("lorax_options = [1]", "", "lost p.conf:12: lorax_options: images are described"),
         ("lorax_options = []", "", "no-effect p.conf:12: lorax_options: it is off"),
         ("iso_hfs_ppc64le_compatible = False", "", "lost p.conf:12: iso_hfs_ppc64le_compatible"),

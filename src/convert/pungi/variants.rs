@@ -102,7 +102,7 @@ impl<'i> Work<'i> {
             }
             part(&mut draft, lists);
             (draft.multilib, draft.multilib_by_arch) = self.multilib(one);
-            self.lookaside(one);
+            self.lookaside(one, composed.len() == 1);
             let nothing =
                 draft.groups.is_empty() && draft.environments.is_empty() && draft.common.packages.is_empty();
             if nothing && one.variant.kind != Type::Optional {
@@ -293,6 +293,7 @@ impl<'i> Work<'i> {
         };
         let require = self.flag("require_all_comps_packages", false) && !draft.groups.is_empty();
         let flags = [
+            ("debug", true),
             (
                 "optional",
                 deps && (!draft.groups.is_empty() || (draft.inner.is_some() && draft.comps.is_some())),
@@ -302,6 +303,7 @@ impl<'i> Work<'i> {
             ("langpacks", deps && draft.comps.is_some()),
             ("require-members", require),
         ];
+        draft.flat = !self.flag("hashed_directories", false);
         draft.flags = flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect();
         match self.text("greedy_method").as_deref() {
             None | Some("none") => {}

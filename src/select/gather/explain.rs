@@ -71,6 +71,8 @@ pub struct Lost {
     pub by: Nevra,
     /// The package that was taken.
     pub to: Nevra,
+    /// Whether that one is only looked aside at.
+    pub aside: bool,
 }
 
 /// How many lost requirements are named.
@@ -87,9 +89,10 @@ impl std::fmt::Display for Absence {
             Self::Judged(Verdict { rule: None, .. }) => f.write_str("no multilib rule takes it"),
             Self::Judged(verdict) => write!(f, "not multilib: {verdict}"),
             Self::Lost(lost) => {
-                for (at, Lost { requirement, by, to }) in lost.iter().enumerate() {
+                for (at, Lost { requirement, by, to, aside }) in lost.iter().enumerate() {
                     let line = if at == 0 { "" } else { "; " };
-                    write!(f, "{line}'{requirement}', required by {by}, is met by {to}")?;
+                    let aside = if *aside { ", which is looked aside at" } else { "" };
+                    write!(f, "{line}'{requirement}', required by {by}, is met by {to}{aside}")?;
                 }
                 Ok(())
             }
@@ -184,9 +187,9 @@ impl Gather<'_> {
             let other = answer.first().and_then(|other| self.stock.get(*other));
             let by = self.stock.get(by);
             if let (Some(by), Some(to)) = (by, other) {
-                let requirement = requirement.to_string();
+                let (requirement, aside) = (requirement.to_string(), to.is_lookaside());
                 let (by, to) = (by.nevra().clone(), to.nevra().clone());
-                lost.insert(requirement.clone(), Lost { requirement, by, to });
+                lost.insert(requirement.clone(), Lost { requirement, by, to, aside });
             }
             if lost.len() == LOST {
                 break;

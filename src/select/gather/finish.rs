@@ -125,6 +125,9 @@ impl Gather<'_> {
     fn unresolved(&mut self) {
         let mut unresolved: BTreeMap<Relation, (Option<TextId>, BTreeSet<Nevra>)> = BTreeMap::new();
         for missed in self.missed.iter().chain(&self.missed_so_far) {
+            if self.met_beside(*missed) {
+                continue;
+            }
             let stated = self.stock.universe.name_of(missed.0);
             for relation in self.missed_as(*missed) {
                 let whole = self.stock.universe.text(stated) == relation.name;

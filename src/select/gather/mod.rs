@@ -230,6 +230,7 @@ impl<'u> Gather<'u> {
         }
         self.debug.insert(place, why);
         self.open.debug_requires.insert(place);
+        self.watched.wake(&self.stock, place);
         true
     }
 

@@ -4,6 +4,9 @@
 //! before, never the other way round. So what counts as missed is what is missed in the end. Of alternatives (`or`) the
 //! first that can be met is taken. What a package that is looked aside at requires is not looked at.
 //!
+//! Debugging packages bring in their like alone. What no debugging package meets must be met by a selected one of the others:
+//! whoever installs debugging packages has the tree beside them.
+//!
 //! **`unless`.** To rpm `(a unless b)` is "`a` and not `b`", and a selection cannot make it hold once `b` is in. But a tree is
 //! something to install from, not an installation: whoever leaves `b` out needs `a`. So
 //! - `(a unless b)` asks for `a`, whether `b` is selected or not;
@@ -29,8 +32,13 @@ impl Gather<'_> {
             self.missed_so_far.remove(&(stated, by));
             self.missed_parts.remove(&(stated, by));
             let builds = self.stock.is_in(by, Queue::Source);
+            let debug = self.stock.is_in(by, Queue::AnyDebug);
             for place in self.expression(by, stated, &expression, true) {
                 let relation = stated;
+                if debug {
+                    added |= self.add_debug_requirement(place, Why::Requires { by, relation });
+                    continue;
+                }
                 let why = match builds {
                     true => Why::BuildRequires { by, relation },
                     false => Why::Requires { by, relation },
@@ -73,12 +81,17 @@ impl Gather<'_> {
         let mut added = false;
         for by in std::mem::take(&mut self.open.debug_requires) {
             for (place, relation) in self.needed(by, Queue::AnyDebug) {
-                if !self.binary.contains_key(&place) && self.add_debug(place, Why::Requires { by, relation })
-                {
-                    self.mark(place);
-                    added = true;
-                }
+                added |= self.add_debug_requirement(place, Why::Requires { by, relation });
             }
+        }
+        added
+    }
+
+    fn add_debug_requirement(&mut self, place: Place, why: Why) -> bool {
+        let added = self.add_debug(place, why);
+        if added {
+            self.flag(place, Flag::Dependency);
+            self.mark(place);
         }
         added
     }
@@ -100,6 +113,11 @@ impl Gather<'_> {
             found.extend(answer.into_iter().map(|place| (place, relation)));
         }
         found
+    }
+
+    /// Among which packages the requirements of a package are met: those of debugging packages among their like.
+    fn among(&self, by: Place) -> Queue {
+        if self.stock.is_in(by, Queue::AnyDebug) { Queue::AnyDebug } else { Queue::Binary }
     }
 
     fn plain(&mut self, by: Place, relation: RelationId, queue: Queue) -> Vec<Place> {
@@ -135,7 +153,7 @@ impl Gather<'_> {
                         stated: relation,
                         expression: expression.clone(),
                     });
-                    self.watched.watch(&self.stock, at, &expression);
+                    self.watched.watch(&self.stock, at, &expression, self.among(by));
                 }
                 found
             }
@@ -151,14 +169,15 @@ impl Gather<'_> {
     /// What meets an expression of a package. What nothing meets is missed; `so_far` where that may change.
     fn expression(&mut self, by: Place, stated: RelationId, wanted: &Expression, so_far: bool) -> Vec<Place> {
         let (mut found, mut open) = (Vec::new(), vec![wanted]);
+        let queue = self.among(by);
         while let Some(part) = open.pop() {
             match part {
                 Expression::Simple(_) | Expression::With(_) | Expression::Without(..) => {
-                    let meeting = self.stock.meeting_alone(part, Queue::Binary);
+                    let meeting = self.stock.meeting_alone(part, queue);
                     if meeting.is_empty() {
                         self.miss(by, stated, part, so_far);
-                    } else if !meeting.iter().any(|place| self.binary.contains_key(place)) {
-                        found.extend(self.best(&meeting, Queue::Binary, true));
+                    } else if !meeting.iter().any(|place| self.is_selected(*place, queue)) {
+                        found.extend(self.best(&meeting, queue, true));
                     }
                 }
                 _ => match self.parts(by, part) {
@@ -186,7 +205,9 @@ impl Gather<'_> {
         match wanted {
             Expression::Simple(_) | Expression::With(_) | Expression::Without(..) => Some(vec![wanted]),
             Expression::All(parts) => Some(parts.iter().collect()),
-            Expression::Any(parts) if parts.iter().any(|part| self.holds(part)) => Some(Vec::new()),
+            Expression::Any(parts) if parts.iter().any(|part| self.holds_in(part, self.among(by))) => {
+                Some(Vec::new())
+            }
             Expression::Any(parts) => {
                 let first = |beside| parts.iter().find(|part| self.possible(by, part, beside));
                 first(Beside::All).or_else(|| first(Beside::Some)).map(|part| vec![part])
@@ -203,9 +224,32 @@ impl Gather<'_> {
 
     /// Whether what is selected meets an expression.
     pub(super) fn holds(&self, wanted: &Expression) -> bool {
+        self.holds_in(wanted, Queue::Binary)
+    }
+
+    fn holds_in(&self, wanted: &Expression, queue: Queue) -> bool {
         wanted.holds(&|part| {
-            self.stock.meeting_alone(part, Queue::Binary).iter().any(|place| self.binary.contains_key(place))
+            self.stock.meeting_alone(part, queue).iter().any(|place| self.is_selected(*place, queue))
         })
+    }
+
+    fn is_selected(&self, place: Place, queue: Queue) -> bool {
+        match queue {
+            Queue::Debug | Queue::AnyDebug => self.debug.contains_key(&place),
+            Queue::Binary | Queue::Source => self.binary.contains_key(&place),
+        }
+    }
+
+    /// Whether a requirement of a debugging package that none of its like meets is met by what else is selected.
+    pub(super) fn met_beside(&self, (stated, by): (RelationId, Place)) -> bool {
+        let holds = |part: &Expression| {
+            [Queue::AnyDebug, Queue::Binary].iter().any(|queue| {
+                self.stock.meeting_alone(part, *queue).iter().any(|place| self.is_selected(*place, *queue))
+            })
+        };
+        self.among(by) == Queue::AnyDebug
+            && Expression::of(&self.stock.universe.relation(stated))
+                .is_ok_and(|expression| expression.holds(&holds))
     }
 
     /// What is left of an `if` or `unless` of a package, by what is selected.
@@ -218,14 +262,14 @@ impl Gather<'_> {
     ) -> Outcome<'e> {
         // It need not be selected yet to be looked at.
         let own = condition.holds(&|part| self.meets_alone(by, part));
-        match wanted.outcome(own || self.holds(condition)) {
+        match wanted.outcome(own || self.holds_in(condition, self.among(by))) {
             Outcome::Unmet if beside == Beside::Some && !own => wanted.outcome(false),
             outcome => outcome,
         }
     }
 
     fn meets_alone(&self, by: Place, part: &Expression) -> bool {
-        self.stock.meeting_alone(part, Queue::Binary).binary_search(&by).is_ok()
+        self.stock.meeting_alone(part, self.among(by)).binary_search(&by).is_ok()
     }
 
     /// Whether there are packages that meet an expression of a package.
@@ -233,7 +277,7 @@ impl Gather<'_> {
         let possible = |part: &Expression| self.possible(by, part, beside);
         match wanted {
             Expression::Simple(_) | Expression::With(_) | Expression::Without(..) => {
-                !self.stock.meeting_alone(wanted, Queue::Binary).is_empty()
+                !self.stock.meeting_alone(wanted, self.among(by)).is_empty()
             }
             Expression::All(parts) => parts.iter().all(possible),
             Expression::Any(parts) => parts.iter().any(possible),

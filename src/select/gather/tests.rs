@@ -185,6 +185,50 @@ fn rich_requirements() {
 }
 
 #[test]
+fn debugging_packages_bring_in_their_like() {
+    let mut request = request(&["foo"]);
+    request.debug = true;
+    let packages = |required: &str| {
+        [
+            format!("foo-debuginfo-0:1-1.x86_64: ?{required}"),
+            "foo-0:1-1.x86_64".to_owned(),
+            "foo-debugsource-0:1-1.x86_64".into(),
+            "bar-0:1-1.x86_64: +x".into(),
+            "bar-debuginfo-0:1-1.x86_64: +x".into(),
+            "common-debuginfo-0:1-1.x86_64: +y".into(),
+        ]
+    };
+    for (required, more) in [
+        ("x", &["bar-debuginfo"][..]),
+        ("(x or y)", &["bar-debuginfo"]),
+        ("(x and y)", &["bar-debuginfo", "common-debuginfo"]),
+        ("(x if y)", &[]),
+        // It holds as soon as the debugging package is there, not where another one is.
+        ("(x if foo-debugsource)", &["bar-debuginfo"]),
+        ("(x if foo)", &[]),
+        ("foo", &[]),
+        ("(foo and x)", &["bar-debuginfo"]),
+    ] {
+        let packages = packages(required);
+        let all: Vec<&str> = packages.iter().map(String::as_str).collect();
+        let decision = decide(&request, &Comps::default(), &universe(&all)).unwrap();
+        let found: Vec<_> = decision.debug.keys().map(|nevra| nevra.name.as_str()).collect();
+        let mut expected = [more, &["foo-debuginfo", "foo-debugsource"]].concat();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{required}");
+        assert_eq!(decision.packages.len(), 1, "{required}");
+    }
+    let packages = packages("(x and z)");
+    let all: Vec<&str> = packages.iter().map(String::as_str).collect();
+    let told = problems(&request, &Comps::default(), &all);
+    assert!(told.len() == 1 && told[0].contains("'z'"), "{told:?}");
+    // Without requirements being looked at, they still come along.
+    request.dependencies = false;
+    let decision = decide(&request, &Comps::default(), &universe(&all)).unwrap();
+    assert_eq!(names(&decision), ["foo.x86_64", "foo-debuginfo.x86_64", "foo-debugsource.x86_64"]);
+}
+
+#[test]
 fn patterns_excludes_and_arches() {
     let packages = [
         "foo-0:1-1.x86_64",

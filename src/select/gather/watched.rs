@@ -49,14 +49,14 @@ impl<T: Clone> Watched<T> {
     }
 
     /// Has one look out for packages that an expression speaks of.
-    pub(super) fn watch(&mut self, stock: &Stock<'_>, at: usize, expression: &Expression) {
+    pub(super) fn watch(&mut self, stock: &Stock<'_>, at: usize, expression: &Expression, queue: Queue) {
         for relation in expression.relations() {
             let name = stock.text(&relation.name);
             if let Some(name) = name {
                 self.names.entry(name).or_default().insert(at);
             }
             if relation.name.starts_with('/') {
-                for owner in stock.meeting(relation, name, Queue::Binary) {
+                for owner in stock.meeting(relation, name, queue) {
                     self.owners.entry(owner).or_default().insert(at);
                 }
             }

@@ -40,7 +40,7 @@ impl Gather<'_> {
             let supplements = matches!(list, List::Supplements);
             let wish = Wish { by, relation, expression: expression.clone(), supplements };
             let at = self.wishes.add_awake(wish);
-            self.wishes.watch(&self.stock, at, &expression);
+            self.wishes.watch(&self.stock, at, &expression, Queue::Binary);
         }
     }
 
@@ -79,7 +79,7 @@ impl Gather<'_> {
                 Some(looked_at) => {
                     for relation in looked_at {
                         if let Ok(expression) = Expression::of(&self.stock.universe.relation(relation)) {
-                            self.wishes.watch(&self.stock, at, &expression);
+                            self.wishes.watch(&self.stock, at, &expression, Queue::Binary);
                         }
                     }
                 }
