@@ -24,7 +24,7 @@ use crate::lock::{
 };
 use crate::oci;
 use crate::openpgp::Certificate;
-use crate::recipe::{BuilderImage, Greedy, OnUnsigned, Variant};
+use crate::recipe::{BuilderImage, Greedy, Method, OnUnsigned, Variant};
 use crate::select::{Greed, Multilib, Request, Universe, decide};
 use crate::sign::{LocalSigner, Signer as _};
 
@@ -408,7 +408,8 @@ pub(super) fn request(variant: &Variant, arch: &'static TreeArch) -> Request {
         request.prepopulate.extend(more.prepopulate.iter().cloned());
     }
     request.sources = variant.sources;
-    request.dependencies = !gather.nodeps;
+    request.dependencies = gather.method != Method::Nodeps;
+    request.everything = gather.method == Method::Mash;
     request.multilib = variant.multilib.as_ref().map(multilib);
     request.optional = gather.optional;
     request.fulltree = gather.fulltree;

@@ -84,6 +84,8 @@ pub(super) struct Multilib {
     pub(super) methods: Vec<String>,
     pub(super) whitelist: Vec<String>,
     pub(super) blacklist: Vec<String>,
+    /// What the method `file` takes.
+    pub(super) patterns: Vec<String>,
 }
 
 /// A TOML string.
@@ -270,6 +272,7 @@ impl Variant {
             text.list("methods", &multilib.methods);
             text.list_if_any("whitelist", &multilib.whitelist);
             text.list_if_any("blacklist", &multilib.blacklist);
+            text.list_if_any("patterns", &multilib.patterns);
         }
         for (arch, lists) in &self.by_arch {
             text.line(&format!("[variant.{}.arch.{arch}]", self.id));

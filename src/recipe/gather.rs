@@ -33,8 +33,20 @@ pub struct Gathering {
     pub prepopulate: Vec<String>,
     /// Whether a group's member that no source offers is an error.
     pub require_members: bool,
-    /// Whether requirements are not looked at: what is named is what there is (Pungi's method `nodeps`).
-    pub nodeps: bool,
+    /// By whose rules it is gathered.
+    pub method: Method,
+}
+
+/// By whose rules a variant is gathered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// Those of Pungi's method `deps`: what is named, and what that requires.
+    #[default]
+    Deps,
+    /// Those of Pungi's method `nodeps`: what is named is what there is.
+    Nodeps,
+    /// Those of mash: everything that the sources have, and of the secondary arch what is taken by rule and required.
+    Mash,
 }
 
 /// What a variant names for one of its arches, beside what it names for all.
@@ -61,7 +73,24 @@ pub enum Greedy {
 }
 
 const GREEDY: &[(&str, Greedy)] = &[("none", Greedy::None), ("all", Greedy::All), ("build", Greedy::Build)];
-const METHODS: &[(&str, bool)] = &[("deps", false), ("nodeps", true)];
+const METHODS: &[(&str, Method)] =
+    &[("deps", Method::Deps), ("nodeps", Method::Nodeps), ("mash", Method::Mash)];
+/// Keys that a method which takes everything has no use for; and those of single arches.
+const IDLE: &[&str] = &[
+    "groups",
+    "environments",
+    "packages",
+    "optional",
+    "fulltree",
+    "fulltree-excludes",
+    "selfhosting",
+    "greedy",
+    "langpacks",
+    "weak",
+    "prepopulate",
+    "require-members",
+];
+const IDLE_BY_ARCH: &[&str] = &["packages", "prepopulate"];
 const WEAK: &[(&str, bool)] = &[("none", false), ("recommends", true)];
 
 impl Gathering {
@@ -80,17 +109,24 @@ impl Gathering {
             weak: weak.and_then(|text| text.choose(WEAK, findings)).unwrap_or_default(),
             prepopulate: prepopulate(table, findings),
             require_members: table.flag("require-members", false, findings),
-            nodeps: method.and_then(|text| text.choose(METHODS, findings)).unwrap_or_default(),
+            method: method.and_then(|text| text.choose(METHODS, findings)).unwrap_or_default(),
         };
         let mut idle = |key: &str, why: &str| {
             if let Some(value) = table.get(key) {
                 findings.add(value.span(), format!("'{key}' has no effect: {why}"));
             }
         };
-        if read.nodeps {
+        if read.method == Method::Nodeps {
             for key in ["selfhosting", "weak"] {
                 idle(key, "'method' is \"nodeps\"");
             }
+        }
+        if read.method == Method::Mash {
+            for key in IDLE {
+                idle(key, "'method' is \"mash\", which takes everything");
+            }
+            by_arch_idle(table, findings);
+            return read;
         }
         if !sources {
             idle("selfhosting", "'sources' is false");
@@ -142,6 +178,23 @@ impl Reader {
             found.insert(name.to_owned(), lists);
         }
         found
+    }
+}
+
+/// Tells what single arches have that does nothing where everything is taken.
+fn by_arch_idle(table: &Table<'_>, findings: &mut Findings) {
+    let arches = table.get("arch").and_then(|value| value.get_ref().as_table());
+    for (arch, value) in arches.into_iter().flatten() {
+        for (key, value) in value.get_ref().as_table().into_iter().flatten() {
+            if IDLE_BY_ARCH.contains(&&**key.get_ref()) {
+                let message = format!(
+                    "'{}' of {} has no effect: 'method' is \"mash\", which takes everything",
+                    key.get_ref(),
+                    arch.get_ref()
+                );
+                findings.add(value.span(), message);
+            }
+        }
     }
 }
 

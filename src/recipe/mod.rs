@@ -22,7 +22,7 @@ mod table;
 mod tests;
 
 pub use error::{Problem, RecipeError};
-pub use gather::{ForArch, Gathering, Greedy};
+pub use gather::{ForArch, Gathering, Greedy, Method};
 pub use koji::{HubPlace, HubPlaceError, KojiSource, Noarch, PinnedBuild};
 pub use modules::{ModuleChoice, ModuleChoiceError};
 pub use multilib::{Multilib, MultilibMethod, MultilibProfile};

@@ -443,7 +443,10 @@ impl Reader {
                 format!("[variant.{id}] names '{}' but no 'comps' file to look it up in", first.text);
             self.findings.add(first.span.clone(), message);
         }
-        if ["groups", "environments", "packages", "arch"].iter().all(|key| table.get(key).is_none()) {
+        let everything = table.get("method").is_some_and(|method| method.get_ref().as_str() == Some("mash"));
+        if !everything
+            && ["groups", "environments", "packages", "arch"].iter().all(|key| table.get(key).is_none())
+        {
             let message =
                 format!("[variant.{id}] selects nothing: it needs 'groups', 'environments' or 'packages'");
             self.findings.add(table.span.clone(), message);

@@ -65,6 +65,8 @@ pub struct Request {
     pub weak: bool,
     /// Whether requirements are looked at; without it a selection is what is named.
     pub dependencies: bool,
+    /// Whether everything is taken that the sources have, and of the secondary arch what mash takes, whatever is named.
+    pub everything: bool,
     /// How many of the packages that meet a requirement or pattern are taken.
     pub greed: Greed,
     /// Whether a build's other packages come along with one of them.
@@ -97,6 +99,7 @@ impl Request {
             require_members: false,
             weak: false,
             dependencies: true,
+            everything: false,
             greed: Greed::None,
             fulltree: false,
             fulltree_excludes: Vec::new(),
@@ -117,6 +120,8 @@ pub enum Flag {
     Group,
     /// Named to prepopulate the tree.
     Prepopulate,
+    /// One of all packages of the sources.
+    Everything,
     /// It brought in a conditional member of a group (as in Pungi, the flag is not on that member).
     Conditional,
     /// It brought in what building it requires.
@@ -138,10 +143,11 @@ pub enum Flag {
 }
 
 impl Flag {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Input,
         Self::Group,
         Self::Prepopulate,
+        Self::Everything,
         Self::Conditional,
         Self::SelfHosting,
         Self::Dependency,
@@ -159,6 +165,7 @@ impl Flag {
             Self::Input => "input",
             Self::Group => "group",
             Self::Prepopulate => "prepopulate",
+            Self::Everything => "everything",
             Self::Conditional => "conditional",
             Self::SelfHosting => "self-hosting",
             Self::Dependency => "dependency",
@@ -190,6 +197,10 @@ pub enum Reason {
     Pattern(String),
     /// The request has it to prepopulate the tree.
     Prepopulate(String),
+    /// All that the sources have is taken.
+    Everything,
+    /// All that is looked aside at is there, though not delivered.
+    Context,
     /// It is a member of a group.
     Group {
         /// The group's id.
@@ -269,7 +280,11 @@ impl Reason {
     /// The package that brought this one in, none for an input.
     pub fn by(&self) -> Option<&Nevra> {
         match self {
-            Self::Pattern(_) | Self::Prepopulate(_) | Self::Group { .. } => None,
+            Self::Pattern(_)
+            | Self::Prepopulate(_)
+            | Self::Everything
+            | Self::Context
+            | Self::Group { .. } => None,
             Self::Supplement { with, .. } => with.as_ref(),
             Self::Conditional { with, .. } | Self::Fulltree { with } | Self::Langpack { with, .. } => {
                 Some(with)
@@ -293,6 +308,8 @@ impl fmt::Display for Reason {
             }
             Self::Conditional { group, with } => write!(f, "conditional in group {group}, with {with}"),
             Self::Requirement { by, requirement } => write!(f, "required by {by}: {requirement}"),
+            Self::Everything => f.write_str("among everything that the sources have"),
+            Self::Context => f.write_str("among everything that is looked aside at"),
             Self::Prepopulate(pattern) => write!(f, "prepopulated as '{pattern}'"),
             Self::BuildRequirement { by, requirement } => {
                 write!(f, "required to build {by}: {requirement}")
@@ -343,8 +360,9 @@ pub struct ChosenSource {
     pub flags: BTreeSet<Flag>,
     /// The selected packages that were built from it.
     pub built: BTreeSet<Nevra>,
-    /// Of these the one that brought it in: others may be there only because of it.
-    pub of: Nevra,
+    /// Of these the one that brought it in: others may be there only because of it. None where all that the sources have
+    /// is taken.
+    pub of: Option<Nevra>,
 }
 
 /// What was decided.
@@ -386,7 +404,7 @@ impl Decision {
         let chosen = self.packages.get(package).or_else(|| self.debug.get(package));
         let source = || {
             let of = self.sources.get(package)?.of.clone();
-            Some(Reason::Source { of })
+            Some(of.map_or(Reason::Everything, |of| Reason::Source { of }))
         };
         Some((package.clone(), chosen.map(|chosen| chosen.why.clone()).or_else(source)?))
     }

@@ -69,7 +69,7 @@ impl<'i> Work<'i> {
             self.note_of(one.variant, NoteKind::Changed, "multilib", text);
         }
         let [methods, whitelist, blacklist] = rule.clone();
-        Some(Multilib { profile: "pungi", methods, whitelist, blacklist })
+        Some(Multilib { profile: "pungi", methods, whitelist, blacklist, patterns: Vec::new() })
     }
 
     /// The repositories that are looked aside at, as sources that are comments.

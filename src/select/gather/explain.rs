@@ -8,7 +8,7 @@ use super::super::pattern::Pattern;
 use super::super::problem::similar;
 use super::super::universe::{List, Place, RelationId, Universe};
 use super::stock::{Hidden, Queue};
-use super::{Gather, run};
+use super::{Gather, Why, run};
 use crate::base::Nevra;
 use crate::base::fnmatch;
 use crate::format::comps::Comps;
@@ -56,6 +56,8 @@ pub enum Absence {
     Judged(Verdict),
     /// Selected packages have requirements that it meets, but others were taken for them.
     Lost(Vec<Lost>),
+    /// It is only looked aside at.
+    Context,
     /// Nothing asks for it.
     NotAsked,
 }
@@ -91,6 +93,7 @@ impl std::fmt::Display for Absence {
                 }
                 Ok(())
             }
+            Self::Context => f.write_str("only looked aside at: it meets requirements, and is not delivered"),
             Self::NotAsked => f.write_str("nothing that is selected asks for it"),
         }
     }
@@ -109,8 +112,13 @@ pub fn explain(request: &Request, comps: &Comps, universe: &Universe, pattern: &
     for member in universe.members().filter(|member| means(member.nevra())) {
         let place = member.place();
         meant.push(member.nevra());
+        if gather.is_context(place) && gather.stock.why_hidden(place) == Some(Hidden::Copy) {
+            // The same package is offered, and is explained.
+            continue;
+        }
         let there = [&gather.binary, &gather.debug, &gather.source];
-        if there.iter().any(|selected| selected.contains_key(&place)) {
+        let there = there.iter().find_map(|selected| selected.get(&place));
+        if there.is_some_and(|why| !matches!(why, Why::Context)) {
             selected.push(member.nevra().clone());
             needed.insert(member.nevra().clone(), gather.needs(place));
         } else {
@@ -139,6 +147,7 @@ impl Gather<'_> {
                 let newer = newer.filter(|nevra| nevra.arch == member.nevra().arch).max();
                 return newer.map_or(Absence::NotAsked, |newer| Absence::Older(newer.clone()));
             }
+            None if self.is_context(place) => return Absence::Context,
             None => {}
         }
         if let Some(verdict) = self.judged.get(&place).filter(|verdict| !verdict.selected) {

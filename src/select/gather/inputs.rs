@@ -66,6 +66,7 @@ impl<'u> Gather<'u> {
             done: Done::default(),
             source_of: BTreeMap::new(),
             judged: BTreeMap::new(),
+            obsoletes: BTreeMap::new(),
             absent: BTreeSet::new(),
             problems,
             notes: BTreeSet::new(),

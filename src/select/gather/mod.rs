@@ -31,6 +31,7 @@ mod companions;
 mod explain;
 mod finish;
 mod inputs;
+mod mash;
 mod notes;
 mod requires;
 mod stock;
@@ -59,8 +60,12 @@ pub fn gather(request: &Request, comps: &Comps, universe: &Universe) -> Decision
 fn run<'u>(request: &'u Request, comps: &'u Comps, universe: &'u Universe) -> Gather<'u> {
     let judge = request.multilib.as_ref().map(Judge::of);
     let mut gather = Gather::new(request, comps, universe, judge);
-    gather.initial();
-    gather.prepopulate();
+    if request.everything {
+        gather.everything();
+    } else {
+        gather.initial();
+        gather.prepopulate();
+    }
     while gather.step() {}
     gather
 }
@@ -112,6 +117,8 @@ enum Why {
     Recommends { by: Place, relation: RelationId },
     Supplements { with: Option<Place>, relation: RelationId },
     Multilib { twin: Option<Place>, verdict: Verdict },
+    Everything,
+    Context,
 }
 
 struct Gather<'u> {
@@ -137,6 +144,7 @@ struct Gather<'u> {
     done: Done,
     source_of: BTreeMap<TextId, Place>,
     judged: BTreeMap<Place, Verdict>,
+    obsoletes: mash::Obsoletes,
     absent: BTreeSet<(String, String)>,
     problems: BTreeSet<Problem>,
     notes: BTreeSet<Note>,
@@ -166,6 +174,9 @@ impl<'u> Gather<'u> {
     /// One round: the first step that adds something ends it. False when none did.
     fn step(&mut self) -> bool {
         let asked = self.request;
+        if asked.everything {
+            return self.install();
+        }
         let deps = asked.dependencies;
         let build = asked.selfhosting && asked.sources;
         (deps && (self.conditional() || self.requirements() || (build && self.build_requirements())))
@@ -184,6 +195,9 @@ impl<'u> Gather<'u> {
         }
         if let Why::Requires { .. } | Why::BuildRequires { .. } | Why::Conditional { .. } = why {
             self.flag(place, Flag::Dependency);
+        }
+        if let Why::Everything = why {
+            self.flag(place, Flag::Everything);
         }
         self.binary.insert(place, why);
         let open = &mut self.open;
@@ -204,6 +218,9 @@ impl<'u> Gather<'u> {
     fn add_debug(&mut self, place: Place, why: Why) -> bool {
         if self.debug.contains_key(&place) {
             return false;
+        }
+        if let Why::Everything = why {
+            self.flag(place, Flag::Everything);
         }
         self.debug.insert(place, why);
         true

@@ -13,6 +13,7 @@ use super::super::multilib::Judge;
 use super::super::pattern::Pattern;
 use super::super::relation::{Relation, Sense};
 use super::super::universe::{List, Member, Place, RelationId, TextId, Universe, split};
+use super::mash;
 use crate::base::arch::TreeArch;
 
 /// What a member is to a selection.
@@ -380,26 +381,36 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
     for member in universe.members() {
         let nevra = member.nevra();
         let arch = nevra.arch.as_str();
-        let (native, secondary) = (tree.is_native(arch), tree.is_multilib(arch));
-        let queue = match (nevra.is_source(), member.is_debug()) {
+        let everything = request.everything;
+        let (native, secondary) = match everything {
+            true => mash::sides(tree, arch),
+            false => (tree.is_native(arch), tree.is_multilib(arch)),
+        };
+        let debug = if everything { mash::is_debug(&nevra.name) } else { member.is_debug() };
+        let queue = match (nevra.is_source(), debug) {
             (true, _) => Queue::Source,
             (false, true) => Queue::Debug,
             (false, false) => Queue::Binary,
         };
         // A tree without a rule for packages of the secondary arch holds none.
-        let held = native || (secondary && request.multilib.is_some());
+        let held = native || (secondary && request.multilib.is_some() && !(everything && debug));
         let foreign =
             (queue != Queue::Source && !held) || member.not_for().iter().any(|name| name == tree.name);
         let excluded =
             || excludes.iter().position(|pattern| pattern.hides(nevra, queue == Queue::Debug, tree));
         let blacklisted = || {
-            secondary && queue == Queue::Binary && judge.is_some_and(|judge| judge.blacklists(&nevra.name))
+            secondary
+                && queue == Queue::Binary
+                && !everything
+                && judge.is_some_and(|judge| judge.blacklists(&nevra.name))
         };
         let hidden = if foreign {
             Some(Hidden::Foreign)
+        } else if everything && member.is_lookaside() && copies(universe, member, &classes) {
+            Some(Hidden::Copy)
         } else if member.is_lookaside() {
             None
-        } else if copied(universe, member) {
+        } else if !everything && copied(universe, member) {
             Some(Hidden::Copy)
         } else if let Some(pattern) = excluded() {
             Some(Hidden::Excluded(pattern))
@@ -408,7 +419,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         };
         let meets = request.machine.is_none_or(|machine| tree.rank(arch) >= tree.rank(machine));
         classes.push(Class { queue, native, multilib: secondary || arch == "noarch", hidden, meets });
-        if hidden.is_none() {
+        if hidden.is_none() && !everything {
             older(universe, member, &mut newest, &mut classes);
         }
     }
@@ -418,6 +429,13 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
 /// Whether the same package is looked aside at, too: of one full name, that copy is the next.
 fn copied(universe: &Universe, member: Member<'_>) -> bool {
     universe.at(member.place() + 1).is_some_and(|next| next.is_lookaside() && next.nevra() == member.nevra())
+}
+
+/// Whether it is looked aside at, while the same package is offered and seen: that one comes right before it.
+fn copies(universe: &Universe, member: Member<'_>, classes: &[Class]) -> bool {
+    let before = member.place().checked_sub(1).and_then(|before| universe.at(before));
+    before.is_some_and(|before| before.nevra() == member.nevra())
+        && classes.last().is_some_and(|class| class.hidden.is_none())
 }
 
 /// Hides the older of two members of one name and arch. Members come in their order: by name, then by version. `newest` has
