@@ -235,7 +235,7 @@ impl<'u> Gather<'u> {
         if self.is_aside(place) {
             self.flag(place, Flag::Lookaside);
         }
-        if self.is_fulltree_exclude(place) {
+        if !self.request.everything && self.is_fulltree_exclude(place) {
             self.flag(place, Flag::FulltreeExclude);
         }
     }

@@ -55,6 +55,8 @@ pub(super) type Obsoletes = BTreeMap<TextId, Vec<(Place, RelationId)>>;
 impl Gather<'_> {
     /// Adds everything, and what there is beside it.
     pub(super) fn everything(&mut self) {
+        // What is named plays no part, and nor does what is wrong with that.
+        self.problems.clear();
         let seen: Vec<_> = self.stock.seen().collect();
         let name_arch = |member: Member<'_>| (member.name_id(), member.nevra().arch.clone());
         let ours = seen.iter().filter(|(member, queue)| *queue == Queue::Binary && !member.is_lookaside());

@@ -209,8 +209,13 @@ impl Gather<'_> {
     fn lacks(&self, member: Member<'_>, known: &mut BTreeMap<RelationId, bool>) -> usize {
         let lacks = |id: &&RelationId| {
             let met = *known.entry(**id).or_insert_with(|| {
-                // What cannot be read is not met.
-                Expression::of(&self.stock.universe.relation(**id)).is_ok_and(|wanted| self.holds(&wanted))
+                let wanted = self.stock.universe.relation(**id);
+                if wanted.is_rich() {
+                    // What cannot be read is not met.
+                    return Expression::of(&wanted).is_ok_and(|wanted| self.holds(&wanted));
+                }
+                let mut meeting = self.stock.meeting_of(**id).into_iter();
+                meeting.any(|place| self.binary.contains_key(&place))
             });
             !met && !self.stock.meets(member.place(), **id)
         };
