@@ -225,3 +225,55 @@ fn prepopulate(table: &Table<'_>, findings: &mut Findings) -> Vec<String> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Recipe;
+    use super::*;
+
+    fn parse(variant: &str) -> Result<Recipe, super::super::RecipeError> {
+        let text = format!(
+            "[release]\nname = \"A\"\nshort = \"A\"\nversion = \"1\"\n[[source]]\ndir = \"d\"\non-unsigned = \"allow\"\n\
+             [variant.Base]\narches = [\"x86_64\"]\n{variant}"
+        );
+        Recipe::parse(&text, "r.toml")
+    }
+
+    #[test]
+    fn the_method_mash_takes_everything() {
+        let read = parse("method = \"mash\"\n").unwrap();
+        assert_eq!(read.variants["Base"].gather.method, Method::Mash);
+        for good in [
+            "comps = \"c\"\n",
+            "exclude = [\"a\"]\n",
+            "sources = false\n",
+            "multilib = { profile = \"mash\" }\n",
+            "[variant.Base.arch.x86_64]\nexclude = [\"a\"]\n",
+        ] {
+            assert!(parse(&format!("method = \"mash\"\n{good}")).is_ok(), "{good}");
+        }
+        let mash = "has no effect: 'method' is \"mash\", which takes everything";
+        for (key, expected) in [
+            ("packages = [\"a\"]", "'packages'"),
+            ("comps = \"c\"\ngroups = [\"a\"]", "'groups'"),
+            ("comps = \"c\"\nenvironments = [\"a\"]", "'environments'"),
+            ("comps = \"c\"\noptional = true", "'optional'"),
+            ("comps = \"c\"\nlangpacks = true", "'langpacks'"),
+            ("comps = \"c\"\nrequire-members = true", "'require-members'"),
+            ("fulltree = true", "'fulltree'"),
+            ("fulltree-excludes = [\"a\"]", "'fulltree-excludes'"),
+            ("selfhosting = true", "'selfhosting'"),
+            ("greedy = \"all\"", "'greedy'"),
+            ("weak = \"recommends\"", "'weak'"),
+            ("prepopulate = [\"a.noarch\"]", "'prepopulate'"),
+            ("[variant.Base.arch.x86_64]\npackages = [\"a\"]", "'packages' of x86_64"),
+            ("[variant.Base.arch.x86_64]\nprepopulate = [\"a.noarch\"]", "'prepopulate' of x86_64"),
+        ] {
+            let error = parse(&format!("method = \"mash\"\n{key}\n")).unwrap_err();
+            let messages: Vec<_> = error.problems().iter().map(|found| found.message.clone()).collect();
+            assert_eq!(messages, [format!("{expected} {mash}")], "{key}");
+        }
+        let error = parse("method = \"smash\"\n").unwrap_err().to_string();
+        assert!(error.contains("expected 'deps', 'nodeps' or 'mash'"), "{error}");
+    }
+}

@@ -6,10 +6,10 @@ use gander::base::fnmatch;
 use gander::base::{Digest, Nevra};
 use gander::select::multilib::{Judge, Method, Profile};
 use gander::select::{
-    Candidate, Decision, Flag, Multilib, Note, Problem, Reason, Relation, Request, Sense, gather,
+    Candidate, Decision, Flag, Multilib, Note, Problem, Reason, Relation, Request, Sense, Universe, gather,
 };
 
-use super::graphs::{Case, Numbers, case};
+use super::graphs::{Case, Numbers, case, package, stated, x86_64};
 
 /// How many universes are tried: a failure names the seed of its own.
 const SEEDS: u64 = 300;
@@ -236,4 +236,42 @@ fn nothing_else_changes_it() {
         let decision = gather(&bare, &Default::default(), &answer.case.universe());
         assert_eq!(decision, answer.decision, "seed {}", answer.seed);
     }
+}
+
+/// Thousands that ask for what thousands provide, in as many versions, or what others obsolete.
+#[test]
+fn many_candidates_for_many_requirements() {
+    const MANY: usize = 4_000;
+    let mut candidates = Vec::new();
+    for at in 0..MANY {
+        let mut asking = package(&format!("asking{at}-0:1-1.x86_64"));
+        for wanted in
+            ["shared(x86-32)", "old(x86-32) = 1", "replaced(x86-32)", &format!("own{}(x86-32)", at % 50)]
+        {
+            asking.requires.push(stated(wanted));
+        }
+        asking.obsoletes.push(stated("gone"));
+        candidates.push(asking);
+        let mut giving = package(&format!("giving{at:04}-0:1-1.i686"));
+        giving.provides.push(stated("shared(x86-32)"));
+        giving.provides.push(stated(&format!("own{}(x86-32)", at % 50)));
+        giving.requires = (0..10).map(|more| stated(&format!("lacked{more}-{}", at % 7))).collect();
+        candidates.push(giving);
+        let mut old = package(&format!("old-0:{at}-1.i686"));
+        old.provides.push(stated("old(x86-32) = 1"));
+        candidates.push(old);
+    }
+    let mut gone = package("gone-0:1-1.i686");
+    gone.provides.push(stated("replaced(x86-32)"));
+    candidates.push(gone);
+    let mut request = Request::new(x86_64());
+    request.everything = true;
+    request.multilib = everything(1).request.multilib;
+    let decision = gather(&request, &Default::default(), &Universe::new(candidates).unwrap());
+    let secondary: Vec<_> = decision.packages.keys().filter(|nevra| &*nevra.arch == "i686").collect();
+    // Each that was taken for one requirement meets another one.
+    assert_eq!(secondary.len(), 51, "{secondary:?}");
+    assert_eq!(secondary[50].to_string(), format!("old-0:{}-1.i686", MANY - 1));
+    let replaced = decision.notes.iter().filter(|note| matches!(note, Note::Replaced { .. }));
+    assert_eq!(replaced.count(), MANY);
 }

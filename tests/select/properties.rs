@@ -426,6 +426,7 @@ fn every_package_is_explained_whether_it_is_there_or_not() {
                     Absence::Lost(_) => "lost",
                     Absence::NotAsked => "not asked",
                     Absence::Context => "context",
+                    Absence::Debug => "debug",
                 };
                 *absences.entry(word).or_default() += 1;
             }

@@ -58,6 +58,8 @@ pub enum Absence {
     Lost(Vec<Lost>),
     /// It is only looked aside at.
     Context,
+    /// It is a debugging package, and these are not wanted.
+    Debug,
     /// Nothing asks for it.
     NotAsked,
 }
@@ -94,6 +96,7 @@ impl std::fmt::Display for Absence {
                 Ok(())
             }
             Self::Context => f.write_str("only looked aside at: it meets requirements, and is not delivered"),
+            Self::Debug => f.write_str("a debugging package, and these are not wanted"),
             Self::NotAsked => f.write_str("nothing that is selected asks for it"),
         }
     }
@@ -148,6 +151,9 @@ impl Gather<'_> {
                 return newer.map_or(Absence::NotAsked, |newer| Absence::Older(newer.clone()));
             }
             None if self.is_context(place) => return Absence::Context,
+            None if self.request.everything && self.stock.is_in(place, Queue::Debug) => {
+                return Absence::Debug;
+            }
             None => {}
         }
         if let Some(verdict) = self.judged.get(&place).filter(|verdict| !verdict.selected) {

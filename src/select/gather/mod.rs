@@ -144,7 +144,7 @@ struct Gather<'u> {
     done: Done,
     source_of: BTreeMap<TextId, Place>,
     judged: BTreeMap<Place, Verdict>,
-    obsoletes: mash::Obsoletes,
+    mash: mash::Known,
     absent: BTreeSet<(String, String)>,
     problems: BTreeSet<Problem>,
     notes: BTreeSet<Note>,

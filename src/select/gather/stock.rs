@@ -296,7 +296,7 @@ impl<'u> Stock<'u> {
     }
 
     /// Seen members of a name.
-    pub(super) fn named(&self, name: TextId, queue: Queue) -> impl Iterator<Item = Place> + '_ {
+    pub(super) fn named(&self, name: TextId, queue: Queue) -> impl DoubleEndedIterator<Item = Place> + '_ {
         let (start, end) = self.names.get(&name).copied().unwrap_or_default();
         (start..end).filter(move |place| self.is_in(*place, queue))
     }

@@ -49,8 +49,17 @@ pub(super) fn is_debug(name: &str) -> bool {
     name.contains("-debuginfo") || name.contains("-debugsource")
 }
 
-/// What packages of the newest versions obsolete, by name.
-pub(super) type Obsoletes = BTreeMap<TextId, Vec<(Place, RelationId)>>;
+/// What is known on the way.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// What packages of the newest versions obsolete, by name.
+    obsoletes: BTreeMap<TextId, Vec<(Place, RelationId)>>,
+    /// Requirements with the package that would be taken for them, and the one that obsoletes it.
+    replaced: BTreeMap<RelationId, (Place, Place)>,
+}
+
+/// Requirements that only older versions would meet, with the packages that have them.
+type Late = BTreeMap<RelationId, BTreeSet<Place>>;
 
 impl Gather<'_> {
     /// Adds everything, and what there is beside it.
@@ -66,7 +75,7 @@ impl Gather<'_> {
             if queue == Queue::Binary && self.is_newest(place) {
                 for &relation in member.list(List::Obsoletes) {
                     let name = self.stock.universe.name_of(relation);
-                    self.obsoletes.entry(name).or_default().push((place, relation));
+                    self.mash.obsoletes.entry(name).or_default().push((place, relation));
                 }
             }
             match queue {
@@ -104,15 +113,17 @@ impl Gather<'_> {
     /// Adds what is required of everything that is there; true when that is something new.
     fn closure(&mut self) -> bool {
         let mut added = self.reconsider();
-        let mut late = BTreeSet::new();
+        let mut late = Late::new();
         loop {
             while let Some(by) = self.open.requires.pop_first() {
                 for relation in self.in_yums_order(by) {
                     added |= self.resolve(by, relation, Some(&mut late));
                 }
             }
-            let Some((by, relation)) = late.pop_first() else { return added };
-            added |= self.resolve(by, relation, None);
+            let Some((relation, all)) = late.pop_first() else { return added };
+            for by in all {
+                added |= self.resolve(by, relation, None);
+            }
         }
     }
 
@@ -136,12 +147,7 @@ impl Gather<'_> {
 
     /// Meets a requirement; true when a package came in for it. One that would be met by an older version only is put off
     /// where there is a list for such.
-    fn resolve(
-        &mut self,
-        by: Place,
-        relation: RelationId,
-        late: Option<&mut BTreeSet<(Place, RelationId)>>,
-    ) -> bool {
+    fn resolve(&mut self, by: Place, relation: RelationId, mut late: Option<&mut Late>) -> bool {
         if self.answers.get(relation as usize).is_some_and(Option::is_some) {
             return false;
         }
@@ -156,6 +162,19 @@ impl Gather<'_> {
         if text.starts_with("rpmlib(") {
             return false;
         }
+        // Many packages may have the same requirement.
+        if self.missed.range((relation, 0)..=(relation, Place::MAX)).next().is_some() {
+            self.missed.insert((relation, by));
+            return false;
+        }
+        if let Some((package, obsoleter)) = self.mash.replaced.get(&relation).copied() {
+            self.note_replaced(by, relation, package, obsoleter);
+            return false;
+        }
+        if let Some(others) = late.as_mut().and_then(|late| late.get_mut(&relation)) {
+            others.insert(by);
+            return false;
+        }
         let meeting = self.stock.meeting(&self.stock.universe.relation(relation), Some(name), Queue::Binary);
         let there = meeting.iter().copied().find(|place| self.binary.contains_key(place));
         let best = there.or_else(|| self.provider(by, Some(name), &meeting));
@@ -165,10 +184,11 @@ impl Gather<'_> {
         };
         if there.is_none() {
             if let Some(late) = late.filter(|_| !self.is_newest(best)) {
-                late.insert((by, relation));
+                late.entry(relation).or_default().insert(by);
                 return false;
             }
             if let Some(obsoleter) = self.obsoleter(best) {
+                self.mash.replaced.insert(relation, (best, obsoleter));
                 self.note_replaced(by, relation, best, obsoleter);
                 return false;
             }
@@ -183,7 +203,7 @@ impl Gather<'_> {
     /// Whether no version of the same name is newer, of whatever arch.
     fn is_newest(&self, place: Place) -> bool {
         let Some(member) = self.stock.get(place) else { return false };
-        let newest = self.stock.named(member.name_id(), Queue::Binary).last();
+        let newest = self.stock.named(member.name_id(), Queue::Binary).next_back();
         let newest = newest.and_then(|newest| self.stock.get(newest));
         newest.is_none_or(|newest| newest.nevra().evr <= member.nevra().evr)
     }
@@ -191,7 +211,7 @@ impl Gather<'_> {
     /// A package of the newest version that obsoletes this one, unless this one obsoletes it as well.
     fn obsoleter(&self, place: Place) -> Option<Place> {
         let name = self.stock.get(place)?.name_id();
-        let all = self.obsoletes.get(&name)?.iter();
+        let all = self.mash.obsoletes.get(&name)?.iter();
         let others = all.filter(|(by, relation)| self.obsoletes(*by, *relation, place));
         others.map(|(by, _)| *by).find(|by| !self.is_obsoleted_by(*by, place))
     }

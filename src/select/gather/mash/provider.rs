@@ -129,14 +129,15 @@ impl Gather<'_> {
     /// Whether a package cannot come in beside one of its name that is there: that is newer, or the same in another arch.
     fn is_outdone(&self, place: Place) -> bool {
         let Some(member) = self.stock.get(place) else { return true };
-        let there = self.stock.named(member.name_id(), Queue::Binary);
-        let there = there.filter(|other| self.binary.contains_key(other));
-        there.filter_map(|other| self.stock.get(other)).any(|other| {
-            let (own, theirs) = (member.nevra(), other.nevra());
+        let own = member.nevra();
+        let beside = |other: &Member<'_>| {
             let sides = [place, other.place()].map(|place| self.stock.is_secondary(place));
-            let beside = sides[0] != sides[1] && own.arch != "noarch" && theirs.arch != "noarch";
-            !beside && (theirs.evr > own.evr || (theirs.evr.cmp(&own.evr).is_eq() && theirs.arch != own.arch))
-        })
+            sides[0] != sides[1] && own.arch != "noarch" && other.nevra().arch != "noarch"
+        };
+        let named = self.stock.named(member.name_id(), Queue::Binary).rev();
+        let there = named.filter(|other| self.binary.contains_key(other));
+        let newest = there.filter_map(|other| self.stock.get(other)).find(|other| !beside(other));
+        newest.is_some_and(|newest| newest.nevra().evr >= own.evr)
     }
 
     fn points(&self, by: Place, all: &[Member<'_>]) -> Vec<i64> {
