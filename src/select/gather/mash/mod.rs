@@ -154,10 +154,11 @@ impl Gather<'_> {
         let name = self.stock.universe.name_of(relation);
         let text = self.stock.universe.text(name);
         if text.starts_with('(') {
-            let found = self.rich(by, relation);
-            return found
-                .into_iter()
-                .fold(false, |new, place| self.add(place, Why::Requires { by, relation }) || new);
+            let mut added = false;
+            for place in self.rich(by, relation) {
+                added |= self.add(place, Why::Requires { by, relation });
+            }
+            return added;
         }
         if text.starts_with("rpmlib(") {
             return false;
