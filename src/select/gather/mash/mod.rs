@@ -13,15 +13,19 @@
 //!
 //! **Requirements.** mash lets yum install all of this at once, and keeps what yum adds. A requirement that something meets
 //! which is there is met, of whatever arch that is: most requirements of secondary packages without `(x86-32)` in them are
-//! met by native ones. For others one candidate is taken ([`provider`]). The requirements of one package are worked off in
-//! yum's order: `=`, `<`, `<=`, `>`, `>=`, none, sonames last. What nothing meets, mash passes over; here it is told
-//! ([`Note::Ignored`]). So is a candidate that a package of the newest version obsoletes: it does not come in.
+//! met by native ones. For others one candidate is taken ([`provider`]). As in yum packages are worked off in canonical order,
+//! in rounds: what one round brought in is looked at in the next. Of the requirements of one package those with `=` come
+//! first, then those with `<`, `<=`, `>`, `>=`, none, and sonames last. What nothing meets, mash passes over; here it is
+//! told ([`Note::Ignored`]). A candidate that a package of the newest version obsoletes does not come in ([`Note::Replaced`]).
 //!
-//! **What differs.** yum works packages off as they lie in memory, so what mash kept could change from run to run: here they
-//! are worked off in canonical order. A version that is not the newest is pulled in after all others, if still nothing
-//! newer of its name is there; yum throws it out again. Rich requirements, which yum does not know, are evaluated. yum's
-//! `installonly` packages are none here. mash runs yum for trees with a secondary arch only: for others this adds nothing,
-//! but tells what is not met.
+//! **What counts no more.** Once all is met, yum takes out of its transaction what others in it obsolete, and before that what
+//! a newer version that it brought in replaces; it looks for others that meet what these met. mash delivers those that were
+//! there at first nevertheless.
+//!
+//! **What differs.** An older version that was brought in before the newer one stays here, while yum throws it out. Where packages
+//! count no more, all requirements are looked at again in canonical order, not only theirs in theirs. Rich requirements,
+//! which yum does not know, are evaluated. yum's `installonly` packages are none here. mash runs yum for trees with a
+//! secondary arch only: for others this adds nothing, but tells what is not met.
 
 mod provider;
 #[cfg(test)]
@@ -56,10 +60,17 @@ pub(super) struct Known {
     obsoletes: BTreeMap<TextId, Vec<(Place, RelationId)>>,
     /// Requirements with the package that would be taken for them, and the one that obsoletes it.
     replaced: BTreeMap<RelationId, (Place, Place)>,
+    /// What was there at first.
+    start: BTreeSet<Place>,
+    /// Packages that one which was there at first obsoletes, of whatever version.
+    gone: BTreeSet<Place>,
+    /// Whether these count no more.
+    without_gone: bool,
+    /// Packages that count no more since a newer version came in.
+    outgrown: BTreeSet<Place>,
+    /// Whether one of these did count.
+    has_lost: bool,
 }
-
-/// Requirements that only older versions would meet, with the packages that have them.
-type Late = BTreeMap<RelationId, BTreeSet<Place>>;
 
 impl Gather<'_> {
     /// Adds everything, and what there is beside it.
@@ -100,7 +111,10 @@ impl Gather<'_> {
 
     /// One round after that: false when it added nothing.
     pub(super) fn install(&mut self) -> bool {
-        let added = self.multilib() || self.closure();
+        let mut added = self.multilib() || self.closure();
+        if !added {
+            added = self.begin_again();
+        }
         if self.request.sources {
             // Sources are there, but not yet known by what was built from them. Those of the context are none of ours.
             let stock = &self.stock;
@@ -110,21 +124,60 @@ impl Gather<'_> {
         added
     }
 
+    /// Has requirements met again where packages that met them count no more; false where there are none.
+    fn begin_again(&mut self) -> bool {
+        let known = &mut self.mash;
+        let first = !std::mem::replace(&mut known.without_gone, true);
+        let gone = first && self.binary.keys().any(|place| known.gone.contains(place));
+        if !std::mem::take(&mut known.has_lost) && !gone {
+            return false;
+        }
+        self.answers.fill(None);
+        let there: Vec<_> = self.binary.keys().copied().collect();
+        self.open.requires = there.into_iter().filter(|place| self.counts(*place)).collect();
+        true
+    }
+
+    /// Whether a package is there, and not replaced by another one or by a newer version that came in.
+    fn counts(&self, place: Place) -> bool {
+        let known = &self.mash;
+        self.binary.contains_key(&place)
+            && !(known.without_gone && known.gone.contains(&place))
+            && !known.outgrown.contains(&place)
+    }
+
+    /// Adds a package; older versions beside which it cannot be count no more.
+    fn bring_in(&mut self, place: Place, why: Why) -> bool {
+        let Some(member) = self.stock.get(place) else { return false };
+        let named = self.stock.named(member.name_id(), Queue::Binary).take_while(|other| *other < place);
+        let older: Vec<_> =
+            named.filter(|other| self.counts(*other) && self.excludes(place, *other)).collect();
+        self.mash.has_lost |= !older.is_empty();
+        self.mash.outgrown.extend(older);
+        self.add(place, why)
+    }
+
+    /// Whether two packages of one name cannot be installed beside each other.
+    fn excludes(&self, one: Place, other: Place) -> bool {
+        let noarch = |place| self.stock.get(place).is_none_or(|member| member.nevra().arch == "noarch");
+        self.stock.is_secondary(one) == self.stock.is_secondary(other) || noarch(one) || noarch(other)
+    }
+
     /// Adds what is required of everything that is there; true when that is something new.
     fn closure(&mut self) -> bool {
+        if self.mash.start.is_empty() {
+            self.mash.start = self.binary.keys().copied().collect();
+            self.find_gone();
+        }
         let mut added = self.reconsider();
-        let mut late = Late::new();
-        loop {
-            while let Some(by) = self.open.requires.pop_first() {
+        while !self.open.requires.is_empty() {
+            for by in std::mem::take(&mut self.open.requires) {
                 for relation in self.in_yums_order(by) {
-                    added |= self.resolve(by, relation, Some(&mut late));
+                    added |= self.resolve(by, relation);
                 }
             }
-            let Some((relation, all)) = late.pop_first() else { return added };
-            for by in all {
-                added |= self.resolve(by, relation, None);
-            }
         }
+        added
     }
 
     fn in_yums_order(&self, by: Place) -> Vec<RelationId> {
@@ -145,9 +198,8 @@ impl Gather<'_> {
         requires
     }
 
-    /// Meets a requirement; true when a package came in for it. One that would be met by an older version only is put off
-    /// where there is a list for such.
-    fn resolve(&mut self, by: Place, relation: RelationId, mut late: Option<&mut Late>) -> bool {
+    /// Meets a requirement; true when a package came in for it.
+    fn resolve(&mut self, by: Place, relation: RelationId) -> bool {
         if self.answers.get(relation as usize).is_some_and(Option::is_some) {
             return false;
         }
@@ -172,22 +224,17 @@ impl Gather<'_> {
             self.note_replaced(by, relation, package, obsoleter);
             return false;
         }
-        if let Some(others) = late.as_mut().and_then(|late| late.get_mut(&relation)) {
-            others.insert(by);
-            return false;
-        }
         let meeting = self.stock.meeting(&self.stock.universe.relation(relation), Some(name), Queue::Binary);
-        let there = meeting.iter().copied().find(|place| self.binary.contains_key(place));
+        let there = meeting.iter().copied().find(|place| self.counts(*place));
         let best = there.or_else(|| self.provider(by, Some(name), &meeting));
         let Some(best) = best else {
-            self.missed.insert((relation, by));
+            // What counts no more is delivered nevertheless.
+            if !meeting.iter().any(|place| self.binary.contains_key(place)) {
+                self.missed.insert((relation, by));
+            }
             return false;
         };
         if there.is_none() {
-            if let Some(late) = late.filter(|_| !self.is_newest(best)) {
-                late.entry(relation).or_default().insert(by);
-                return false;
-            }
             if let Some(obsoleter) = self.obsoleter(best) {
                 self.mash.replaced.insert(relation, (best, obsoleter));
                 self.note_replaced(by, relation, best, obsoleter);
@@ -198,7 +245,7 @@ impl Gather<'_> {
         if let Some(slot) = self.answers.get_mut(relation as usize) {
             *slot = Some((Queue::Binary, vec![best]));
         }
-        self.add(best, Why::Requires { by, relation })
+        self.bring_in(best, Why::Requires { by, relation })
     }
 
     /// Whether no version of the same name is newer, of whatever arch.
@@ -215,6 +262,26 @@ impl Gather<'_> {
         let all = self.mash.obsoletes.get(&name)?.iter();
         let others = all.filter(|(by, relation)| self.obsoletes(*by, *relation, place));
         others.map(|(by, _)| *by).find(|by| !self.is_obsoleted_by(*by, place))
+    }
+
+    fn find_gone(&mut self) {
+        let mut gone = BTreeSet::new();
+        for by in self.mash.start.iter().filter_map(|place| self.stock.get(*place)) {
+            for &relation in by.list(List::Obsoletes) {
+                let named = self.stock.named(self.stock.universe.name_of(relation), Queue::Binary);
+                let named = named.filter(|place| !gone.contains(place));
+                let hit: Vec<_> =
+                    named.filter(|place| self.obsoletes(by.place(), relation, *place)).collect();
+                gone.extend(hit.into_iter().filter(|place| !self.is_obsoleted_by(by.place(), *place)));
+            }
+        }
+        self.mash.gone = gone;
+    }
+
+    /// Whether a package may be taken for a requirement: what is gone is not, unless nobody told yum before it was there.
+    fn is_offered(&self, place: Place) -> bool {
+        let gone = self.mash.gone.contains(&place);
+        !gone || (!self.mash.start.contains(&place) && self.obsoleter(place).is_some())
     }
 
     fn is_obsoleted_by(&self, place: Place, by: Place) -> bool {

@@ -1,7 +1,7 @@
 //! Which package is taken for a requirement that nothing meets which is there, as yum 3.4 decides.
 //!
-//! Not considered is a package of which a newer version is there already, or the same version in another arch that cannot be
-//! installed beside it. Of several others that with the most points is taken:
+//! Not considered is a package that is obsolete, or of which a newer version is there already, or the same version in another
+//! arch that cannot be installed beside it. Of several others that with the most points is taken:
 //!
 //! | points | for |
 //! |---|---|
@@ -13,8 +13,7 @@
 //! | 2 for each letter | that its name begins with like the name of that package, if these are more than two |
 //!
 //! Of those with most points: the newest version of what is required, if each of them provides just one; then the fewest
-//! requirements that nothing meets yet; then the shortest name. What is left yum has in no order worth the name: here it is
-//! the last in canonical order.
+//! requirements that nothing meets yet; then the shortest name; then the last in canonical order.
 
 use std::collections::BTreeMap;
 
@@ -93,7 +92,7 @@ impl Gather<'_> {
         name: Option<TextId>,
         meeting: &[Place],
     ) -> Option<Place> {
-        let members = meeting.iter().filter(|place| !self.is_outdone(**place));
+        let members = meeting.iter().filter(|place| self.is_offered(**place) && !self.is_outdone(**place));
         let all: Vec<Member<'_>> = members.filter_map(|place| self.stock.get(*place)).collect();
         if let [] | [_] = all.as_slice() {
             return all.first().map(|member| member.place());
@@ -129,15 +128,11 @@ impl Gather<'_> {
     /// Whether a package cannot come in beside one of its name that is there: that is newer, or the same in another arch.
     fn is_outdone(&self, place: Place) -> bool {
         let Some(member) = self.stock.get(place) else { return true };
-        let own = member.nevra();
-        let beside = |other: &Member<'_>| {
-            let sides = [place, other.place()].map(|place| self.stock.is_secondary(place));
-            sides[0] != sides[1] && own.arch != "noarch" && other.nevra().arch != "noarch"
-        };
         let named = self.stock.named(member.name_id(), Queue::Binary).rev();
-        let there = named.filter(|other| self.binary.contains_key(other));
-        let newest = there.filter_map(|other| self.stock.get(other)).find(|other| !beside(other));
-        newest.is_some_and(|newest| newest.nevra().evr >= own.evr)
+        let there = named.filter(|other| self.counts(*other));
+        let newest =
+            there.filter(|other| self.excludes(place, *other)).find_map(|other| self.stock.get(other));
+        newest.is_some_and(|newest| newest.nevra().evr >= member.nevra().evr)
     }
 
     fn points(&self, by: Place, all: &[Member<'_>]) -> Vec<i64> {
@@ -216,7 +211,7 @@ impl Gather<'_> {
                     return Expression::of(&wanted).is_ok_and(|wanted| self.holds(&wanted));
                 }
                 let mut meeting = self.stock.meeting_of(**id).into_iter();
-                meeting.any(|place| self.binary.contains_key(&place))
+                meeting.any(|place| self.counts(place))
             });
             !met && !self.stock.meets(member.place(), **id)
         };
@@ -238,7 +233,7 @@ impl Gather<'_> {
         let first = universe.at(low).filter(|member| member.nevra().name == name);
         first.is_some_and(|first| {
             let mut named = self.stock.named(first.name_id(), Queue::Binary);
-            named.any(|place| self.binary.contains_key(&place))
+            named.any(|place| self.counts(place))
         })
     }
 }

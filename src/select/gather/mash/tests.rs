@@ -298,19 +298,25 @@ fn what_is_replaced_stays_out() {
         notes,
         ["b-0:1-1.i686, which meets 'b.so' of a-devel-0:1-1.i686, stays out: c-0:1-1.x86_64 obsoletes it"]
     );
-    // Two that obsolete each other, an older version that did, and a version that is not meant.
+    // Two that obsolete each other, and a version that is not meant.
     selects(&asked, &[packages[0], "b-1.i686: +b.so; -c", packages[2]], "a-devel-1.i686 b-1.i686 c-1.x86_64");
+    // Another candidate is not taken instead, but where it is an older version that obsoletes the first one.
+    let other = "long-name-1.i686: +b.so";
+    selects(&asked, &[packages[0], packages[1], packages[2], other], "a-devel-1.i686 c-1.x86_64");
     selects(
         &asked,
-        &[packages[0], packages[1], packages[2], "c-2.x86_64"],
-        "a-devel-1.i686 b-1.i686 c-1.x86_64 c-2.x86_64",
+        &[packages[0], packages[1], packages[2], "c-2.x86_64", other],
+        "a-devel-1.i686 c-1.x86_64 c-2.x86_64 long-name-1.i686",
     );
+    // What was there at first is delivered, and counts no more.
+    let there = ["a-devel-1.i686: ?b.so", "b-1.x86_64: +b.so", "c-1.x86_64: -b", "d-1.i686: +b.so"];
+    selects(&asked, &there, "a-devel-1.i686 b-1.x86_64 c-1.x86_64 d-1.i686");
     selects(&asked, &[packages[0], packages[1], "c-1.x86_64: -b < 1"], "a-devel-1.i686 b-1.i686 c-1.x86_64");
 }
 
-/// All versions that a rule takes are there; required ones that are not the newest only while nothing newer is.
+/// All versions that a rule takes are there; required ones that are not the newest where nothing newer is there yet.
 #[test]
-fn older_versions_are_taken_by_rule_but_hardly_by_requirement() {
+fn older_versions_come_in_and_count_no_more() {
     let packages = [
         "a-devel-1.i686: ?a(x86-32) = 1-1",
         "a-devel-2.i686: ?a(x86-32) = 2-1",
@@ -323,9 +329,21 @@ fn older_versions_are_taken_by_rule_but_hardly_by_requirement() {
     let decision = selects(
         &request("x86_64", Method::Devel),
         &packages,
-        "a-2.i686 a-devel-1.i686 a-devel-2.i686 b-1.i686 b-devel-1.i686",
+        "a-1.i686 a-2.i686 a-devel-1.i686 a-devel-2.i686 b-1.i686 b-devel-1.i686",
+    );
+    assert_eq!(decision.notes.len(), 0, "{:?}", decision.notes);
+    // Beside a newer one no older one comes in; one that was there at first is no longer enough.
+    let decision = selects(
+        &request("x86_64", Method::Devel),
+        &["a-devel-1.i686: ?x", "b-1.i686: +x", "b-2.i686: /usr/lib/libb.so.1"],
+        "a-devel-1.i686 b-2.i686",
     );
     assert_eq!(decision.notes.len(), 1, "{:?}", decision.notes);
+    selects(
+        &request("x86_64", Method::Devel),
+        &["a-devel-1.i686: ?x; ?y", "b-1.i686: +x; /usr/lib/libb.so.1", "b-2.i686: +y", "c-1.i686: +x"],
+        "a-devel-1.i686 b-1.i686 b-2.i686 c-1.i686",
+    );
     let decision = selects(
         &request("x86_64", Method::All),
         &packages,
