@@ -245,7 +245,7 @@ impl Gather<'_> {
         if let Some(slot) = self.answers.get_mut(relation as usize) {
             *slot = Some((Queue::Binary, vec![best]));
         }
-        self.bring_in(best, Why::Requires { by, relation })
+        there.is_none() && self.bring_in(best, Why::Requires { by, relation })
     }
 
     /// Whether no version of the same name is newer, of whatever arch.

@@ -314,6 +314,16 @@ fn what_is_replaced_stays_out() {
     selects(&asked, &[packages[0], packages[1], "c-1.x86_64: -b < 1"], "a-devel-1.i686 b-1.i686 c-1.x86_64");
 }
 
+/// That an older version is required does not make the newer ones beside it count less.
+#[test]
+fn versions_that_are_there_stay_enough() {
+    selects(
+        &request("x86_64", Method::None),
+        &["a-1.x86_64: ?b = 1-1", "a-2.x86_64: ?b = 2-1", "b-1.i686", "b-1.x86_64", "b-2.i686", "b-2.x86_64"],
+        "a-1.x86_64 a-2.x86_64 b-1.x86_64 b-2.x86_64",
+    );
+}
+
 /// All versions that a rule takes are there; required ones that are not the newest where nothing newer is there yet.
 #[test]
 fn older_versions_come_in_and_count_no_more() {
