@@ -100,6 +100,8 @@ pub(super) struct Multilib {
     pub(super) methods: Vec<String>,
     pub(super) whitelist: Vec<String>,
     pub(super) blacklist: Vec<String>,
+    /// What the method `file` takes.
+    pub(super) patterns: Vec<String>,
     pub(super) prefer_ppc64: bool,
 }
 
@@ -111,6 +113,7 @@ impl Multilib {
         }
         text.list_if_any("whitelist", &self.whitelist);
         text.list_if_any("blacklist", &self.blacklist);
+        text.list_if_any("patterns", &self.patterns);
         if self.prefer_ppc64 {
             text.pair("prefer-ppc64", "true");
         }

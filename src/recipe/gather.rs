@@ -36,8 +36,20 @@ pub struct Gathering {
     pub prepopulate: Vec<String>,
     /// Whether a group's member that no source offers is an error.
     pub require_members: bool,
-    /// Whether it is gathered by Pungi's method `nodeps`: what is named in every version, and nothing that this requires.
-    pub nodeps: bool,
+    /// By whose rules it is gathered.
+    pub method: Method,
+}
+
+/// By whose rules a variant is gathered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// Those of Pungi's method `deps`: what is named, and what that requires.
+    #[default]
+    Deps,
+    /// Those of Pungi's method `nodeps`: what is named is what there is.
+    Nodeps,
+    /// Those of mash: everything that the sources have, and of the secondary arch what is taken by rule and required.
+    Mash,
 }
 
 /// What a variant names for one of its arches, beside what it names for all.
@@ -68,8 +80,27 @@ pub enum Greedy {
 }
 
 const GREEDY: &[(&str, Greedy)] = &[("none", Greedy::None), ("all", Greedy::All), ("build", Greedy::Build)];
-const METHODS: &[(&str, bool)] = &[("deps", false), ("nodeps", true)];
 const NODEPS: &str = "'method' is \"nodeps\"";
+const METHODS: &[(&str, Method)] =
+    &[("deps", Method::Deps), ("nodeps", Method::Nodeps), ("mash", Method::Mash)];
+/// Keys that a method which takes everything has no use for; and those of single arches.
+const IDLE: &[&str] = &[
+    "groups",
+    "environments",
+    "packages",
+    "optional",
+    "fulltree",
+    "fulltree-excludes",
+    "selfhosting",
+    "greedy",
+    "langpacks",
+    "weak",
+    "prepopulate",
+    "require-members",
+    "parent",
+    "lookaside",
+];
+const IDLE_BY_ARCH: &[&str] = &["packages", "prepopulate"];
 const WEAK: &[(&str, bool)] = &[("none", false), ("recommends", true)];
 
 impl Gathering {
@@ -92,7 +123,7 @@ impl Gathering {
             weak: weak.and_then(|text| text.choose(WEAK, findings)).unwrap_or_default(),
             prepopulate: prepopulate(table, findings),
             require_members: table.flag("require-members", false, findings),
-            nodeps: method.and_then(|text| text.choose(METHODS, findings)).unwrap_or_default(),
+            method: method.and_then(|text| text.choose(METHODS, findings)).unwrap_or_default(),
         };
         let inner = family.parent.is_some();
         let mut idle = |key: &str, why: &str| {
@@ -100,7 +131,14 @@ impl Gathering {
                 findings.add(value.span(), format!("'{key}' has no effect: {why}"));
             }
         };
-        if read.nodeps {
+        if read.method == Method::Mash {
+            for key in IDLE {
+                idle(key, "'method' is \"mash\", which takes everything");
+            }
+            by_arch_idle(table, findings);
+            return read;
+        }
+        if read.method == Method::Nodeps {
             for key in ["fulltree", "selfhosting", "greedy", "langpacks", "weak", "prepopulate"] {
                 idle(key, NODEPS);
             }
@@ -192,6 +230,23 @@ impl Reader {
     }
 }
 
+/// Tells what single arches have that does nothing where everything is taken.
+fn by_arch_idle(table: &Table<'_>, findings: &mut Findings) {
+    let arches = table.get("arch").and_then(|value| value.get_ref().as_table());
+    for (arch, value) in arches.into_iter().flatten() {
+        for (key, value) in value.get_ref().as_table().into_iter().flatten() {
+            if IDLE_BY_ARCH.contains(&&**key.get_ref()) {
+                let message = format!(
+                    "'{}' of {} has no effect: 'method' is \"mash\", which takes everything",
+                    key.get_ref(),
+                    arch.get_ref()
+                );
+                findings.add(value.span(), message);
+            }
+        }
+    }
+}
+
 fn names(table: &Table<'_>, key: &str, findings: &mut Findings) -> Vec<String> {
     let mut found = Vec::new();
     for text in table.texts(key, findings) {
@@ -223,14 +278,19 @@ fn prepopulate(table: &Table<'_>, findings: &mut Findings) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::super::Recipe;
+    use super::*;
 
-    /// What is wrong with a variant that says this.
-    fn problems(variant: &str) -> Vec<String> {
+    fn parse(variant: &str) -> Result<Recipe, super::super::RecipeError> {
         let text = format!(
             "[release]\nname = \"A\"\nshort = \"A\"\nversion = \"1\"\n[[source]]\ndir = \"d\"\non-unsigned = \"allow\"\n\
              [variant.Base]\narches = [\"x86_64\"]\n{variant}"
         );
-        let error = Recipe::parse(&text, "r.toml").err();
+        Recipe::parse(&text, "r.toml")
+    }
+
+    /// What is wrong with a variant that says this.
+    fn problems(variant: &str) -> Vec<String> {
+        let error = parse(variant).err();
         let problems = error.as_ref().map_or(&[][..], |error| error.problems());
         problems.iter().map(|found| format!("{}:{} {}", found.line, found.column, found.message)).collect()
     }
@@ -263,5 +323,43 @@ mod tests {
             problems(&format!("{named}comps = \"c\"\nenvironments = [\"e\"]\noptional = true")),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn the_method_mash_takes_everything() {
+        let read = parse("method = \"mash\"\n").unwrap();
+        assert_eq!(read.variants["Base"].gather.method, Method::Mash);
+        for good in [
+            "comps = \"c\"\n",
+            "exclude = [\"a\"]\n",
+            "sources = false\n",
+            "multilib = { profile = \"mash\" }\n",
+            "[variant.Base.arch.x86_64]\nexclude = [\"a\"]\n",
+        ] {
+            assert!(parse(&format!("method = \"mash\"\n{good}")).is_ok(), "{good}");
+        }
+        let mash = "has no effect: 'method' is \"mash\", which takes everything";
+        for (key, expected) in [
+            ("packages = [\"a\"]", "'packages'"),
+            ("comps = \"c\"\ngroups = [\"a\"]", "'groups'"),
+            ("comps = \"c\"\nenvironments = [\"a\"]", "'environments'"),
+            ("comps = \"c\"\noptional = true", "'optional'"),
+            ("comps = \"c\"\nlangpacks = true", "'langpacks'"),
+            ("comps = \"c\"\nrequire-members = true", "'require-members'"),
+            ("fulltree = true", "'fulltree'"),
+            ("fulltree-excludes = [\"a\"]", "'fulltree-excludes'"),
+            ("selfhosting = true", "'selfhosting'"),
+            ("greedy = \"all\"", "'greedy'"),
+            ("weak = \"recommends\"", "'weak'"),
+            ("prepopulate = [\"a.noarch\"]", "'prepopulate'"),
+            ("[variant.Base.arch.x86_64]\npackages = [\"a\"]", "'packages' of x86_64"),
+            ("[variant.Base.arch.x86_64]\nprepopulate = [\"a.noarch\"]", "'prepopulate' of x86_64"),
+        ] {
+            let error = parse(&format!("method = \"mash\"\n{key}\n")).unwrap_err();
+            let messages: Vec<_> = error.problems().iter().map(|found| found.message.clone()).collect();
+            assert_eq!(messages, [format!("{expected} {mash}")], "{key}");
+        }
+        let error = parse("method = \"smash\"\n").unwrap_err().to_string();
+        assert!(error.contains("expected 'deps', 'nodeps' or 'mash'"), "{error}");
     }
 }

@@ -28,7 +28,7 @@ mod tests;
 
 pub use error::{Problem, RecipeError};
 pub use family::{Family, LayeredRelease};
-pub use gather::{ForArch, Gathering, Greedy};
+pub use gather::{ForArch, Gathering, Greedy, Method};
 pub use koji::{HubPlace, HubPlaceError, KojiSource, Noarch, PinnedBuild};
 pub use lines::GroupLines;
 pub use modules::{ModuleChoice, ModuleChoiceError};

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::RecipeError;
-use super::gather::Gathering;
+use super::gather::{Gathering, Method};
 use super::multilib::PPC;
 use super::repo::RepoSource;
 use super::schema::*;
@@ -451,7 +451,9 @@ impl Reader {
                 format!("[variant.{id}] names '{}' but no 'comps' file to look it up in", first.text);
             self.findings.add(first.span.clone(), message);
         }
-        if family.kind != VariantType::Optional
+        let everything = table.get("method").is_some_and(|method| method.get_ref().as_str() == Some("mash"));
+        if !everything
+            && family.kind != VariantType::Optional
             && ["groups", "environments", "packages", "arch"].iter().all(|key| table.get(key).is_none())
         {
             let message =
@@ -465,7 +467,7 @@ impl Reader {
         // The parent's environments are the variant's, too.
         let any_environment = table.get("environments").is_some() || family.kind != VariantType::Variant;
         let any_environment = self.dependent(id, has_comps, any_environment);
-        if gather.nodeps {
+        if gather.method == Method::Nodeps {
             self.idle_of_nodeps(&table, any_environment);
         }
         Some(Variant {

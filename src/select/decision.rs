@@ -78,6 +78,8 @@ pub struct Request {
     /// Whether it is gathered by Pungi's other method, `nodeps`: what is named in every version, with source and debugging
     /// packages and nothing else, whatever else is asked.
     pub nodeps: bool,
+    /// Whether everything is taken that the sources have, and of the secondary arch what mash takes, whatever is named.
+    pub everything: bool,
     /// How many of the packages that meet a requirement or pattern are taken.
     pub greed: Greed,
     /// Whether a build's other packages come along with one of them.
@@ -122,6 +124,7 @@ impl Request {
             weak: false,
             dependencies: true,
             nodeps: false,
+            everything: false,
             greed: Greed::None,
             fulltree: false,
             fulltree_excludes: Vec::new(),
@@ -143,6 +146,8 @@ pub enum Flag {
     Group,
     /// Named to prepopulate the tree.
     Prepopulate,
+    /// One of all packages of the sources.
+    Everything,
     /// It brought in a conditional member of a group (as in Pungi, the flag is not on that member).
     Conditional,
     /// It brought in what building it requires.
@@ -164,10 +169,11 @@ pub enum Flag {
 }
 
 impl Flag {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Input,
         Self::Group,
         Self::Prepopulate,
+        Self::Everything,
         Self::Conditional,
         Self::SelfHosting,
         Self::Dependency,
@@ -185,6 +191,7 @@ impl Flag {
             Self::Input => "input",
             Self::Group => "group",
             Self::Prepopulate => "prepopulate",
+            Self::Everything => "everything",
             Self::Conditional => "conditional",
             Self::SelfHosting => "self-hosting",
             Self::Dependency => "dependency",
@@ -216,6 +223,10 @@ pub enum Reason {
     Pattern(String),
     /// The request has it to prepopulate the tree.
     Prepopulate(String),
+    /// All that the sources have is taken.
+    Everything,
+    /// All that is looked aside at is there, though not delivered.
+    Context,
     /// It is a member of a group.
     Group {
         /// The group's id.
@@ -300,7 +311,12 @@ impl Reason {
     /// The package that brought this one in, none for an input.
     pub fn by(&self) -> Option<&Nevra> {
         match self {
-            Self::Pattern(_) | Self::Prepopulate(_) | Self::Group { .. } | Self::Moved { .. } => None,
+            Self::Pattern(_)
+            | Self::Prepopulate(_)
+            | Self::Everything
+            | Self::Context
+            | Self::Group { .. }
+            | Self::Moved { .. } => None,
             Self::Supplement { with, .. } => with.as_ref(),
             Self::Conditional { with, .. } | Self::Fulltree { with } | Self::Langpack { with, .. } => {
                 Some(with)
@@ -324,6 +340,8 @@ impl fmt::Display for Reason {
             }
             Self::Conditional { group, with } => write!(f, "conditional in group {group}, with {with}"),
             Self::Requirement { by, requirement } => write!(f, "required by {by}: {requirement}"),
+            Self::Everything => f.write_str("among everything that the sources have"),
+            Self::Context => f.write_str("among everything that is looked aside at"),
             Self::Prepopulate(pattern) => write!(f, "prepopulated as '{pattern}'"),
             Self::BuildRequirement { by, requirement } => {
                 write!(f, "required to build {by}: {requirement}")
@@ -375,8 +393,9 @@ pub struct ChosenSource {
     pub flags: BTreeSet<Flag>,
     /// The selected packages that were built from it.
     pub built: BTreeSet<Nevra>,
-    /// Of these the one that brought it in: others may be there only because of it.
-    pub of: Nevra,
+    /// Of these the one that brought it in: others may be there only because of it. None where all that the sources have
+    /// is taken.
+    pub of: Option<Nevra>,
 }
 
 /// Why a variant does not deliver what was selected for it.
@@ -459,7 +478,7 @@ impl Decision {
         let chosen = self.packages.get(package).or_else(|| self.debug.get(package));
         let source = || {
             let of = self.sources.get(package)?.of.clone();
-            Some(Reason::Source { of })
+            Some(of.map_or(Reason::Everything, |of| Reason::Source { of }))
         };
         let trimmed = || Some(self.trimmed.get(package)?.why.clone());
         Some((package.clone(), chosen.map(|chosen| chosen.why.clone()).or_else(source).or_else(trimmed)?))

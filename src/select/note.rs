@@ -2,11 +2,25 @@
 
 use std::fmt;
 
+use super::problem::Problem;
 use crate::base::Nevra;
 
 /// One thing that is worth knowing. The order is that of importance.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Note {
+    /// What would be a problem, but for mash's method.
+    Ignored(Problem),
+    /// Only a package that another one replaces meets a requirement, and so stays out by mash's method.
+    Replaced {
+        /// The requirement.
+        requirement: String,
+        /// The package that has it.
+        by: Nevra,
+        /// The package that meets it.
+        package: Nevra,
+        /// The one that obsoletes that.
+        obsoleter: Nevra,
+    },
     /// A selected package replaces another one: who installs both gets one of them.
     Obsoleted {
         /// The package that is replaced.
@@ -51,6 +65,8 @@ pub enum Choice {
     ShorterName,
     /// Its name comes first.
     Name,
+    /// It has more points, as yum counts them.
+    Points,
 }
 
 impl fmt::Display for Choice {
@@ -60,6 +76,7 @@ impl fmt::Display for Choice {
             Self::Arch => "better arch",
             Self::ShorterName => "shorter name",
             Self::Name => "first name",
+            Self::Points => "by yum's points",
         })
     }
 }
@@ -67,6 +84,13 @@ impl fmt::Display for Choice {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Ignored(problem) => write!(f, "{problem} (mash passes over it)"),
+            Self::Replaced { requirement, by, package, obsoleter } => {
+                write!(
+                    f,
+                    "{package}, which meets '{requirement}' of {by}, stays out: {obsoleter} obsoletes it"
+                )
+            }
             Self::Obsoleted { package, by, obsoletes } => {
                 write!(f, "{package} is replaced by {by}, which is selected too and obsoletes '{obsoletes}'")
             }

@@ -23,6 +23,7 @@ mod koji;
 mod koji_tag;
 mod librepo;
 mod librpm;
+mod mash;
 mod modules;
 mod multilib;
 mod multilib_genuine;

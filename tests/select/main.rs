@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 mod aside;
+mod everything;
 mod graphs;
 mod hostile;
 mod properties;

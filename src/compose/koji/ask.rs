@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::known::Known;
 use super::{Hub, files_url, modulemd};
-use crate::base::arch::TreeArch;
+use crate::base::arch::{TreeArch, mash_compatible};
 use crate::base::{Evr, Nevra};
 use crate::compose::error::ComposeError;
 use crate::compose::execute::Session;
@@ -360,7 +360,10 @@ pub(in crate::compose) fn chosen(snapshot: &Snapshot, pins: &[Pin]) -> BTreeSet<
 /// The arches of packages that the recipe's trees can hold.
 fn useful(files: &RecipeFiles) -> BTreeSet<&'static str> {
     let arches = files.recipe.variants.values().flat_map(|variant| &variant.arches);
-    let of = |arch: &&'static TreeArch| arch.native.iter().chain(arch.multilib).copied();
+    let of = |arch: &&'static TreeArch| {
+        let mash = mash_compatible(arch.name).unwrap_or_default();
+        arch.native.iter().chain(arch.multilib).chain(mash).copied()
+    };
     arches.flat_map(of).chain(["noarch", "src", "nosrc"]).collect()
 }
 

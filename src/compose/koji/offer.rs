@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::ask::{Opened, nevra};
 use super::known::{At, Known, Which};
 use super::{header_path, known, modulemd, primary_path, signed_path};
-use crate::base::arch::TreeArch;
+use crate::base::arch::{TreeArch, mash_compatible};
 use crate::base::{Digest, Nevra, RelPath, chain};
 use crate::compose::error::ComposeError;
 use crate::compose::execute::Session;
@@ -184,13 +184,16 @@ fn learn(
 }
 
 /// The trees that a `noarch` package does not belong to. Its own header is read as Pungi (4.3.6) reads it: against the
-/// native arches, `noarch` among them. Its source's is read as mash does: against all arches of the tree, and an
-/// exclusive `noarch` says nothing.
+/// native arches, `noarch` among them. Its source's is read as mash does: against mash's native arches, and an exclusive
+/// `noarch` says nothing.
 fn not_for(known: &Known, rule: Noarch) -> Vec<String> {
     let belongs = |tree: &&TreeArch| {
         let holds = |arch: &String| match rule {
             Noarch::Header => tree.is_native(arch),
-            Noarch::Source => tree.rank(arch).is_some(),
+            Noarch::Source => {
+                let native = mash_compatible(tree.name).unwrap_or(tree.native);
+                arch == "noarch" || native.contains(&arch.as_str())
+            }
         };
         let exclusive = |arch: &String| holds(arch) && (rule == Noarch::Header || arch != "noarch");
         !known.excluded.iter().any(holds)
@@ -275,11 +278,13 @@ mod tests {
             (&["x86_64"], &[], Noarch::Header, "aarch64", false),
             (&[], &["aarch64"], Noarch::Header, "aarch64", false),
             (&[], &["aarch64"], Noarch::Header, "x86_64", true),
-            // Compatible arches count for mash alone.
+            // What is compatible by mash's table counts for mash alone; the secondary arch is not.
+            (&["ia32e"], &[], Noarch::Header, "x86_64", false),
+            (&["ia32e"], &[], Noarch::Source, "x86_64", true),
             (&["i686"], &[], Noarch::Header, "x86_64", false),
-            (&["i686"], &[], Noarch::Source, "x86_64", true),
+            (&["i686"], &[], Noarch::Source, "x86_64", false),
             (&[], &["i686"], Noarch::Header, "x86_64", true),
-            (&[], &["i686"], Noarch::Source, "x86_64", false),
+            (&[], &["i686"], Noarch::Source, "x86_64", true),
             // An exclusive noarch is any arch to Pungi and none to mash; an excluded one is all to both.
             (&["ppc64le", "noarch"], &[], Noarch::Header, "x86_64", true),
             (&["ppc64le", "noarch"], &[], Noarch::Source, "x86_64", false),

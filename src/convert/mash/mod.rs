@@ -1,7 +1,6 @@
 //! From a configuration of mash (its last release with own multilib rules, 2017) to a recipe.
 //!
-//! mash takes every package of a tag; a recipe selects. So the variant names all packages (`*`), and the rule for the
-//! secondary arch is mash's.
+//! The variant has mash's method, which takes every package of a tag, and its rule for the secondary arch.
 
 mod options;
 #[cfg(test)]
@@ -10,7 +9,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::draft::{Draft, Lists, Multilib, Origin, Source, Variant, add_new, string};
+use super::draft::{Draft, Multilib, Origin, Source, Variant, add_new, string};
 use super::keys::look_up;
 use super::note::{Conversion, NoteKind, NotePlace, Notes, short};
 use super::pungi::{clean, clean_short, head};
@@ -84,7 +83,7 @@ pub fn from_mash(input: &MashInput<'_>, files: &mut Words<'_>) -> Result<Convers
     work.release(&mut draft, section, input);
     work.repodata(&mut draft);
     let missing_keys = work.koji(&mut draft, input.keys);
-    work.variant(&mut draft, section, input);
+    work.variant(&mut draft, section);
     work.parents(&mut draft);
     if work.words > MOST_WORDS {
         return Err(MashError::TooLarge);
@@ -294,7 +293,7 @@ impl Work<'_, '_> {
         missing
     }
 
-    fn variant(&mut self, draft: &mut Draft, section: &Section, input: &MashInput<'_>) {
+    fn variant(&mut self, draft: &mut Draft, section: &Section) {
         let mut arches = Vec::new();
         for arch in self.list("arches") {
             if TreeArch::find(&arch).is_some() {
@@ -304,12 +303,11 @@ impl Work<'_, '_> {
                 self.note(NoteKind::Lost, "arches", text);
             }
         }
-        let mut variant = Variant { id: clean(&section.name, ""), method: "deps", ..Variant::default() };
+        let mut variant = Variant { id: clean(&section.name, ""), method: "mash", ..Variant::default() };
         if arches.is_empty() {
             self.note(NoteKind::Todo, "arches", "there is no arch to compose: name one");
             variant.disabled = true;
         }
-        variant.common = Lists { packages: vec!["*".into()], ..Lists::default() };
         variant.no_sources = !self.flag("source", true);
         variant.flat = !self.flag("hash_packages", false);
         if self.flag("debuginfo", true) {
@@ -335,7 +333,7 @@ impl Work<'_, '_> {
         };
         let wanted = self.flag("multilib", true);
         if wanted && arches.iter().any(has_secondary) {
-            variant.multilib = self.multilib();
+            variant.multilib = Some(self.multilib());
         } else {
             let why = if wanted { "no arch has a secondary one" } else { "multilib is off" };
             for option in ["multilib_method", "multilib_file"].iter().chain(LISTS) {
@@ -352,12 +350,9 @@ impl Work<'_, '_> {
         }
         variant.arches = arches;
         draft.variants.push(variant);
-        let place = Some(NotePlace { file: input.name.into(), line: section.line });
-        let text = "a requirement that nothing provides is an error; mash composes the packages nevertheless";
-        self.notes.add(NoteKind::Changed, place, short(&section.name), text);
     }
 
-    fn multilib(&mut self) -> Option<Multilib> {
+    fn multilib(&mut self) -> Multilib {
         let method = self.value("multilib_method").unwrap_or("devel").to_owned();
         let mut multilib = Multilib {
             profile: "mash",
@@ -365,18 +360,21 @@ impl Work<'_, '_> {
             whitelist: Vec::new(),
             blacklist: Vec::new(),
             prefer_ppc64: false,
+            patterns: Vec::new(),
         };
         if !METHODS.contains(&method.as_str()) {
             let text = format!(
-                "{} is no method: mash would keep all packages of the secondary arch",
+                "{} is no method: mash keeps all packages of the secondary arch then, as 'all' does",
                 short(&method)
             );
-            self.note(NoteKind::Lost, "multilib_method", text);
-            return None;
+            self.note(NoteKind::Changed, "multilib_method", text);
+            multilib.methods = vec!["all".into()];
+            multilib_lists_idle(self, "mash asks no list without a method");
+            return multilib;
         }
         if method == "none" {
             multilib_lists_idle(self, "the method 'none' takes no package");
-            return None;
+            return multilib;
         }
         if method == "file" {
             let path = self.value("multilib_file").unwrap_or_default().to_owned();
@@ -386,12 +384,13 @@ impl Work<'_, '_> {
                     format!("the file {} was not there to be read: what it lists is missing", short(&path));
                 self.note(NoteKind::Lost, "multilib_file", text);
             }
-            self.note(NoteKind::Changed, "multilib_method", "the patterns of the file became a whitelist");
-            multilib.methods = vec!["none".into()];
             let plain = self.patterns("multilib_file", patterns.unwrap_or_default());
-            add_new(&mut multilib.whitelist, plain);
+            add_new(&mut multilib.patterns, plain);
+            if multilib.patterns.is_empty() {
+                multilib.methods = vec!["none".into()];
+            }
             multilib_lists_idle(self, "the method 'file' does not ask it");
-            return Some(multilib);
+            return multilib;
         }
         if self.value("multilib_file").is_some() {
             self.note(NoteKind::NoEffect, "multilib_file", "another method is chosen");
@@ -444,7 +443,7 @@ impl Work<'_, '_> {
             }
             add_new(if white { &mut multilib.whitelist } else { &mut multilib.blacklist }, new);
         }
-        Some(multilib)
+        multilib
     }
 
     fn patterns(&mut self, option: &str, words: Vec<String>) -> Vec<String> {

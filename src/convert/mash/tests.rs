@@ -57,7 +57,7 @@ on-unsigned = "allow"
 
 [variant.example]
 arches = ["x86_64", "s390x"]
-packages = ["*"]
+method = "mash"
 debug = true
 [variant.example.multilib]
 profile = "mash"
@@ -85,7 +85,7 @@ fn options_become_keys() {
         ("source = False\ndebuginfo = False", "sources = false\n", ""),
         (
             "multilib = False\nmultilib_method = devel",
-            "packages = [\"*\"]\n",
+            "method = \"mash\"\n",
             "no-effect e.mash:7: multilib_method: multilib is off",
         ),
         (
@@ -111,13 +111,23 @@ fn options_become_keys() {
         ),
         (
             "multilib_method = file\nmultilib_file = patterns",
-            "methods = [\"none\"]\nwhitelist = [\"gdb\", \"lib*\"]",
-            "changed e.mash:6: multilib_method",
+            "methods = [\"file\"]\npatterns = [\"gdb\", \"lib*\"]",
+            "",
+        ),
+        (
+            "multilib_method = file\nmultilib_file = none",
+            "methods = [\"none\"]\n",
+            "lost e.mash:7: multilib_file: the file 'none' was not there",
+        ),
+        (
+            "multilib_method = none\nmultilib_devel_blacklist = y",
+            "profile = \"mash\"\nmethods = [\"none\"]\n",
+            "no-effect e.mash:7: multilib_devel_blacklist: the method 'none' takes no package",
         ),
         (
             "multilib_method = flie",
-            "packages = [\"*\"]\n",
-            "lost e.mash:6: multilib_method: 'flie' is no method",
+            "methods = [\"all\"]\n",
+            "changed e.mash:6: multilib_method: 'flie' is no method",
         ),
         ("compsfile = comps/c.xml", "comps = \"comps/c.xml\"", ""),
         (

@@ -65,7 +65,14 @@ impl<'i> Work<'i> {
                 self.names(option, &nodes)
             });
             let profile = if methods.is_empty() { "none" } else { "pungi" };
-            let rule = Multilib { profile, methods, whitelist, blacklist, prefer_ppc64: false };
+            let rule = Multilib {
+                profile,
+                methods,
+                whitelist,
+                blacklist,
+                patterns: Vec::new(),
+                prefer_ppc64: false,
+            };
             match &first {
                 None if for_all => first = Some(rule),
                 Some(first) if *first == rule => {}

@@ -256,7 +256,10 @@ impl Gather<'_> {
         let all: Vec<_> = all.map(|(member, _)| member.place()).collect();
         let mut added = false;
         for place in all {
-            if self.stock.is_secondary(place) && self.done.multilib.insert(place) && self.judge(judge, place)
+            if self.stock.is_secondary(place)
+                && !self.is_aside(place)
+                && self.done.multilib.insert(place)
+                && self.judge(judge, place)
             {
                 added |= self.multilib_package(place, place, None);
             }
@@ -282,7 +285,7 @@ impl Gather<'_> {
 }
 
 /// Name, version and release of a source package by the name of its file.
-fn parts(file: &str) -> Option<(&str, &str, &str)> {
+pub(super) fn parts(file: &str) -> Option<(&str, &str, &str)> {
     let stem = file.strip_suffix(".src.rpm").or_else(|| file.strip_suffix(".nosrc.rpm"))?;
     let mut parts = stem.rsplitn(3, '-');
     let (release, version, name) = (parts.next()?, parts.next()?, parts.next()?);

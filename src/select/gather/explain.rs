@@ -8,7 +8,7 @@ use super::super::pattern::Pattern;
 use super::super::problem::similar;
 use super::super::universe::{List, Place, RelationId, Universe};
 use super::stock::{Hidden, Queue};
-use super::{Gather, run};
+use super::{Gather, Why, run};
 use crate::base::Nevra;
 use crate::base::fnmatch;
 use crate::format::comps::Comps;
@@ -56,6 +56,10 @@ pub enum Absence {
     Judged(Verdict),
     /// Selected packages have requirements that it meets, but others were taken for them.
     Lost(Vec<Lost>),
+    /// It is only looked aside at.
+    Context,
+    /// It is a debugging package, and these are not wanted.
+    Debug,
     /// Nothing asks for it.
     NotAsked,
     /// Another variant delivers it.
@@ -96,6 +100,8 @@ impl std::fmt::Display for Absence {
                 }
                 Ok(())
             }
+            Self::Context => f.write_str("only looked aside at: it meets requirements, and is not delivered"),
+            Self::Debug => f.write_str("a debugging package, and these are not wanted"),
             Self::NotAsked => f.write_str("nothing that is selected asks for it"),
             Self::Elsewhere(trim) => trim.fmt(f),
         }
@@ -127,14 +133,18 @@ pub(in crate::select) fn explain_as(
     for member in universe.members().filter(|member| means(member.nevra())) {
         let place = member.place();
         meant.push(member.nevra());
+        let hidden = gather.stock.why_hidden(place);
+        if gather.is_context(place) && hidden == Some(Hidden::Copy) {
+            // The same package is offered, and is explained.
+            continue;
+        }
         let gathered = [&gather.binary, &gather.debug, &gather.source];
+        let why = gathered.iter().find_map(|selected| selected.get(&place));
         let is_there = match &decided {
-            Some(decision) => {
-                decision.has(member.nevra()) && gather.stock.why_hidden(place) != Some(Hidden::Copy)
-            }
-            None => gathered.iter().any(|selected| selected.contains_key(&place)),
+            Some(decision) => decision.has(member.nevra()) && hidden != Some(Hidden::Copy),
+            None => why.is_some(),
         };
-        if is_there {
+        if is_there && !matches!(why, Some(Why::Context)) {
             selected.push(member.nevra().clone());
             needed.insert(member.nevra().clone(), gather.needs(place));
         } else {
@@ -165,6 +175,10 @@ impl Gather<'_> {
                 let newer = newer.filter_map(|place| self.stock.get(place)).map(|member| member.nevra());
                 let newer = newer.filter(|nevra| nevra.arch == member.nevra().arch).max();
                 return newer.map_or(Absence::NotAsked, |newer| Absence::Older(newer.clone()));
+            }
+            None if self.is_context(place) => return Absence::Context,
+            None if self.request.everything && self.stock.is_in(place, Queue::Debug) => {
+                return Absence::Debug;
             }
             None => {}
         }

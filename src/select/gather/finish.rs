@@ -12,6 +12,9 @@ use crate::base::Nevra;
 
 impl Gather<'_> {
     pub(super) fn finish(mut self) -> Decision {
+        if self.request.everything {
+            self.forget_context();
+        }
         self.unresolved();
         self.note_obsoleted();
         self.absent_sources();
@@ -19,16 +22,23 @@ impl Gather<'_> {
             let absent = self.absent.iter().cloned();
             self.problems.extend(absent.map(|(group, name)| Problem::NoMember { group, name }));
         }
+        if self.request.everything {
+            self.pass_over();
+            for place in self.idle_context() {
+                self.binary.remove(&place);
+            }
+        }
         let packages = self.chosen(&self.binary);
         let debug = self.chosen(&self.debug);
         let mut sources: BTreeMap<Nevra, ChosenSource> = BTreeMap::new();
         for (place, why) in &self.source {
-            let (Some(member), Why::Source { of }) = (self.stock.get(*place), why) else { continue };
+            let Some(member) = self.stock.get(*place) else { continue };
+            let of = if let Why::Source { of } = why { Some(*of) } else { None };
             let source = sources.entry(member.nevra().clone()).or_insert_with(|| ChosenSource {
                 key: member.key(),
                 flags: BTreeSet::new(),
                 built: BTreeSet::new(),
-                of: self.nevra(*of),
+                of: of.map(|of| self.nevra(of)),
             });
             source.flags.extend(self.flags.get(place).into_iter().flatten());
         }
@@ -104,6 +114,8 @@ impl Gather<'_> {
                 Reason::BuildRequirement { by: self.nevra(*by), requirement: stated(*relation) }
             }
             Why::Source { of } => Reason::Source { of: self.nevra(*of) },
+            Why::Everything => Reason::Everything,
+            Why::Context => Reason::Context,
             Why::Debug { of } => Reason::Debug { of: self.nevra(*of) },
             Why::Fulltree { with } => Reason::Fulltree { with: self.nevra(*with) },
             Why::Langpack { by, rule } => {

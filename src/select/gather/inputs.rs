@@ -71,6 +71,7 @@ impl<'u> Gather<'u> {
             done: Done::default(),
             source_of: BTreeMap::new(),
             judged: BTreeMap::new(),
+            mash: super::mash::Known::default(),
             absent: BTreeSet::new(),
             problems,
             notes: BTreeSet::new(),

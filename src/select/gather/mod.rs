@@ -32,6 +32,7 @@ mod companions;
 mod explain;
 mod finish;
 mod inputs;
+mod mash;
 mod nodeps;
 mod notes;
 mod requires;
@@ -67,9 +68,13 @@ fn run<'u>(request: &'u Request, comps: &'u Comps, universe: &'u Universe) -> Ga
         gather.nodeps();
         return gather;
     }
-    gather.initial();
-    gather.prepopulate();
-    gather.supplements();
+    if request.everything {
+        gather.everything();
+    } else {
+        gather.initial();
+        gather.prepopulate();
+        gather.supplements();
+    }
     while gather.step() {}
     gather
 }
@@ -126,6 +131,8 @@ enum Why {
     Recommends { by: Place, relation: RelationId },
     Supplements { with: Option<Place>, relation: RelationId },
     Multilib { twin: Option<Place>, verdict: Verdict },
+    Everything,
+    Context,
 }
 
 struct Gather<'u> {
@@ -153,6 +160,7 @@ struct Gather<'u> {
     done: Done,
     source_of: BTreeMap<TextId, Place>,
     judged: BTreeMap<Place, Verdict>,
+    mash: mash::Known,
     absent: BTreeSet<(String, String)>,
     problems: BTreeSet<Problem>,
     notes: BTreeSet<Note>,
@@ -186,6 +194,9 @@ impl<'u> Gather<'u> {
     /// One round: the first step that adds something ends it. False when none did.
     fn step(&mut self) -> bool {
         let asked = self.request;
+        if asked.everything {
+            return self.install();
+        }
         let deps = asked.dependencies;
         let build = asked.selfhosting && asked.sources;
         (deps && (self.conditional() || self.requirements() || (build && self.build_requirements())))
@@ -204,6 +215,9 @@ impl<'u> Gather<'u> {
         }
         if let Why::Requires { .. } | Why::BuildRequires { .. } | Why::Conditional { .. } = why {
             self.flag(place, Flag::Dependency);
+        }
+        if let Why::Everything = why {
+            self.flag(place, Flag::Everything);
         }
         self.binary.insert(place, why);
         let open = &mut self.open;
@@ -228,6 +242,9 @@ impl<'u> Gather<'u> {
         if self.debug.contains_key(&place) {
             return false;
         }
+        if let Why::Everything = why {
+            self.flag(place, Flag::Everything);
+        }
         self.debug.insert(place, why);
         self.open.debug_requires.insert(place);
         self.watched.wake(&self.stock, place);
@@ -243,7 +260,7 @@ impl<'u> Gather<'u> {
         if self.is_aside(place) {
             self.flag(place, Flag::Lookaside);
         }
-        if self.is_fulltree_exclude(place) {
+        if !self.request.everything && self.is_fulltree_exclude(place) {
             self.flag(place, Flag::FulltreeExclude);
         }
     }

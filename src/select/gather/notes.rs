@@ -31,7 +31,9 @@ impl<'u> Gather<'u> {
             |member: &Member<'u>| self.stock.is_native(member.place()),
             |member: &Member<'u>| self.stock.arch.rank(&member.nevra().arch),
         );
-        let how = if native(&best) != native(second) {
+        let how = if self.request.everything {
+            Choice::Points
+        } else if native(&best) != native(second) {
             Choice::Native
         } else if rank(&best) != rank(second) {
             Choice::Arch

@@ -26,6 +26,17 @@ use super::{Gather, Why};
 impl Gather<'_> {
     /// Meets the requirements of what was selected since; true when that added a package.
     pub(super) fn requirements(&mut self) -> bool {
+        let mut added = self.reconsider();
+        for by in std::mem::take(&mut self.open.requires) {
+            for (place, relation) in self.needed(by, Queue::Binary) {
+                added |= self.add(place, Why::Requires { by, relation });
+            }
+        }
+        added
+    }
+
+    /// Meets those whose conditions may mean something else by now; true when that added a package.
+    pub(super) fn reconsider(&mut self) -> bool {
         let mut added = false;
         let mut from = 0;
         while let Some((at, Conditional { by, stated, expression })) = self.watched.next(from) {
@@ -52,11 +63,6 @@ impl Gather<'_> {
             }
             // What this woke before it waits for the next round.
             from = at + 1;
-        }
-        for by in std::mem::take(&mut self.open.requires) {
-            for (place, relation) in self.needed(by, Queue::Binary) {
-                added |= self.add(place, Why::Requires { by, relation });
-            }
         }
         added
     }
@@ -142,7 +148,7 @@ impl Gather<'_> {
         best
     }
 
-    fn rich(&mut self, by: Place, relation: RelationId) -> Vec<Place> {
+    pub(super) fn rich(&mut self, by: Place, relation: RelationId) -> Vec<Place> {
         match Expression::of(&self.stock.universe.relation(relation)) {
             Ok(expression) => {
                 let changes = changes(&expression);
@@ -177,7 +183,10 @@ impl Gather<'_> {
                     if meeting.is_empty() {
                         self.miss(by, stated, part, so_far);
                     } else if !meeting.iter().any(|place| self.is_selected(*place, queue)) {
-                        found.extend(self.best(&meeting, queue, true));
+                        found.extend(match self.request.everything {
+                            true => self.provider(by, None, &meeting).into_iter().collect(),
+                            false => self.best(&meeting, queue, true),
+                        });
                     }
                 }
                 _ => match self.parts(by, part) {

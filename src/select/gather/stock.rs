@@ -13,6 +13,7 @@ use super::super::multilib::Judge;
 use super::super::pattern::Pattern;
 use super::super::relation::{Relation, Sense};
 use super::super::universe::{List, Member, Place, RelationId, TextId, Universe, split};
+use super::mash;
 use crate::base::arch::TreeArch;
 
 /// What a member is to a selection.
@@ -325,7 +326,7 @@ impl<'u> Stock<'u> {
     }
 
     /// Seen members of a name.
-    pub(super) fn named(&self, name: TextId, queue: Queue) -> impl Iterator<Item = Place> + '_ {
+    pub(super) fn named(&self, name: TextId, queue: Queue) -> impl DoubleEndedIterator<Item = Place> + '_ {
         let (start, end) = self.names.get(&name).copied().unwrap_or_default();
         (start..end).filter(move |place| self.is_in(*place, queue))
     }
@@ -413,14 +414,19 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
     for member in universe.members() {
         let nevra = member.nevra();
         let arch = nevra.arch.as_str();
-        let (native, secondary) = (tree.is_native(arch), tree.is_multilib(arch));
-        let queue = match (nevra.is_source(), member.is_debug()) {
+        let everything = request.everything;
+        let (native, secondary) = match everything {
+            true => mash::sides(tree, arch),
+            false => (tree.is_native(arch), tree.is_multilib(arch)),
+        };
+        let debug = if everything { mash::is_debug(&nevra.name) } else { member.is_debug() };
+        let queue = match (nevra.is_source(), debug) {
             (true, _) => Queue::Source,
             (false, true) => Queue::Debug,
             (false, false) => Queue::Binary,
         };
         // A tree without a rule for packages of the secondary arch holds none.
-        let held = native || (secondary && request.multilib.is_some());
+        let held = native || (secondary && request.multilib.is_some() && !(everything && debug));
         let foreign =
             (queue != Queue::Source && !held) || member.not_for().iter().any(|name| name == tree.name);
         let excluded = || {
@@ -429,16 +435,21 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
             excludes.iter().find(hides).map(|(at, _)| *at)
         };
         let blacklisted = || {
-            secondary && queue == Queue::Binary && judge.is_some_and(|judge| judge.blacklists(&nevra.name))
+            secondary
+                && queue == Queue::Binary
+                && !everything
+                && judge.is_some_and(|judge| judge.blacklists(&nevra.name))
         };
         // The method `nodeps` does not look aside at anything: those packages come in where they are named.
         let aside = member.is_lookaside() || (!request.nodeps && request.aside.contains(nevra));
         let hidden = if foreign {
             Some(Hidden::Foreign)
+        } else if everything && member.is_lookaside() {
+            copies(universe, member, &classes).then_some(Hidden::Copy)
         } else if aside {
             // The blacklist is for all, exclusions are not.
             blacklisted().then_some(Hidden::Blacklisted)
-        } else if !(request.nodeps || request.greed == Greed::All && queue == Queue::Binary)
+        } else if !(everything || request.nodeps || request.greed == Greed::All && queue == Queue::Binary)
             && copied(universe, member)
         {
             // With greed Pungi takes both copies for a requirement: what the one requires comes in, and the other is not
@@ -451,7 +462,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         };
         let meets = request.machine.is_none_or(|machine| tree.rank(arch) >= tree.rank(machine));
         classes.push(Class { queue, native, multilib: secondary || arch == "noarch", hidden, meets, aside });
-        if hidden.is_none() && !request.nodeps {
+        if hidden.is_none() && !request.nodeps && !everything {
             older(universe, member, &mut newest, &mut classes);
         }
     }
@@ -468,6 +479,13 @@ impl Stock<'_> {
 /// Whether the same package is looked aside at, too: of one full name, that copy is the next.
 fn copied(universe: &Universe, member: Member<'_>) -> bool {
     universe.at(member.place() + 1).is_some_and(|next| next.is_lookaside() && next.nevra() == member.nevra())
+}
+
+/// Whether it is looked aside at, while the same package is offered and seen: that one comes right before it.
+fn copies(universe: &Universe, member: Member<'_>, classes: &[Class]) -> bool {
+    let before = member.place().checked_sub(1).and_then(|before| universe.at(before));
+    before.is_some_and(|before| before.nevra() == member.nevra())
+        && classes.last().is_some_and(|class| class.hidden.is_none())
 }
 
 /// Hides the older of two members of one name and arch. Members come in their order: by name, then by version. `newest` has

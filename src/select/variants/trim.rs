@@ -112,7 +112,10 @@ impl Decision {
         let why = match part {
             Part::Binary => chosen(self.packages.remove(&nevra)),
             Part::Debug => chosen(self.debug.remove(&nevra)),
-            Part::Source => self.sources.remove(&nevra).map(|source| Reason::Source { of: source.of }),
+            Part::Source => {
+                let source = self.sources.remove(&nevra);
+                source.map(|source| source.of.map_or(Reason::Everything, |of| Reason::Source { of }))
+            }
         };
         if let Some(why) = why {
             self.trimmed.insert(nevra, Trimmed { why, trim });
