@@ -71,7 +71,7 @@ fn a_medium_has_nothing_that_is_looked_aside_at() {
     // What is offered may need it, what is installed may not.
     let picked = [true, false].map(|aside| {
         let offered = offered(&universe, &selected, &tree, aside).unwrap();
-        let request = request(&kickstart, &comps, &offered, TreeArch::find("x86_64").unwrap()).unwrap();
+        let request = request(&kickstart, &comps, TreeArch::find("x86_64").unwrap()).unwrap();
         pick(&medium, &kickstart, &request, &comps, &offered)
     });
     let names = |nevras: &BTreeSet<Nevra>| nevras.iter().map(|nevra| nevra.name.clone()).collect::<Vec<_>>();

@@ -320,6 +320,7 @@ pub(super) mod tests {
             variant: variant.into(),
             arch: arch.into(),
             comps: None,
+            comps_source: None,
             modules: None,
             hashed: true,
         };

@@ -242,20 +242,23 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         }),
         None => None,
     };
-    let mut trees = Vec::new();
+    let mut all_trees = Vec::new();
     for (id, variant) in &recipe.variants {
-        let comps = match &variant.comps {
-            Some(path) => Some(keep(files.file(path)?)),
+        let whole = match &variant.comps {
+            Some(path) => Some((files.file(path)?, comps(files, variant)?)),
             None => None,
         };
         let tree = |kind| Tree { hashed: variant.hashed, ..Tree::new(id, kind) };
         for arch in &variant.arches {
-            trees.push(Tree { comps, ..tree(TreeKind::Binary(arch.name)) });
-            trees.extend(variant.debug.then(|| tree(TreeKind::Debug(arch.name))));
+            let part = whole.as_ref().map(|(_, comps)| trees::comps(recipe, id, arch, comps).to_xml());
+            let (comps, comps_source) =
+                (part.map(|part| keep(part.as_bytes())), whole.as_ref().map(|(bytes, _)| keep(bytes)));
+            all_trees.push(Tree { comps, comps_source, ..tree(TreeKind::Binary(arch.name)) });
+            all_trees.extend(variant.debug.then(|| tree(TreeKind::Debug(arch.name))));
         }
-        trees.extend(variant.sources.then(|| tree(TreeKind::Source)));
+        all_trees.extend(variant.sources.then(|| tree(TreeKind::Source)));
     }
-    trees.sort();
+    all_trees.sort();
     let inner = recipe.variants.iter().filter_map(|(id, variant)| {
         let Family { kind, parent, release, .. } = &variant.family;
         let release = release.as_ref().map(|release| Release {
@@ -345,7 +348,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         repositories: Vec::new(),
         koji: Vec::new(),
         variants,
-        trees,
+        trees: all_trees,
         builds,
     })
 }
@@ -406,7 +409,7 @@ pub(super) fn multilib(rule: &crate::recipe::Multilib) -> Multilib {
 }
 
 /// The groups and environments that a variant asks for.
-fn groups(id: &str, variant: &Variant, arch: &'static TreeArch) -> Request {
+pub(super) fn groups(id: &str, variant: &Variant, arch: &'static TreeArch) -> Request {
     let mut request = Request::new(arch);
     request.variant = Some(id.into());
     request.groups = variant.groups.clone();

@@ -132,7 +132,7 @@ fn comps_of<'l>(
     place: &Path,
 ) -> Result<Comps, ComposeError> {
     let mut of_variant = lock.header.trees.iter().filter(|tree| tree.variant == variant);
-    match of_variant.find_map(|tree| tree.comps) {
+    match of_variant.find_map(|tree| tree.comps_source.or(tree.comps)) {
         Some(digest) => Comps::parse(object(digest)?)
             .map_err(|source| ComposeError::Comps { path: place.to_owned(), source }),
         None => Ok(Comps::default()),

@@ -271,7 +271,7 @@ impl Header {
             .chain(self.keys.iter().map(|key| key.certificate))
             .chain(self.repositories.iter().map(|repository| repository.repomd))
             .chain(self.koji.iter().filter_map(|koji| koji.snapshot_object))
-            .chain(self.trees.iter().flat_map(|tree| [tree.comps, tree.modules]).flatten())
+            .chain(self.trees.iter().flat_map(|tree| [tree.comps, tree.comps_source, tree.modules]).flatten())
             .chain(self.kickstarts.iter().map(|file| file.digest))
             .chain(self.builds.iter().map(|build| build.digest))
             .chain(small)

@@ -95,6 +95,9 @@ pub struct Tree {
     /// The comps file that its repository carries, an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comps: Option<Digest>,
+    /// The recipe's comps file, an object, where the repository carries but a part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comps_source: Option<Digest>,
     /// What its repository says of modules, an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modules: Option<Digest>,
@@ -110,7 +113,14 @@ fn yes() -> bool {
 impl Tree {
     /// A tree whose repository carries nothing but packages.
     pub fn new(variant: &str, kind: TreeKind<'_>) -> Self {
-        Self { variant: variant.into(), arch: kind.name(), comps: None, modules: None, hashed: true }
+        Self {
+            variant: variant.into(),
+            arch: kind.name(),
+            comps: None,
+            comps_source: None,
+            modules: None,
+            hashed: true,
+        }
     }
 
     /// Its name.

@@ -186,6 +186,7 @@ mod tests {
         let groups = vec![group("zs", Include::Default)];
         let lines = GroupLines { groups, without: Vec::new(), environments: vec!["mainframe".into()] };
         let expected = ForArch {
+            multilib: None,
             packages: vec!["s".into()],
             exclude: vec!["u".into(), "t".into()],
             prepopulate: Vec::new(),

@@ -18,5 +18,6 @@ mod server;
 mod attacks;
 mod difference;
 mod findings;
+mod locked;
 mod remote;
 mod repository;

@@ -13,7 +13,9 @@ fn parts(decision: &Decision) -> Vec<String> {
     let chosen = decision.packages.iter().chain(&decision.debug);
     let chosen = chosen.map(|(nevra, chosen)| format!("{nevra} {:?} {}", chosen.flags, chosen.why));
     let sources = decision.sources.iter();
-    chosen.chain(sources.map(|(nevra, source)| format!("{nevra} {:?} {}", source.flags, source.of))).collect()
+    chosen
+        .chain(sources.map(|(nevra, source)| format!("{nevra} {:?} {:?}", source.flags, source.of)))
+        .collect()
 }
 
 #[test]

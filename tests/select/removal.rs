@@ -89,7 +89,12 @@ fn shown(before: &Answer, after: &Answer, nevra: &Nevra, why: &Reason) -> Option
         }),
         Reason::Multilib { .. } => (!after.decision.judged.contains_key(nevra)).then_some(Shown::Less),
         Reason::Supplement { .. } => Some(Shown::Less),
-        Reason::Pattern(_) | Reason::Prepopulate(_) | Reason::Group { .. } | Reason::Moved { .. } => None,
+        Reason::Pattern(_)
+        | Reason::Prepopulate(_)
+        | Reason::Group { .. }
+        | Reason::Moved { .. }
+        | Reason::Everything
+        | Reason::Context => None,
     }
 }
 
@@ -98,7 +103,7 @@ fn take_away(before: &Answer, each: usize, counts: &mut BTreeMap<(String, Shown)
     let chosen = before.decision.packages.iter().chain(&before.decision.debug);
     let chosen = chosen.map(|(nevra, chosen)| (nevra, chosen.why.clone()));
     let sources = before.decision.sources.iter();
-    let sources = sources.map(|(nevra, source)| (nevra, Reason::Source { of: source.of.clone() }));
+    let sources = sources.map(|(nevra, source)| (nevra, Reason::Source { of: source.of.clone().unwrap() }));
     let taken = chosen.chain(sources).filter(|(_, why)| why.by().is_some());
     for (nevra, why) in taken.step_by(each) {
         let after = without(before, nevra);

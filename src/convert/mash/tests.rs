@@ -65,7 +65,7 @@ methods = ["devel"]
 "#;
     assert!(conversion.recipe.ends_with(expected), "{}", conversion.recipe);
     let notes = notes(&conversion);
-    assert_eq!(notes.len(), 2, "{notes:#?}");
+    assert_eq!(notes.len(), 1, "{notes:#?}");
 }
 
 /// Each row: lines of the configuration, what the recipe has then, and the note on it, if there is one.

@@ -299,8 +299,8 @@ impl Work<'_> {
             self.note(NoteKind::Lost, "filter_system_release_packages", text);
         }
         if !self.flag("comps_filter_environments", true) {
-            let text = "comps files are shipped as they are";
-            self.note(NoteKind::NoEffect, "comps_filter_environments", text);
+            let text = "repositories have the environments that the variant names";
+            self.note(NoteKind::Changed, "comps_filter_environments", text);
         }
     }
 }

@@ -279,7 +279,7 @@ pub(in crate::convert) const OPTIONS: &[(Fate, &[&str])] = &[
         &["pkgset_exclusive_arch_considers_noarch"],
     ),
     (Lost("a requirement that nothing provides is always an error"), &["repoclosure_strictness"]),
-    (Lost("comps files are shipped as they are"), &["keep_original_comps"]),
+    (Lost("repositories have what of a comps file is the variant's"), &["keep_original_comps"]),
 ];
 
 /// Of those without a counterpart, the ones that ask for something when they are `False`.

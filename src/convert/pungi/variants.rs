@@ -212,7 +212,7 @@ impl<'i> Work<'i> {
 
     /// The path of the comps file beside the recipe.
     fn comps(&mut self) -> Option<RelPath> {
-        let found = match companion(self.conf.get("comps_file")) {
+        match companion(self.conf.get("comps_file")) {
             Companion::None => {
                 if !matches!(self.conf.get("comps_file").map(|node| &node.value), None | Some(Value::None)) {
                     self.note(NoteKind::Lost, "comps_file", "it names no file, and was left out");
@@ -228,12 +228,7 @@ impl<'i> Work<'i> {
                 self.note(NoteKind::Todo, "comps_file", text);
                 Some(name)
             }
-        };
-        if found.is_some() {
-            let text = "all of it is shipped with each variant; Pungi takes out what is not the variant's";
-            self.note(NoteKind::Changed, "comps_file", text);
         }
-        found
     }
 
     /// A file with JSON that an option names, by variant.
