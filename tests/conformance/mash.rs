@@ -103,7 +103,7 @@ fn wrong(request: &Request, packages: &[&Candidate], decision: &Decision) -> Vec
     for package in packages {
         let nevra = &package.nevra;
         let native = is_native(request.arch, nevra);
-        let held = Profile::Mash.secondary(request.arch.name).contains(&&*nevra.arch);
+        let held = Profile::Mash.tree(request.arch).is_multilib(&nevra.arch);
         let by_rule = held && judge.judge(package).selected;
         match chosen(nevra).map(|chosen| &chosen.why) {
             Some(Reason::Everything) if native => {}

@@ -158,7 +158,7 @@ fn both_media_start_by_both_firmwares() {
         let live = boot(place, "live", firmware);
         assert!(live.contains(name) && live.contains("state=running failed=0 packages=136"), "{live}");
         let dvd = boot(place, "dvd", firmware);
-        assert!(dvd.contains(name) && dvd.contains("repository=297"), "{dvd}");
+        assert!(dvd.contains(name) && dvd.contains("repository=213"), "{dvd}");
     }
 }
 

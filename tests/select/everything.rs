@@ -57,7 +57,7 @@ fn everything(seed: u64) -> Case {
     case.request.everything = true;
     case.request.multilib = Some(Multilib {
         profile: Profile::Mash,
-        methods: vec![if seed % 3 == 0 { Method::Devel } else { Method::None }],
+        methods: vec![if seed.is_multiple_of(3) { Method::Devel } else { Method::None }],
         whitelist: Vec::new(),
         blacklist: Vec::new(),
         patterns: Vec::new(),

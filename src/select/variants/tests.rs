@@ -366,7 +366,8 @@ fn families_of_random_variants_divide_what_was_gathered() {
         for at in 0..count {
             let mut text = format!("p{at} b{}", random(8));
             for _ in 0..random(3) {
-                text.push_str(&format!(" p{}", random(count)));
+                text += " p";
+                text += &random(count).to_string();
             }
             texts.push(text);
         }

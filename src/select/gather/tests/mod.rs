@@ -1,3 +1,5 @@
+//! Gathering over small universes, rule by rule.
+
 mod aside;
 mod nodeps;
 
