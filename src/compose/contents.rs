@@ -19,7 +19,7 @@ use crate::format::kickstart::{Kickstart, Packages, Place};
 use crate::format::volume_id::{Rules, VolumeId};
 use crate::lock::{MediaPackages, MediumRef, Part, TreeKind, TreeRef};
 use crate::recipe::{Medium, MediumKind};
-use crate::select::{Candidate, Member, Request, Universe, decide};
+use crate::select::{Candidate, Member, Problem, Request, Universe, decide, gather};
 
 /// The group that an installer wants without being asked.
 const CORE: &str = "core";
@@ -46,6 +46,9 @@ pub(super) fn choose(
                 let mut request = request(&kickstarts.contents, &comps, arch)?;
                 request.variant = Some(medium.variant.clone());
                 request.multilib = variant.multilib_of(arch).map(super::resolve::multilib);
+                if kickstarts.contents.packages.packages.contains_key("*") {
+                    request.packages.extend(whole(&request, &offered)?);
+                }
                 let chosen = pick(&name, &kickstarts.contents, &request, &comps, &offered)?;
                 found.0.insert((name.clone(), Part::Repository), chosen);
             }
@@ -209,6 +212,27 @@ fn pick(
         .map_err(|source| ComposeError::Select { tree: format!("the medium {name}"), source })?;
     let delivered = decision.packages.into_iter().filter(|(_, chosen)| chosen.is_delivered());
     Ok(delivered.map(|(nevra, _)| nevra).collect())
+}
+
+/// All that is offered and not excluded, `NAME.ARCH`. To a selection `*` alone would mean the best package of each name: one
+/// of the secondary arch that no rule takes, and that was moved here from an addon, would be missed.
+fn whole(request: &Request, offered: &Universe) -> Result<Vec<String>, ComposeError> {
+    let alone = Universe::new(offered.members().map(bare).collect())?;
+    let delivered = offered.members().filter(|member| !member.is_lookaside()).map(|member| member.nevra());
+    let mut all: Vec<String> = delivered.map(|nevra| format!("{}.{}", nevra.name, nevra.arch)).collect();
+    let mut named = Request { packages: all.clone(), ..Request::new(request.arch) };
+    named.exclude.clone_from(&request.exclude);
+    named.multilib.clone_from(&request.multilib);
+    let hidden: BTreeSet<String> = gather(&named, &Comps::default(), &alone)
+        .problems
+        .into_iter()
+        .filter_map(|problem| match problem {
+            Problem::NoMatch { pattern, .. } => Some(pattern),
+            _ => None,
+        })
+        .collect();
+    all.retain(|pattern| !hidden.contains(pattern));
+    Ok(all)
 }
 
 /// A candidate without what it needs: to see whether its name is known.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::folder::Folder;
-use super::world::{Said, first, have, is_root, run, say, scratch, skip};
+use super::world::{Place, Said, first, have, is_root, run, say, scratch, skip};
 
 /// A home whose macros put the package database where Gosling has it. Debian's own put it into the home of
 /// whoever asks, also below an installroot.
@@ -225,7 +225,7 @@ fn dnf_lists_both_trees() {
         let said = run(command.args(["repoquery", "-q", "--qf", "%{location}"])).good();
         let listed: BTreeSet<_> =
             said.out.lines().filter(|line| !line.is_empty()).map(|line| repository.join(line)).collect();
-        assert_eq!(listed, Folder::read(&repository).ending(".rpm").collect(), "{}", said.all());
+        assert_eq!(listed, Place::packages(&repository), "{}", said.all());
     }
 }
 
@@ -249,7 +249,7 @@ fn createrepo_reads_the_metadata() {
     }
     let place = &first().place;
     for (repository, archs) in [(place.binary(), "x86_64,i686,noarch"), (place.source(), "src")] {
-        let packages: BTreeSet<PathBuf> = Folder::read(&repository).ending(".rpm").collect();
+        let packages = Place::packages(&repository);
         // Its parser keeps what it knows of packages that did not change; it says so of each that it reads.
         let copy = like(&repository, &format!("read-{}", &archs[..3]));
         let mut update = Command::new(&create);

@@ -1,6 +1,6 @@
 //! The shared first compose, ways to run gander and its peers, and a mirror on the loopback device.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -169,6 +169,12 @@ impl Place {
     /// The tree of binary packages.
     pub fn binary(&self) -> PathBuf {
         self.output().join("compose/BaseOS/x86_64/os")
+    }
+
+    /// The packages of a tree, without those of addons within it.
+    pub fn packages(tree: &Path) -> BTreeSet<PathBuf> {
+        let addons = tree.join("addons");
+        Folder::read(tree).ending(".rpm").filter(|path| !path.starts_with(&addons)).collect()
     }
 
     /// The tree of source packages.
