@@ -12,6 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gander::store::Store;
 
+use super::folder::Folder;
+
 /// Says something at once, also where a test ends well.
 #[allow(clippy::explicit_write, reason = "libtest holds back what the macro writes")]
 pub fn say(text: impl std::fmt::Display) {
