@@ -77,7 +77,7 @@ fn media_are_checked_and_a_flipped_bit_is_found() {
     assert_eq!(run(gpg().arg("--verify").arg(home.path().join("changed"))).code, Some(1));
 }
 
-/// What productmd makes of a compose and of the tree of its DVD.
+/// What productmd makes of a compose and of the trees of its DVD and of the variant, which holds an addon's metadata, too.
 const PRODUCTMD: &str = r#"
 import sys, productmd
 from productmd.compose import Compose
@@ -134,7 +134,7 @@ fn the_dvd_is_an_install_tree() {
          live iso True True Gosling-1-BaseOS-live-x86_64 True\n\
          {'x86_64': 'BaseOS/x86_64/iso'}\n\
          Gosling Linux 1 x86_64 ['efiboot.img', 'eltorito.img', 'initrd', 'kernel'] images/install.img 1 5 Gosling Linux 1\n\
-         Gosling Linux 1 x86_64 ['efiboot.img', 'eltorito.img', 'initrd', 'kernel'] images/install.img None 5 Gosling Linux 1\n"
+         Gosling Linux 1 x86_64 ['efiboot.img', 'eltorito.img', 'initrd', 'kernel'] images/install.img None 6 Gosling Linux 1\n"
     );
 }
 
