@@ -145,8 +145,8 @@ impl Order {
         let provides: Vec<String> = [own].into_iter().chain(self.provides.iter().cloned()).collect();
         let [provided, required] = [&provides, &self.requires].map(|list| Relations::of(list));
         let (version, release) = self.version.split_once('-').unwrap();
-        let (full, source) =
-            (format!("{}-{}", self.name, self.version), format!("{}-{}.src.rpm", self.build, self.version));
+        let full = format!("{}-{}", self.name, self.version);
+        let source = format!("{}-{}.src.rpm", self.source.as_ref().unwrap_or(&self.build), self.version);
         let total = [sizes.iter().sum()];
         let sums = [&*sum];
         let mut tags = vec![
