@@ -7,6 +7,7 @@ pub mod causes;
 pub mod digest;
 pub mod evr;
 pub mod fnmatch;
+pub mod gather;
 pub mod multilib;
 pub mod nevra;
 pub mod relpath;

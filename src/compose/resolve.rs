@@ -26,7 +26,7 @@ use crate::lock::{
 };
 use crate::oci;
 use crate::openpgp::Certificate;
-use crate::recipe::{BuilderImage, Family, Greedy, Method, OnUnsigned, Variant};
+use crate::recipe::{BuilderImage, Family, Greedy, OnUnsigned, Variant};
 use crate::select::{Greed, Multilib, Request, Universe, decide};
 use crate::sign::{LocalSigner, Signer as _};
 
@@ -437,8 +437,7 @@ pub(super) fn request(id: &str, variant: &Variant, arch: &'static TreeArch) -> R
     }
     request.sources = variant.sources;
     request.debug = variant.debug;
-    request.nodeps = gather.method == Method::Nodeps;
-    request.everything = gather.method == Method::Mash;
+    request.method = gather.method;
     request.multilib = variant.multilib_of(arch).map(multilib);
     request.optional = gather.optional;
     request.fulltree = gather.fulltree;

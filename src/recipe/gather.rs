@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::DeValue;
 
+pub use crate::base::gather::Method;
+
 use super::family::{Family, article};
 use super::lines::GroupLines;
 use super::multilib::Multilib;
@@ -38,18 +40,6 @@ pub struct Gathering {
     pub require_members: bool,
     /// By whose rules it is gathered.
     pub method: Method,
-}
-
-/// By whose rules a variant is gathered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Method {
-    /// Those of Pungi's method `deps`: what is named, and what that requires.
-    #[default]
-    Deps,
-    /// Those of Pungi's method `nodeps`: what is named is what there is.
-    Nodeps,
-    /// Those of mash: everything that the sources have, and of the secondary arch what is taken by rule and required.
-    Mash,
 }
 
 /// What a variant names for one of its arches, beside what it names for all.

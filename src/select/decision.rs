@@ -7,6 +7,7 @@ use super::multilib::{Method, Profile, Verdict};
 use super::note::Note;
 use super::problem::Problem;
 use crate::base::arch::TreeArch;
+use crate::base::gather;
 use crate::base::{Digest, Nevra};
 use crate::format::comps::Need;
 use crate::format::kickstart::Include;
@@ -75,11 +76,8 @@ pub struct Request {
     /// Whether the steps that look at requirements are taken; the others are all the same. False is what the option `nodeps`
     /// of Pungi's program `pungi-gather` is, within its method `deps`.
     pub dependencies: bool,
-    /// Whether it is gathered by Pungi's other method, `nodeps`: what is named in every version, with source and debugging
-    /// packages and nothing else, whatever else is asked.
-    pub nodeps: bool,
-    /// Whether everything is taken that the sources have, and of the secondary arch what mash takes, whatever is named.
-    pub everything: bool,
+    /// By whose rules it is gathered.
+    pub method: gather::Method,
     /// How many of the packages that meet a requirement or pattern are taken.
     pub greed: Greed,
     /// Whether a build's other packages come along with one of them.
@@ -100,9 +98,23 @@ pub struct Request {
 }
 
 impl Request {
-    /// The tree, with the package arches that the profile of its multilib rule has for it.
+    /// The tree, with the package arches that the method, or the profile of its multilib rule, has for it.
     pub fn tree(&self) -> &'static TreeArch {
-        self.multilib.as_ref().map_or(self.arch, |multilib| multilib.profile.tree(self.arch))
+        match &self.multilib {
+            _ if self.is_everything() => self.arch.of_mash(),
+            Some(multilib) => multilib.profile.tree(self.arch),
+            None => self.arch,
+        }
+    }
+
+    /// Whether what is named is all that comes in: Pungi's method `nodeps`.
+    pub fn is_nodeps(&self) -> bool {
+        self.method == gather::Method::Nodeps
+    }
+
+    /// Whether everything comes in, whatever is named: mash's method.
+    pub fn is_everything(&self) -> bool {
+        self.method == gather::Method::Mash
     }
 
     /// A request for a tree of this arch that asks for nothing.
@@ -123,8 +135,7 @@ impl Request {
             require_members: false,
             weak: false,
             dependencies: true,
-            nodeps: false,
-            everything: false,
+            method: gather::Method::Deps,
             greed: Greed::None,
             fulltree: false,
             fulltree_excludes: Vec::new(),

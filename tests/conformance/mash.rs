@@ -67,7 +67,7 @@ impl<'c> Providers<'c> {
 
 fn request(tree: &'static TreeArch, method: Method) -> Request {
     let mut request = Request::new(tree);
-    request.everything = true;
+    request.method = gander::base::gather::Method::Mash;
     request.multilib = Some(Multilib {
         profile: Profile::Mash,
         methods: vec![method],

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use gander::base::fnmatch;
+use gander::base::gather as rules;
 use gander::base::{Digest, Nevra};
 use gander::select::multilib::{Judge, Method, Profile};
 use gander::select::{
@@ -54,7 +55,7 @@ fn everything(seed: u64) -> Case {
             *candidate = Candidate { lookaside: true, ..offered.clone() };
         }
     }
-    case.request.everything = true;
+    case.request.method = rules::Method::Mash;
     case.request.multilib = Some(Multilib {
         profile: Profile::Mash,
         methods: vec![if seed.is_multiple_of(3) { Method::Devel } else { Method::None }],
@@ -229,7 +230,7 @@ fn nothing_else_changes_it() {
             );
         }
         let mut bare = Request::new(answer.case.request.arch);
-        bare.everything = true;
+        bare.method = rules::Method::Mash;
         bare.multilib.clone_from(&answer.case.request.multilib);
         bare.exclude.clone_from(&answer.case.request.exclude);
         (bare.debug, bare.sources) = (answer.case.request.debug, answer.case.request.sources);
@@ -265,7 +266,7 @@ fn many_candidates_for_many_requirements() {
     gone.provides.push(stated("replaced(x86-32)"));
     candidates.push(gone);
     let mut request = Request::new(x86_64());
-    request.everything = true;
+    request.method = rules::Method::Mash;
     request.multilib = everything(1).request.multilib;
     let decision = gather(&request, &Default::default(), &Universe::new(candidates).unwrap());
     let secondary: Vec<_> = decision.packages.keys().filter(|nevra| &*nevra.arch == "i686").collect();

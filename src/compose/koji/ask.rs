@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::known::Known;
 use super::{Hub, files_url, modulemd};
-use crate::base::arch::{TreeArch, mash_compatible};
+use crate::base::arch::TreeArch;
 use crate::base::{Evr, Nevra};
 use crate::compose::error::ComposeError;
 use crate::compose::execute::Session;
@@ -361,8 +361,7 @@ pub(in crate::compose) fn chosen(snapshot: &Snapshot, pins: &[Pin]) -> BTreeSet<
 fn useful(files: &RecipeFiles) -> BTreeSet<&'static str> {
     let arches = files.recipe.variants.values().flat_map(|variant| &variant.arches);
     let of = |arch: &&'static TreeArch| {
-        let mash = mash_compatible(arch.name).unwrap_or_default();
-        arch.native.iter().chain(arch.multilib).chain(mash).copied()
+        arch.native.iter().chain(arch.multilib).chain(arch.of_mash().native).copied()
     };
     arches.flat_map(of).chain(["noarch", "src", "nosrc"]).collect()
 }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::ask::{Opened, nevra};
 use super::known::{At, Known, Which};
 use super::{header_path, known, modulemd, primary_path, signed_path};
-use crate::base::arch::{TreeArch, mash_compatible};
+use crate::base::arch::TreeArch;
 use crate::base::{Digest, Nevra, RelPath, chain};
 use crate::compose::error::ComposeError;
 use crate::compose::execute::Session;
@@ -187,13 +187,10 @@ fn learn(
 /// native arches, `noarch` among them. Its source's is read as mash does: against mash's native arches, and an exclusive
 /// `noarch` says nothing.
 fn not_for(known: &Known, rule: Noarch) -> Vec<String> {
-    let belongs = |tree: &&TreeArch| {
+    let belongs = |tree: &&'static TreeArch| {
         let holds = |arch: &String| match rule {
             Noarch::Header => tree.is_native(arch),
-            Noarch::Source => {
-                let native = mash_compatible(tree.name).unwrap_or(tree.native);
-                arch == "noarch" || native.contains(&arch.as_str())
-            }
+            Noarch::Source => tree.of_mash().is_native(arch),
         };
         let exclusive = |arch: &String| holds(arch) && (rule == Noarch::Header || arch != "noarch");
         !known.excluded.iter().any(holds)

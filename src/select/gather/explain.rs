@@ -177,7 +177,7 @@ impl Gather<'_> {
                 return newer.map_or(Absence::NotAsked, |newer| Absence::Older(newer.clone()));
             }
             None if self.is_context(place) => return Absence::Context,
-            None if self.request.everything && self.stock.is_in(place, Queue::Debug) => {
+            None if self.request.is_everything() && self.stock.is_in(place, Queue::Debug) => {
                 return Absence::Debug;
             }
             None => {}

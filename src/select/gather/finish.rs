@@ -12,7 +12,7 @@ use crate::base::Nevra;
 
 impl Gather<'_> {
     pub(super) fn finish(mut self) -> Decision {
-        if self.request.everything {
+        if self.request.is_everything() {
             self.forget_context();
         }
         self.unresolved();
@@ -22,7 +22,7 @@ impl Gather<'_> {
             let absent = self.absent.iter().cloned();
             self.problems.extend(absent.map(|(group, name)| Problem::NoMember { group, name }));
         }
-        if self.request.everything {
+        if self.request.is_everything() {
             self.pass_over();
             for place in self.idle_context() {
                 self.binary.remove(&place);

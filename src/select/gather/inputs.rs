@@ -259,17 +259,17 @@ fn members(
     wanted: &mut Vec<Wanted>,
     conditions: &mut BTreeSet<Condition>,
 ) {
-    let optional = request.optional || request.nodeps || *include == Include::Optional;
+    let optional = request.optional || request.is_nodeps() || *include == Include::Optional;
     let here = group.packages.iter();
     for member in here.filter(|member| is_for(request, &member.arches, &member.variants)) {
         match (member.need, &member.requires) {
             (need, _) if *include == Include::NoDefaults && need != Need::Mandatory => {}
             (Need::Optional, _) if !optional => {}
-            (Need::Conditional, Some(requires)) if !request.nodeps => {
+            (Need::Conditional, Some(requires)) if !request.is_nodeps() => {
                 let (requires, install) = (requires.clone(), member.name.clone());
                 conditions.insert(Condition { requires, install, group: group.id.clone() });
             }
-            (Need::Conditional, None) if !request.nodeps => {}
+            (Need::Conditional, None) if !request.is_nodeps() => {}
             (need, _) => {
                 let (group, environment) = (group.id.clone(), environment.map(str::to_owned));
                 let from = From::Group { group, environment, need };

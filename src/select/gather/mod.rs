@@ -62,13 +62,13 @@ pub fn gather(request: &Request, comps: &Comps, universe: &Universe) -> Decision
 }
 
 fn run<'u>(request: &'u Request, comps: &'u Comps, universe: &'u Universe) -> Gather<'u> {
-    let judge = request.multilib.as_ref().filter(|_| !request.nodeps).map(Judge::of);
+    let judge = request.multilib.as_ref().filter(|_| !request.is_nodeps()).map(Judge::of);
     let mut gather = Gather::new(request, comps, universe, judge);
-    if request.nodeps {
+    if request.is_nodeps() {
         gather.nodeps();
         return gather;
     }
-    if request.everything {
+    if request.is_everything() {
         gather.everything();
     } else {
         gather.initial();
@@ -194,7 +194,7 @@ impl<'u> Gather<'u> {
     /// One round: the first step that adds something ends it. False when none did.
     fn step(&mut self) -> bool {
         let asked = self.request;
-        if asked.everything {
+        if asked.is_everything() {
             return self.install();
         }
         let deps = asked.dependencies;
@@ -260,7 +260,7 @@ impl<'u> Gather<'u> {
         if self.is_aside(place) {
             self.flag(place, Flag::Lookaside);
         }
-        if !self.request.everything && self.is_fulltree_exclude(place) {
+        if !self.request.is_everything() && self.is_fulltree_exclude(place) {
             self.flag(place, Flag::FulltreeExclude);
         }
     }

@@ -31,7 +31,7 @@ impl<'u> Gather<'u> {
             |member: &Member<'u>| self.stock.is_native(member.place()),
             |member: &Member<'u>| self.stock.arch.rank(&member.nevra().arch),
         );
-        let how = if self.request.everything {
+        let how = if self.request.is_everything() {
             Choice::Points
         } else if native(&best) != native(second) {
             Choice::Native

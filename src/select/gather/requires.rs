@@ -183,7 +183,7 @@ impl Gather<'_> {
                     if meeting.is_empty() {
                         self.miss(by, stated, part, so_far);
                     } else if !meeting.iter().any(|place| self.is_selected(*place, queue)) {
-                        found.extend(match self.request.everything {
+                        found.extend(match self.request.is_everything() {
                             true => self.provider(by, None, &meeting).into_iter().collect(),
                             false => self.best(&meeting, queue, true),
                         });

@@ -414,11 +414,8 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
     for member in universe.members() {
         let nevra = member.nevra();
         let arch = nevra.arch.as_str();
-        let everything = request.everything;
-        let (native, secondary) = match everything {
-            true => mash::sides(tree, arch),
-            false => (tree.is_native(arch), tree.is_multilib(arch)),
-        };
+        let everything = request.is_everything();
+        let (native, secondary) = (tree.is_native(arch), tree.is_multilib(arch));
         let debug = if everything { mash::is_debug(&nevra.name) } else { member.is_debug() };
         let queue = match (nevra.is_source(), debug) {
             (true, _) => Queue::Source,
@@ -441,7 +438,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
                 && judge.is_some_and(|judge| judge.blacklists(&nevra.name))
         };
         // The method `nodeps` does not look aside at anything: those packages come in where they are named.
-        let aside = member.is_lookaside() || (!request.nodeps && request.aside.contains(nevra));
+        let aside = member.is_lookaside() || (!request.is_nodeps() && request.aside.contains(nevra));
         let hidden = if foreign {
             Some(Hidden::Foreign)
         } else if everything && member.is_lookaside() {
@@ -449,7 +446,9 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         } else if aside {
             // The blacklist is for all, exclusions are not.
             blacklisted().then_some(Hidden::Blacklisted)
-        } else if !(everything || request.nodeps || request.greed == Greed::All && queue == Queue::Binary)
+        } else if !(everything
+            || request.is_nodeps()
+            || request.greed == Greed::All && queue == Queue::Binary)
             && copied(universe, member)
         {
             // With greed Pungi takes both copies for a requirement: what the one requires comes in, and the other is not
@@ -462,7 +461,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         };
         let meets = request.machine.is_none_or(|machine| tree.rank(arch) >= tree.rank(machine));
         classes.push(Class { queue, native, multilib: secondary || arch == "noarch", hidden, meets, aside });
-        if hidden.is_none() && !request.nodeps && !everything {
+        if hidden.is_none() && !request.is_nodeps() && !everything {
             older(universe, member, &mut newest, &mut classes);
         }
     }

@@ -365,7 +365,7 @@ fn builds(decision: &Decision, universe: &Universe) -> Vec<String> {
 
 /// Packages that were moved to a tree which lacks what they require: Pungi moves them all the same.
 fn stranded(tree: &VariantTree, universe: &Universe) -> Vec<Note> {
-    if !tree.request.dependencies || tree.request.nodeps {
+    if !tree.request.dependencies || tree.request.is_nodeps() {
         return Vec::new();
     }
     let decision = &tree.decision;

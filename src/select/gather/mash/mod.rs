@@ -39,14 +39,6 @@ use super::super::relation::{Relation, Sense};
 use super::super::universe::{List, Member, Place, RelationId, TextId};
 use super::stock::Queue;
 use super::{Gather, Why};
-use crate::base::arch::{TreeArch, mash_compatible, mash_secondary};
-
-/// Whether a package of an arch is native to a tree of mash, and whether it is of the tree's secondary arch.
-pub(super) fn sides(tree: &TreeArch, arch: &str) -> (bool, bool) {
-    let native = mash_compatible(tree.name).unwrap_or(tree.native);
-    let secondary = mash_secondary(tree.name, false).and_then(mash_compatible).unwrap_or_default();
-    (arch == "noarch" || native.contains(&arch), secondary.contains(&arch))
-}
 
 /// Whether mash puts a package of this name among the debugging ones.
 pub(super) fn is_debug(name: &str) -> bool {
@@ -309,7 +301,7 @@ impl Gather<'_> {
 
     /// Whether a package is part of the context, and nothing else.
     pub(super) fn is_context(&self, place: Place) -> bool {
-        self.request.everything && self.is_aside(place)
+        self.request.is_everything() && self.is_aside(place)
     }
 
     /// Forgets what the context lacks: it is not delivered.

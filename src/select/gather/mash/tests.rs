@@ -4,6 +4,7 @@ use super::super::super::multilib::{Method, Profile};
 use super::super::super::universe::Universe;
 use super::super::{Absence, decide, explain, gather};
 use super::*;
+use crate::base::arch::TreeArch;
 use crate::base::{Digest, Nevra};
 use crate::format::comps::Comps;
 
@@ -48,7 +49,7 @@ fn universe(texts: &[&str]) -> Universe {
 
 fn request(tree: &str, method: Method) -> Request {
     let mut request = Request::new(TreeArch::find(tree).unwrap());
-    request.everything = true;
+    request.method = crate::base::gather::Method::Mash;
     request.multilib = Some(Multilib {
         profile: Profile::Mash,
         methods: vec![method],

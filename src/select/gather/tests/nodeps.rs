@@ -1,6 +1,7 @@
 //! Pungi's method `nodeps`.
 
 use super::*;
+use crate::base::gather;
 
 /// Each row: what is named, and what is taken by Pungi's method `nodeps`.
 #[test]
@@ -42,7 +43,7 @@ fn without_the_method_deps_only_names_count() {
         ("b[.+]*", false, "b+-1.x86_64 b.b-1.x86_64 a-debuginfo-1.x86_64"),
     ] {
         let mut request = request(&[named]);
-        (request.nodeps, request.debug, request.sources) = (true, true, true);
+        (request.method, request.debug, request.sources) = (gather::Method::Nodeps, true, true);
         request.multilib = secondary.then(|| multilib(Profile::Pungi, &[Method::All])).flatten();
         let decision = gather(&request, &Comps::default(), &universe);
         let all = decision.packages.keys().chain(decision.debug.keys());
@@ -57,7 +58,7 @@ fn without_the_method_deps_only_names_count() {
          <packagereq>gone</packagereq>",
     );
     let mut request = request(&[]);
-    (request.nodeps, request.groups) = (true, vec!["g".into()]);
+    (request.method, request.groups) = (gather::Method::Nodeps, vec!["g".into()]);
     request.multilib = multilib(Profile::Pungi, &[Method::All]);
     let decision = gather(&request, &comps, &universe);
     assert_eq!(names(&decision), ["a.x86_64", "a.x86_64", "a-libs.noarch"]);
