@@ -115,7 +115,7 @@ fn json(selection: &Selection, decisions: &BTreeMap<TreeRef, Decision>) -> serde
                     let why = decision.explain(nevra).first().map(|(_, why)| why.to_string());
                     let of = selection.tree_of(tree, decision, nevra);
                     let mut package = serde_json::json!({ "flags": names(flags), "why": why });
-                    if let (true, Some(package)) = (of != tree, package.as_object_mut()) {
+                    if let (true, Some(package)) = (of != *tree, package.as_object_mut()) {
                         package.insert("tree".into(), of.to_string().into());
                     }
                     (nevra.to_string(), package)

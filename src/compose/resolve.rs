@@ -458,14 +458,6 @@ pub(super) fn request(id: &str, variant: &Variant, arch: &'static TreeArch) -> R
     request
 }
 
-/// The tree that debugging packages beside those of a tree go into: the same one where they have none of their own.
-pub(super) fn debug_tree(variant: &Variant, tree: &TreeRef) -> TreeRef {
-    match tree.kind() {
-        TreeKind::Binary(arch) if variant.debug => TreeRef::new(&tree.variant, TreeKind::Debug(arch)),
-        _ => tree.clone(),
-    }
-}
-
 fn select(
     files: &RecipeFiles,
     universe: &Universe,
@@ -483,7 +475,7 @@ fn select(
             absent.insert((tree.to_string(), group, name));
         }
         let variant = files.recipe.variants.get(&id);
-        let of_debug = variant.map_or_else(|| tree.clone(), |variant| debug_tree(variant, &tree));
+        let of_debug = tree.of_debug(variant.is_some_and(|variant| variant.debug));
         for (tree, packages) in [(&tree, decision.packages), (&of_debug, decision.debug)] {
             for (nevra, chosen) in packages.into_iter().filter(|(_, chosen)| chosen.is_delivered()) {
                 let flags = chosen.flags.iter().map(|flag| flag.name().to_owned()).collect();

@@ -12,9 +12,9 @@ use super::inputs::RecipeFiles;
 use super::{folder, lock_folder, resolve, trees};
 use crate::base::{Digest, Nevra};
 use crate::format::comps::Comps;
-use crate::lock::{Lock, TreeKind, TreeRef};
+use crate::lock::{Lock, TreeRef};
 use crate::recipe::Recipe;
-use crate::select::{Decision, Explanation, Request, Universe, VariantTree, Variants};
+use crate::select::{Absence, Decision, Explanation, Request, Universe, VariantTree, Variants};
 use crate::store::Store;
 
 /// A universe in the store may not be larger.
@@ -28,8 +28,6 @@ pub struct Selection {
     variants: Variants,
     /// Who depends on others is decided on with all of them, once.
     decided: OnceCell<BTreeMap<TreeRef, VariantTree>>,
-    /// Of each tree the one that its debugging packages go into.
-    debug: BTreeMap<TreeRef, TreeRef>,
     lock: Lock,
 }
 
@@ -56,14 +54,6 @@ impl Selection {
             Some(files) => resolve::comps(files, variant),
             None => comps_of(&lock, id, object, place),
         })?;
-        let mut debug = BTreeMap::new();
-        for (id, variant) in &recipe.variants {
-            for arch in &variant.arches {
-                let tree = TreeRef::new(id, TreeKind::Binary(arch.name));
-                let of_debug = resolve::debug_tree(variant, &tree);
-                debug.insert(tree, of_debug);
-            }
-        }
         let universe = match (lock.header.universe_object, lock.header.universe_stored) {
             (Some(digest), _) => Universe::decode(object(digest)?)?,
             (None, Some(digest)) => {
@@ -72,7 +62,7 @@ impl Selection {
             }
             (None, None) => return Err(ComposeError::NoUniverse(lock.header.universe)),
         };
-        Ok(Self { universe, variants, decided: OnceCell::new(), debug, lock })
+        Ok(Self { universe, variants, decided: OnceCell::new(), lock })
     }
 
     /// The trees, in order.
@@ -97,13 +87,15 @@ impl Selection {
     }
 
     /// The tree that debugging packages go into which are selected with those of a tree.
-    pub fn debug_tree<'t>(&'t self, tree: &'t TreeRef) -> &'t TreeRef {
-        self.debug.get(tree).unwrap_or(tree)
+    pub fn debug_tree(&self, tree: &TreeRef) -> TreeRef {
+        let variant = self.variants.iter().find(|(id, _)| **id == tree.variant);
+        let asked = variant.and_then(|(_, variant)| variant.trees.get(tree.arch.as_str()));
+        tree.of_debug(asked.is_some_and(|asked| asked.debug))
     }
 
     /// The tree that a selected package goes into, given what was decided for a tree and its debugging packages.
-    pub fn tree_of<'t>(&'t self, tree: &'t TreeRef, decision: &Decision, package: &Nevra) -> &'t TreeRef {
-        if decision.debug.contains_key(package) { self.debug_tree(tree) } else { tree }
+    pub fn tree_of(&self, tree: &TreeRef, decision: &Decision, package: &Nevra) -> TreeRef {
+        if decision.debug.contains_key(package) { self.debug_tree(tree) } else { tree.clone() }
     }
 
     /// What a tree gets, and what is wrong with that.
@@ -117,6 +109,11 @@ impl Selection {
             return self.variants.explain_alone(&tree.variant, &tree.arch, &self.universe, pattern);
         }
         self.decided(tree).map(|found| found.explain(&self.universe, pattern))
+    }
+
+    /// Why packages are not in a tree; none where there is no such tree.
+    pub fn absent(&self, tree: &TreeRef, means: &dyn Fn(&Nevra) -> bool) -> Option<BTreeMap<Nevra, Absence>> {
+        self.decided(tree).map(|found| found.explain_those(&self.universe, means).absent)
     }
 
     /// The lock whose universe this is.

@@ -7,7 +7,7 @@ use super::Selection;
 use crate::base::arch::TreeArch;
 use crate::base::{Evr, Nevra};
 use crate::lock::TreeRef;
-use crate::select::{Decision, Explanation};
+use crate::select::{Absence, Decision};
 
 /// One package of a tree that came, went or changed. The order is that of the report: by tree, the secondary arch behind all
 /// others, then by name.
@@ -41,10 +41,15 @@ impl SelectionChange {
             let before = old.decision(&tree).unwrap_or_default();
             let after = new.decision(&tree).unwrap_or_default();
             let (had, has) = (
-                versions(&before, &tree, old.debug_tree(&tree)),
-                versions(&after, &tree, new.debug_tree(&tree)),
+                versions(&before, &tree, &old.debug_tree(&tree)),
+                versions(&after, &tree, &new.debug_tree(&tree)),
             );
             let keys: BTreeSet<_> = had.keys().chain(has.keys()).collect();
+            let gone = had.iter().filter(|(key, _)| !has.contains_key(*key));
+            let gone: BTreeSet<_> =
+                gone.map(|(_, nevra)| (nevra.name.as_str(), nevra.arch.as_str())).collect();
+            let is_gone = |nevra: &Nevra| gone.contains(&(nevra.name.as_str(), nevra.arch.as_str()));
+            let reasons = if gone.is_empty() { Some(BTreeMap::new()) } else { new.absent(&tree, &is_gone) };
             for key in keys {
                 let (had, has) = (had.get(key), has.get(key));
                 if had == has {
@@ -52,9 +57,7 @@ impl SelectionChange {
                 }
                 let why = match (has, had) {
                     (Some(here), _) => first(&after, here),
-                    (None, Some(gone)) => {
-                        absent(new.explain(&tree, &format!("{}.{}", gone.name, gone.arch)), gone)
-                    }
+                    (None, Some(gone)) => absent(reasons.as_ref(), gone),
                     (None, None) => String::new(),
                 };
                 let arch = TreeArch::find(&tree.arch);
@@ -90,10 +93,10 @@ fn first(decision: &Decision, package: &Nevra) -> String {
     decision.explain(package).first().map(|(_, why)| why.to_string()).unwrap_or_default()
 }
 
-fn absent(explanation: Option<Explanation>, gone: &Nevra) -> String {
-    let Some(explanation) = explanation else { return "the tree is gone".into() };
-    let of_name =
-        explanation.absent.iter().rfind(|(nevra, _)| nevra.name == gone.name && nevra.arch == gone.arch);
+/// What there is to say of the newest package of its name and arch.
+fn absent(reasons: Option<&BTreeMap<Nevra, Absence>>, gone: &Nevra) -> String {
+    let Some(reasons) = reasons else { return "the tree is gone".into() };
+    let of_name = reasons.iter().rfind(|(nevra, _)| nevra.name == gone.name && nevra.arch == gone.arch);
     of_name.map_or_else(|| "no source offers it any more".into(), |(_, why)| why.to_string())
 }
 

@@ -1,6 +1,6 @@
 //! What the variants of a recipe ask of a selection, for those who select: a new lock, and whoever asks about one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::ComposeError;
@@ -38,36 +38,15 @@ pub(super) fn variants(
 pub(super) fn comps(recipe: &Recipe, id: &str, arch: &'static TreeArch, comps: &Comps) -> Comps {
     let mut extent = Extent { arch: arch.name, variant: id, ..Extent::default() };
     let Some(variant) = recipe.variants.get(id) else { return comps.for_tree(&extent) };
-    let (groups, environments) = named(id, variant, arch, comps);
+    let named = |id, variant| resolve::groups(id, variant, arch).named(comps);
+    let (groups, environments) = named(id, variant);
     if variant.family.parent.is_some() || !groups.is_empty() || !environments.is_empty() {
         (extent.groups, extent.environments) = (Some(groups), Some(environments));
     }
     for other in variant.family.parent.iter().chain(&variant.family.lookaside) {
         if let Some(of) = recipe.variants.get(other) {
-            extent.beside.extend(named(other, of, arch, comps).0);
+            extent.beside.extend(named(other, of).0);
         }
     }
     comps.for_tree(&extent)
-}
-
-/// Ids of the groups and environments of a comps file that a variant names.
-fn named<'c>(
-    id: &str,
-    variant: &Variant,
-    arch: &'static TreeArch,
-    comps: &'c Comps,
-) -> (BTreeSet<&'c str>, BTreeSet<&'c str>) {
-    let request = resolve::groups(id, variant, arch);
-    let environments = comps.environments.iter().filter(|found| request.environments.contains(&found.id));
-    let environments: Vec<_> = environments.collect();
-    let mut wanted: BTreeSet<&str> = request.groups.iter().map(String::as_str).collect();
-    wanted.extend(request.named_groups.iter().map(|(group, _)| group.as_str()));
-    let listed = environments.iter().flat_map(|found| found.groups.iter().chain(&found.options));
-    wanted.extend(listed.map(|group| group.id.as_str()));
-    let is_wanted = |id: &str, name: &str| wanted.contains(id) || wanted.contains(name);
-    let groups = comps.groups.iter().filter(|group| is_wanted(&group.id, &group.name.plain));
-    (
-        groups.map(|group| group.id.as_str()).collect(),
-        environments.into_iter().map(|found| found.id.as_str()).collect(),
-    )
 }

@@ -59,6 +59,15 @@ impl TreeRef {
         Self { variant: variant.into(), arch: kind.name() }
     }
 
+    /// The tree that debugging packages beside those of this one go into: `own` says whether the variant has trees for them.
+    #[must_use]
+    pub fn of_debug(&self, own: bool) -> Self {
+        match self.kind() {
+            TreeKind::Binary(arch) if own => Self::new(&self.variant, TreeKind::Debug(arch)),
+            _ => self.clone(),
+        }
+    }
+
     /// What it holds.
     pub fn kind(&self) -> TreeKind<'_> {
         TreeKind::of(&self.arch)
@@ -126,6 +135,15 @@ impl Tree {
     /// Its name.
     pub fn name(&self) -> TreeRef {
         TreeRef { variant: self.variant.clone(), arch: self.arch.clone() }
+    }
+
+    /// The tree that debugging packages beside those of this one go into: `own` says whether the variant has trees for them.
+    #[must_use]
+    pub fn of_debug(&self, own: bool) -> Self {
+        match self.kind() {
+            TreeKind::Binary(arch) if own => Self::new(&self.variant, TreeKind::Debug(arch)),
+            _ => self.clone(),
+        }
     }
 
     /// What it holds.

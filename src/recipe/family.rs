@@ -38,12 +38,9 @@ pub struct LayeredRelease {
     pub version: String,
 }
 
-/// The types in the order in which variants are gathered.
-const ORDER: [VariantType; 4] =
-    [VariantType::Variant, VariantType::Addon, VariantType::LayeredProduct, VariantType::Optional];
-
+/// When variants of a type are gathered.
 fn rank(kind: VariantType) -> Option<usize> {
-    ORDER.iter().position(|other| *other == kind)
+    VariantType::GATHERED.iter().position(|other| *other == kind)
 }
 
 /// A type with its article, for messages.
@@ -118,7 +115,7 @@ impl Reader {
     /// What a variant says of itself; the others may not be read yet.
     pub(super) fn family(&mut self, id: &str, table: &Table<'_>) -> Family {
         let findings = &mut self.findings;
-        let kinds: Vec<_> = ORDER.iter().map(|kind| (kind.name(), *kind)).collect();
+        let kinds: Vec<_> = VariantType::GATHERED.iter().map(|kind| (kind.name(), *kind)).collect();
         let kind = table.text("type", findings).and_then(|text| text.choose(&kinds, findings));
         let kind = kind.unwrap_or(VariantType::Variant);
         let parent = table.text("parent", findings);

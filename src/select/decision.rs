@@ -9,7 +9,7 @@ use super::problem::Problem;
 use crate::base::arch::TreeArch;
 use crate::base::gather;
 use crate::base::{Digest, Nevra};
-use crate::format::comps::Need;
+use crate::format::comps::{Comps, Need};
 use crate::format::kickstart::Include;
 
 /// How packages of the secondary arch come in.
@@ -105,6 +105,23 @@ impl Request {
             Some(multilib) => multilib.profile.tree(self.arch),
             None => self.arch,
         }
+    }
+
+    /// Ids of the groups of a comps file that it names, by themselves or by environments that it names, and ids of these
+    /// environments.
+    pub fn named(&self, comps: &Comps) -> (BTreeSet<String>, BTreeSet<String>) {
+        let environments = || comps.environments.iter().filter(|found| self.environments.contains(&found.id));
+        let listed = environments().flat_map(|found| found.groups.iter().chain(&found.options));
+        let mut wanted: BTreeSet<&str> = listed.map(|group| group.id.as_str()).collect();
+        wanted.extend(self.groups.iter().map(String::as_str));
+        wanted.extend(self.named_groups.iter().map(|(group, _)| group.as_str()));
+        let groups = comps.groups.iter();
+        let groups = groups
+            .filter(|group| wanted.contains(group.id.as_str()) || wanted.contains(group.name.plain.as_str()));
+        (
+            groups.map(|group| group.id.clone()).collect(),
+            environments().map(|found| found.id.clone()).collect(),
+        )
     }
 
     /// Whether what is named is all that comes in: Pungi's method `nodeps`.

@@ -15,11 +15,11 @@ pub struct Extent<'a> {
     /// The variant's id.
     pub variant: &'a str,
     /// The groups that there are; none for all.
-    pub groups: Option<BTreeSet<&'a str>>,
+    pub groups: Option<BTreeSet<String>>,
     /// The environments that there are; none for all.
-    pub environments: Option<BTreeSet<&'a str>>,
+    pub environments: Option<BTreeSet<String>>,
     /// Groups that variants beside it have, so that environments may list them.
-    pub beside: BTreeSet<&'a str>,
+    pub beside: BTreeSet<String>,
 }
 
 impl Comps {
@@ -34,11 +34,11 @@ impl Comps {
         let own = format!("{CONFLICTS}-{}", extent.variant.to_lowercase());
         comps.clean(extent.arch, &[CONFLICTS, &own], &extent.beside);
         if let Some(groups) = &extent.groups {
-            comps.groups.retain(|group| groups.contains(group.id.as_str()));
+            comps.groups.retain(|group| groups.contains(&group.id));
             comps.clean_categories();
         }
         if let Some(environments) = &extent.environments {
-            comps.environments.retain(|environment| environments.contains(environment.id.as_str()));
+            comps.environments.retain(|environment| environments.contains(&environment.id));
         }
         comps
     }
@@ -70,7 +70,7 @@ impl Comps {
     /// Takes out groups without packages, but those of these ids; from categories and environments groups that there are
     /// not (environments may list what lies `beside`) or that are listed for other arches; then categories and environments
     /// without groups.
-    pub fn clean(&mut self, arch: &str, kept: &[&str], beside: &BTreeSet<&str>) {
+    pub fn clean(&mut self, arch: &str, kept: &[&str], beside: &BTreeSet<String>) {
         self.groups.retain(|group| !group.packages.is_empty() || kept.contains(&group.id.as_str()));
         self.clean_categories();
         let known: BTreeSet<&str> = self.groups.iter().map(|group| group.id.as_str()).collect();
@@ -147,9 +147,9 @@ mod tests {
         assert_eq!(found.langpacks, comps.langpacks);
         assert_eq!(found.for_tree(&all), found);
 
-        let beside = BTreeSet::from(["base", "tools"]);
-        let groups = Some(BTreeSet::from(["core", "desktop"]));
-        let environments = Some(BTreeSet::from(["server"]));
+        let beside = BTreeSet::from(["base", "tools"].map(String::from));
+        let groups = Some(BTreeSet::from(["core", "desktop"].map(String::from)));
+        let environments = Some(BTreeSet::from(["server"].map(String::from)));
         let found =
             comps.for_tree(&Extent { arch: "s390x", variant: "Client", groups, environments, beside });
         assert_eq!(ids(found.groups.iter().map(|group| &group.id)), ["core", "desktop"]);

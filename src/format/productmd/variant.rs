@@ -21,6 +21,11 @@ named! {
     }
 }
 
+impl VariantType {
+    /// The types in the order in which Pungi (4.3.6) gathers variants.
+    pub const GATHERED: [Self; 4] = [Self::Variant, Self::Addon, Self::LayeredProduct, Self::Optional];
+}
+
 named! {
     /// What lies at a path of a variant.
     pub enum PathKind {

@@ -121,18 +121,32 @@ pub(in crate::select) fn explain_as(
     pattern: &str,
     decided: Option<Decision>,
 ) -> Explanation {
-    let gather = run(request, comps, universe);
     let tree = request.tree();
     let parsed = Pattern::parse(pattern, tree);
     let means = |nevra: &Nevra| {
         nevra.to_string() == pattern
             || (parsed.asks_for(&nevra.arch, tree) && fnmatch::matches(parsed.name, &nevra.name))
     };
+    let mut explanation = explain_those(request, comps, universe, &means, decided);
+    if explanation.selected.is_empty() && explanation.absent.is_empty() {
+        let names = universe.members().map(|member| member.nevra().name.as_str());
+        explanation.similar = similar(parsed.name, names);
+    }
+    explanation
+}
+
+/// Explains the packages that `means` tells; `decided` as above.
+pub(in crate::select) fn explain_those(
+    request: &Request,
+    comps: &Comps,
+    universe: &Universe,
+    means: &dyn Fn(&Nevra) -> bool,
+    decided: Option<Decision>,
+) -> Explanation {
+    let gather = run(request, comps, universe);
     let (mut selected, mut absent, mut needed) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-    let mut meant = Vec::new();
     for member in universe.members().filter(|member| means(member.nevra())) {
         let place = member.place();
-        meant.push(member.nevra());
         let hidden = gather.stock.why_hidden(place);
         if gather.is_context(place) && hidden == Some(Hidden::Copy) {
             // The same package is offered, and is explained.
@@ -153,10 +167,8 @@ pub(in crate::select) fn explain_as(
             absent.insert(member.nevra().clone(), elsewhere.unwrap_or_else(|| gather.absence(place)));
         }
     }
-    let names = universe.members().map(|member| member.nevra().name.as_str());
-    let similar = if meant.is_empty() { similar(parsed.name, names) } else { None };
     let decision = decided.unwrap_or_else(|| gather.finish());
-    Explanation { decision, selected, absent, needed, similar }
+    Explanation { decision, selected, absent, needed, similar: None }
 }
 
 impl Gather<'_> {

@@ -42,8 +42,8 @@ mod weak;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use explain::explain_as;
 pub use explain::{Absence, Explanation, Lost, Need, explain};
+pub(super) use explain::{explain_as, explain_those};
 
 use super::decision::{Decision, Flag, Greed, Request};
 use super::multilib::{Judge, Verdict};

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use super::closure::{Closure, Gravity};
 use super::decision::{Decision, Reason, Request};
-use super::gather::{Explanation, explain, explain_as, gather};
+use super::gather::{Explanation, explain, explain_as, explain_those, gather};
 use super::note::Note;
 use super::problem::Problem;
 use super::universe::{Member, Universe};
@@ -32,10 +32,6 @@ use crate::base::Nevra;
 use crate::format::comps::Comps;
 use crate::format::productmd::VariantType;
 use trim::Taken;
-
-/// The order in which types are gathered.
-const PHASES: [VariantType; 4] =
-    [VariantType::Variant, VariantType::Addon, VariantType::LayeredProduct, VariantType::Optional];
 
 /// What is asked of the trees of a variant.
 #[derive(Clone, Debug)]
@@ -67,6 +63,11 @@ impl VariantTree {
     /// Explains the packages that a pattern means, as [`explain()`] does.
     pub fn explain(&self, universe: &Universe, pattern: &str) -> Explanation {
         explain_as(&self.request, &self.comps, universe, pattern, Some(self.decision.clone()))
+    }
+
+    /// Explains the packages that `means` tells.
+    pub fn explain_those(&self, universe: &Universe, means: &dyn Fn(&Nevra) -> bool) -> Explanation {
+        explain_those(&self.request, &self.comps, universe, means, Some(self.decision.clone()))
     }
 }
 
@@ -164,7 +165,7 @@ impl Variants {
             }
         }
         let mut taken = Taken::default();
-        for kind in PHASES.into_iter().filter(|kind| *kind != VariantType::Variant) {
+        for kind in VariantType::GATHERED.into_iter().filter(|kind| *kind != VariantType::Variant) {
             let mut now = Taken::default();
             for (id, variant) in self.all.iter().filter(|(_, variant)| variant.kind == kind) {
                 let Some(parent) = &variant.parent else { continue };
@@ -286,7 +287,7 @@ impl Variants {
 /// The order of gathering: type by type, what is looked aside at first, by id.
 fn order(all: &BTreeMap<String, VariantRequest>) -> Result<Vec<String>, VariantError> {
     let mut order: Vec<String> = Vec::new();
-    for kind in PHASES {
+    for kind in VariantType::GATHERED {
         let mut open: Vec<_> = all.iter().filter(|(_, variant)| variant.kind == kind).collect();
         while !open.is_empty() {
             let known: BTreeSet<String> = order.iter().cloned().collect();
@@ -320,14 +321,8 @@ fn named(id: &str, arch: &str, request: &Request, comps: &Comps) -> Comps {
             listed.retain(|group| !request.without_groups.contains(&group.id));
         }
     }
-    let of_environments =
-        named.environments.iter().flat_map(|found| found.groups.iter().chain(&found.options));
-    let mut groups: BTreeSet<&str> = of_environments.map(|group| group.id.as_str()).collect();
-    groups.extend(request.groups.iter().map(String::as_str));
-    groups.extend(request.named_groups.iter().map(|(group, _)| group.as_str()));
-    named
-        .groups
-        .retain(|group| groups.contains(group.id.as_str()) || groups.contains(group.name.plain.as_str()));
+    let (groups, _) = request.named(&named);
+    named.groups.retain(|group| groups.contains(&group.id));
     named.keep_packages_for(arch, Some(id));
     named.keep_groups_for(arch, Some(id));
     named.keep_environments_for(arch, Some(id));
