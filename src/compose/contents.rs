@@ -133,7 +133,7 @@ fn offered(
     aside: bool,
 ) -> Result<Universe, ComposeError> {
     let of_tree = |member: &Member<'_>| match member.is_lookaside() {
-        true => aside,
+        true => aside && member.is_for(Some(&tree.variant), &tree.arch),
         false => selected.get(member.nevra()).is_some_and(|trees| trees.contains_key(tree)),
     };
     Ok(Universe::new(universe.members().filter(of_tree).map(Member::to_candidate).collect())?)

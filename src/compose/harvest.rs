@@ -85,8 +85,10 @@ pub struct Harvest {
     pub packages: BTreeMap<Nevra, Harvested>,
     /// The same of sources that are looked aside at: selection sees them, and they are never delivered.
     aside: BTreeMap<Nevra, Harvested>,
-    /// The places of these sources in the recipe.
-    lookaside: BTreeSet<usize>,
+    /// The sources that offer each of these.
+    aside_by: BTreeMap<Nevra, BTreeSet<usize>>,
+    /// These sources by their places in the recipe: `VARIANT/ARCH` of the trees that do not look aside at them.
+    lookaside: BTreeMap<usize, BTreeSet<String>>,
     /// What selection sees of all of them, and whether it is looked aside at.
     seen: Vec<(Seen, bool)>,
     /// Packages of one source with one name and different contents: both places of each.
@@ -96,8 +98,16 @@ pub struct Harvest {
 impl Harvest {
     /// Nothing yet of a recipe's sources.
     pub fn of(recipe: &Recipe) -> Self {
-        let aside = recipe.sources.iter().enumerate().filter(|(_, source)| source.lookaside);
-        Self { lookaside: aside.map(|(place, _)| place).collect(), ..Self::default() }
+        let trees = recipe.variants.iter();
+        let trees: Vec<_> = trees
+            .flat_map(|(id, variant)| variant.arches.iter().map(move |arch| (id.as_str(), arch.name)))
+            .collect();
+        let aside = recipe.sources.iter().enumerate().filter(|(_, source)| source.lookaside.is_on());
+        let lookaside = aside.map(|(place, source)| {
+            let others = trees.iter().filter(|(id, arch)| !source.lookaside.is_for(id, arch));
+            (place, others.map(|(id, arch)| format!("{id}/{arch}")).collect())
+        });
+        Self { lookaside: lookaside.collect(), ..Self::default() }
     }
 
     /// Takes in the outputs of builds.
@@ -182,7 +192,10 @@ impl Harvest {
 
     /// Takes in a package, unless an earlier source of its kind (delivered or looked aside at) offers one of its name.
     pub(super) fn add(&mut self, nevra: &Nevra, harvested: Harvested, seen: impl FnOnce() -> Seen) {
-        let aside = self.lookaside.contains(&harvested.source);
+        let aside = self.lookaside.contains_key(&harvested.source);
+        if aside {
+            self.aside_by.entry(nevra.clone()).or_default().insert(harvested.source);
+        }
         let packages = if aside { &mut self.aside } else { &mut self.packages };
         if let Some(there) = packages.get(nevra) {
             // The same file may be offered twice (a source package by two builds); of two different
@@ -198,18 +211,34 @@ impl Harvest {
         packages.insert(nevra.clone(), harvested);
     }
 
+    /// The trees that look aside at none of the sources that offer a package.
+    fn not_for(&self, nevra: &Nevra) -> Vec<String> {
+        let sources = self.aside_by.get(nevra).into_iter().flatten();
+        let others = sources.filter_map(|source| self.lookaside.get(source)).cloned();
+        let all = others.reduce(|mut all, others| {
+            all.retain(|tree| others.contains(tree));
+            all
+        });
+        all.into_iter().flatten().collect()
+    }
+
     /// Hands over what selection sees, given the repositories in the order in which they offered.
     pub(super) fn universe(
         &mut self,
         repositories: &[repositories::Place<'_>],
     ) -> Result<Universe, UniverseError> {
         let entry = |repository: usize, package| repositories.get(repository)?.2.packages.get(package);
-        let offers = std::mem::take(&mut self.seen).into_iter().filter_map(|(seen, lookaside)| match seen {
-            Seen::Candidate(candidate) => {
+        let seen = std::mem::take(&mut self.seen);
+        let not_for = |nevra: &Nevra, lookaside| if lookaside { self.not_for(nevra) } else { Vec::new() };
+        let offers = seen.into_iter().filter_map(|(seen, lookaside)| match seen {
+            Seen::Candidate(mut candidate) => {
+                candidate.not_for.extend(not_for(&candidate.nevra, lookaside));
                 Some(Offer::Candidate(Box::new(Candidate { lookaside, ..*candidate })))
             }
             Seen::Listed { repository, package, key } => {
-                Some(Offer::Entry { entry: entry(repository, package)?, key, lookaside })
+                let entry = entry(repository, package)?;
+                let not_for = not_for(entry.nevra(), lookaside);
+                Some(Offer::Entry { entry, key, lookaside, not_for })
             }
         });
         Universe::of(offers.collect())

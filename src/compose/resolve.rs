@@ -455,6 +455,7 @@ pub(super) fn request(id: &str, variant: &Variant, arch: &'static TreeArch) -> R
     let here = |name: &String| name.rsplit_once('.').is_some_and(|(_, package)| tree.rank(package).is_some());
     request.prepopulate.retain(here);
     request.require_members = gather.require_members;
+    request.system_release = gather.system_release;
     request
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::keys::Keys;
 use crate::base::RelPath;
+use crate::recipe::Lookaside;
 
 /// How wide a line of the recipe may become before a list gets a line for each element.
 const WIDTH: usize = 100;
@@ -26,7 +27,8 @@ pub(super) struct Draft {
 pub(super) struct Source {
     pub(super) comment: String,
     pub(super) origin: Origin,
-    pub(super) lookaside: bool,
+    /// The trees that look aside at it, each with its arch.
+    pub(super) lookaside: Lookaside,
 }
 
 #[derive(Debug)]
@@ -207,7 +209,7 @@ impl Draft {
             }
         }
         for source in &self.sources {
-            source.write(&mut text);
+            source.write(&mut text, &self.variants);
         }
         for variant in &self.variants {
             let mut own = Text::default();
@@ -224,7 +226,7 @@ impl Draft {
 }
 
 impl Source {
-    fn write(&self, text: &mut Text) {
+    fn write(&self, text: &mut Text, variants: &[Variant]) {
         text.line("");
         text.comment(&self.comment);
         text.line("[[source]]");
@@ -246,7 +248,7 @@ impl Source {
                 }
             }
             Origin::Repo { id, baseurl } => {
-                let check = if self.lookaside { "" } else { ", gpgcheck = false" };
+                let check = if self.lookaside.is_on() { "" } else { ", gpgcheck = false" };
                 text.pair(
                     "repo",
                     &format!("{{ id = {}, baseurl = {}{check} }}", string(id), string(baseurl)),
@@ -254,13 +256,53 @@ impl Source {
             }
             Origin::Dir(path) => {
                 text.pair("dir", &string(path.as_str()));
-                if !self.lookaside {
+                if !self.lookaside.is_on() {
                     text.pair("on-unsigned", &string("allow"));
                 }
             }
         }
-        if self.lookaside {
-            text.pair("lookaside", "true");
+        match self.lookaside_of(variants) {
+            None => {}
+            Some(trees) if trees.is_empty() => text.pair("lookaside", "true"),
+            Some(trees) => text.list_if_any("lookaside", &trees),
+        }
+    }
+
+    /// Whether it is delivered or looked aside at as another one.
+    pub(super) fn is_like(&self, lookaside: &Lookaside) -> bool {
+        self.lookaside.is_on() == lookaside.is_on()
+    }
+
+    /// More trees look aside at it.
+    pub(super) fn seen_by(&mut self, more: Lookaside) {
+        if let (Lookaside::Trees(trees), Lookaside::Trees(more)) = (&mut self.lookaside, more) {
+            for tree in more {
+                if !trees.contains(&tree) {
+                    trees.push(tree);
+                }
+            }
+        }
+    }
+
+    /// Variants that look aside at it, and trees of those that do not as a whole; empty where all do, none where it is
+    /// delivered.
+    fn lookaside_of(&self, variants: &[Variant]) -> Option<Vec<String>> {
+        let mut named = Vec::new();
+        let mut all = true;
+        for variant in variants.iter().filter(|variant| !variant.disabled) {
+            let is_for = |arch: &&String| self.lookaside.is_for(&variant.id, arch);
+            let arches: Vec<_> = variant.arches.iter().filter(is_for).collect();
+            if arches.len() == variant.arches.len() {
+                named.push(variant.id.clone());
+                continue;
+            }
+            all = false;
+            named.extend(arches.iter().map(|arch| format!("{}/{arch}", variant.id)));
+        }
+        match &self.lookaside {
+            Lookaside::No => None,
+            _ if all => Some(Vec::new()),
+            _ => Some(named),
         }
     }
 }

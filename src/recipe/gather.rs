@@ -38,6 +38,8 @@ pub struct Gathering {
     pub prepopulate: Vec<String>,
     /// Whether a group's member that no source offers is an error.
     pub require_members: bool,
+    /// Whether of the packages that provide `system-release` only the one for the variant comes in.
+    pub system_release: bool,
     /// By whose rules it is gathered.
     pub method: Method,
 }
@@ -87,6 +89,7 @@ const IDLE: &[&str] = &[
     "weak",
     "prepopulate",
     "require-members",
+    "system-release",
     "parent",
     "lookaside",
 ];
@@ -113,6 +116,7 @@ impl Gathering {
             weak: weak.and_then(|text| text.choose(WEAK, findings)).unwrap_or_default(),
             prepopulate: prepopulate(table, findings),
             require_members: table.flag("require-members", false, findings),
+            system_release: table.flag("system-release", false, findings),
             method: method.and_then(|text| text.choose(METHODS, findings)).unwrap_or_default(),
         };
         let inner = family.parent.is_some();

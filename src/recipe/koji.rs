@@ -32,7 +32,8 @@ pub(super) const KOJI: &[&str] = &[
 ];
 pub(super) const PIN: &[&str] = &["build", "reason"];
 
-const NOARCH: &[(&str, Noarch)] = &[("header", Noarch::Header), ("source", Noarch::Source)];
+const NOARCH: &[(&str, Noarch)] =
+    &[("header", Noarch::Header), ("source", Noarch::Source), ("mash", Noarch::Mash)];
 
 /// Packages that Koji has tagged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,8 +153,10 @@ pub enum Noarch {
     /// Their own.
     #[default]
     Header,
-    /// Those of their build's source package, as with mash.
+    /// Those of their build's source package, as with Pungi.
     Source,
+    /// The same as mash reads them: an exclusive `noarch` says nothing, and arches are those of mash.
+    Mash,
 }
 
 impl Noarch {
@@ -162,6 +165,7 @@ impl Noarch {
         match self {
             Self::Header => "header",
             Self::Source => "source",
+            Self::Mash => "mash",
         }
     }
 }

@@ -31,6 +31,7 @@ pub use family::{Family, LayeredRelease};
 pub use gather::{ForArch, Gathering, Greedy, Method};
 pub use koji::{HubPlace, HubPlaceError, KojiSource, Noarch, PinnedBuild};
 pub use lines::GroupLines;
+pub use lookaside::Lookaside;
 pub use modules::{ModuleChoice, ModuleChoiceError};
 pub use multilib::{Multilib, MultilibMethod, MultilibProfile};
 pub use repo::{Addresses, RepoSource, Url, UrlError};

@@ -50,6 +50,7 @@ const VARIANT: &[&str] = &[
     "weak",
     "prepopulate",
     "require-members",
+    "system-release",
     "method",
     "arch",
 ];
@@ -284,7 +285,7 @@ impl Reader {
                 self.findings.add_with_help(item.span(), message, "give each an 'id' of its own");
             }
         }
-        if sources.iter().all(|source| source.lookaside) {
+        if sources.iter().all(|source| source.lookaside.is_on()) {
             return self.lack(value.span(), "every source is looked aside at: there is nothing to deliver");
         }
         Some(sources)
@@ -292,7 +293,7 @@ impl Reader {
 
     fn source<'t>(&mut self, value: &'t Spanned<DeValue<'t>>, top: &Table<'t>) -> Option<Source> {
         let table = Table::of("[[source]]", value, SOURCE, &mut self.findings)?;
-        let lookaside = table.flag("lookaside", false, &mut self.findings);
+        let lookaside = self.asked_lookaside(&table, top);
         let keys = table.texts("keys", &mut self.findings);
         let accepts_none = keys.is_empty();
         let keys: Vec<_> =
@@ -307,15 +308,15 @@ impl Reader {
                 let dir = table.text("dir", &mut self.findings)?;
                 self.input("source.dir", &dir, InputKind::Folder).map(Origin::Dir)
             }
-            [("repo", repo)] => self.repo(repo, !accepts_none, lookaside),
+            [("repo", repo)] => self.repo(repo, !accepts_none, lookaside.is_on()),
             [(_, koji)] => self.koji(koji),
             [] => self.lack(table.span.clone(), "a [[source]] needs 'build', 'dir', 'repo' or 'koji'"),
             [.., (_, last)] => {
                 self.lack(last.span(), "a [[source]] has only one of 'build', 'dir', 'repo' and 'koji'")
             }
         }?;
-        if lookaside {
-            return self.lookaside(origin, keys, &table);
+        if lookaside.is_on() {
+            return self.lookaside(origin, keys, lookaside, &table);
         }
         if let (Origin::Build(_), Some(value)) = (&origin, table.get("keys")) {
             self.findings

@@ -10,6 +10,7 @@ use super::family::Family;
 use super::gather::{ForArch, Gathering};
 use super::koji::KojiSource;
 use super::lines::GroupLines;
+use super::lookaside::Lookaside;
 use super::multilib::Multilib;
 use super::repo::RepoSource;
 use crate::base::arch::TreeArch;
@@ -87,7 +88,7 @@ pub struct Source {
     /// What to do with a package that none of them signed.
     pub on_unsigned: OnUnsigned,
     /// Whether its packages are only there to meet requirements, and never delivered.
-    pub lookaside: bool,
+    pub lookaside: Lookaside,
 }
 
 /// The place that packages of a source come from.

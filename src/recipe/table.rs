@@ -153,7 +153,13 @@ impl<'t> Table<'t> {
         self.entries.get(key)
     }
 
-    fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str, findings: &mut Findings) {
+    pub(super) fn wrong_type(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        expected: &str,
+        findings: &mut Findings,
+    ) {
         let message = format!("'{key}' of {} must be {expected}, not {}", self.name, kind(value.get_ref()));
         let quotable =
             expected == "a string" && !matches!(value.get_ref(), DeValue::Array(_) | DeValue::Table(_));

@@ -519,7 +519,7 @@ fn finds_what_is_wrong_with_tags() {
         (koji(&format!("{good}, event = \"now\"")), "'event' of 'koji' of [[source]] must be an integer"),
         (koji(&format!("{good}, latest = 2")), "must be true or false"),
         (koji(&format!("{good}, arches = [\"a b\"]")), "'a b' cannot be a name in 'arches'"),
-        (koji(&format!("{good}, noarch = \"srpm\"")), "expected 'header' or 'source'"),
+        (koji(&format!("{good}, noarch = \"srpm\"")), "expected 'header', 'source' or 'mash'"),
         (koji(&format!("{good}, evnt = 1")), "has no key 'evnt'"),
         (koji(&format!("{good}, hold = \"a-1-1\"")), "'hold' of 'koji' of [[source]] must be a list"),
         (koji(&format!("{good}, hold = [{{ build = \"a-1-1\" }}]")), "lacks 'reason'"),

@@ -73,7 +73,8 @@ pub struct Candidate {
     /// Its paths, in the order of its header.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<PackagedFile>,
-    /// Trees that it does not belong to though it is `noarch`, by their arch: where it comes from says so.
+    /// Trees that it does not belong to, since where it comes from says so: `noarch` ones by their arch, `VARIANT/ARCH` where
+    /// the tree does not look aside at it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_for: Vec<String>,
     /// Whether it is only there to meet requirements: it comes from a repository that is looked aside at.

@@ -71,6 +71,10 @@ pub struct Request {
     pub optional: bool,
     /// Whether a group's member that no source offers is an error.
     pub require_members: bool,
+    /// Whether of the packages that provide `system-release` only the one for the variant comes in; [`Variants`] sees to it.
+    ///
+    /// [`Variants`]: super::Variants
+    pub system_release: bool,
     /// Whether recommended and supplementing packages come along, as a package manager takes them.
     pub weak: bool,
     /// Whether the steps that look at requirements are taken; the others are all the same. False is what the option `nodeps`
@@ -150,6 +154,7 @@ impl Request {
             sources: false,
             optional: false,
             require_members: false,
+            system_release: false,
             weak: false,
             dependencies: true,
             method: gather::Method::Deps,

@@ -441,6 +441,7 @@ fn every_package_is_explained_whether_it_is_there_or_not() {
                     Absence::Copy => "copy",
                     Absence::Older(_) => "older",
                     Absence::Judged(_) => "judged",
+                    Absence::Unseen => "unseen",
                     Absence::Lost(_) => "lost",
                     Absence::NotAsked => "not asked",
                     Absence::Elsewhere(trim) => {

@@ -52,7 +52,7 @@ fn comps(repository: &Path) -> Comps {
 fn offers(packages: &Packages) -> impl Iterator<Item = Offer<'_>> {
     packages.iter().map(|entry| {
         let key = entry.checksum().sha256().unwrap();
-        Offer::Entry { entry, key, lookaside: false }
+        Offer::Entry { entry, key, lookaside: false, not_for: Vec::new() }
     })
 }
 

@@ -183,16 +183,16 @@ fn learn(
     Ok(Known { which: which.clone(), candidate, exclusive, excluded, at, signed, signers })
 }
 
-/// The trees that a `noarch` package does not belong to. Its own header is read as Pungi (4.3.6) reads it: against the
-/// native arches, `noarch` among them. Its source's is read as mash does: against mash's native arches, and an exclusive
+/// The trees that a `noarch` package does not belong to. Headers are read as Pungi (4.3.6) reads that of the source
+/// package: against the native arches, `noarch` among them; or as mash does: against its own native arches, and an exclusive
 /// `noarch` says nothing.
 fn not_for(known: &Known, rule: Noarch) -> Vec<String> {
     let belongs = |tree: &&'static TreeArch| {
         let holds = |arch: &String| match rule {
-            Noarch::Header => tree.is_native(arch),
-            Noarch::Source => tree.of_mash().is_native(arch),
+            Noarch::Header | Noarch::Source => tree.is_native(arch),
+            Noarch::Mash => tree.of_mash().is_native(arch),
         };
-        let exclusive = |arch: &String| holds(arch) && (rule == Noarch::Header || arch != "noarch");
+        let exclusive = |arch: &String| holds(arch) && (rule != Noarch::Mash || arch != "noarch");
         !known.excluded.iter().any(holds)
             && (known.exclusive.is_empty() || known.exclusive.iter().any(exclusive))
     };
@@ -236,7 +236,7 @@ fn take(
                 let of = match koji.noarch {
                     Noarch::Header => known,
                     // A build without its source package says nothing but in its own headers.
-                    Noarch::Source => sources.get(&rpm.build).copied().unwrap_or(known),
+                    Noarch::Source | Noarch::Mash => sources.get(&rpm.build).copied().unwrap_or(known),
                 };
                 candidate.not_for = not_for(of, koji.noarch);
             }
@@ -277,16 +277,19 @@ mod tests {
             (&[], &["aarch64"], Noarch::Header, "x86_64", true),
             // What is compatible by mash's table counts for mash alone; the secondary arch is not.
             (&["ia32e"], &[], Noarch::Header, "x86_64", false),
-            (&["ia32e"], &[], Noarch::Source, "x86_64", true),
+            (&["ia32e"], &[], Noarch::Source, "x86_64", false),
+            (&["ia32e"], &[], Noarch::Mash, "x86_64", true),
             (&["i686"], &[], Noarch::Header, "x86_64", false),
-            (&["i686"], &[], Noarch::Source, "x86_64", false),
+            (&["i686"], &[], Noarch::Mash, "x86_64", false),
             (&[], &["i686"], Noarch::Header, "x86_64", true),
-            (&[], &["i686"], Noarch::Source, "x86_64", true),
+            (&[], &["i686"], Noarch::Mash, "x86_64", true),
             // An exclusive noarch is any arch to Pungi and none to mash; an excluded one is all to both.
             (&["ppc64le", "noarch"], &[], Noarch::Header, "x86_64", true),
-            (&["ppc64le", "noarch"], &[], Noarch::Source, "x86_64", false),
+            (&["ppc64le", "noarch"], &[], Noarch::Source, "x86_64", true),
+            (&["ppc64le", "noarch"], &[], Noarch::Mash, "x86_64", false),
             (&[], &["noarch"], Noarch::Header, "x86_64", false),
             (&[], &["noarch"], Noarch::Source, "x86_64", false),
+            (&[], &["noarch"], Noarch::Mash, "x86_64", false),
         ] {
             let found = belongs(&known(exclusive, excluded), rule, tree);
             assert_eq!(found, expected, "{exclusive:?} {excluded:?} {rule:?} {tree}");

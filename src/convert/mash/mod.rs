@@ -16,7 +16,7 @@ use super::pungi::{clean, clean_short, head};
 use crate::base::RelPath;
 use crate::base::arch::TreeArch;
 use crate::format::mash_conf::{Section, Setting, flag, words};
-use crate::recipe::{Fingerprint, HubPlace, Url};
+use crate::recipe::{Fingerprint, HubPlace, Lookaside, Url};
 use options::{
     CARRIED, DEVEL_BLACKLIST, LISTS, LOST, LOST_IF_ON, METHODS, NO_EFFECT, RUNTIME_BLACKLIST,
     RUNTIME_WHITELIST,
@@ -277,7 +277,7 @@ impl Work<'_, '_> {
             }
             (None, Err(_)) => self.note(NoteKind::Lost, "latest", "it is neither true, false nor a number"),
         }
-        pairs.push(("noarch", string("source")));
+        pairs.push(("noarch", string("mash")));
         let strict = self.flag("strict_keys", false);
         let place = self.place("keys").unwrap_or(NotePlace { file: "".into(), line: 1 });
         let ids: Vec<_> = self.list("keys").into_iter().map(|id| (id, place.clone())).collect();
@@ -289,7 +289,7 @@ impl Work<'_, '_> {
         let keys = look_up(&ids, unsigned, given, "keys", &mut self.notes);
         let missing = keys.missing.clone();
         let origin = Origin::Koji(pairs, Arc::new(keys));
-        draft.sources.push(Source { comment: String::new(), origin, lookaside: false });
+        draft.sources.push(Source { comment: String::new(), origin, lookaside: Lookaside::No });
         missing
     }
 
@@ -461,7 +461,8 @@ impl Work<'_, '_> {
     /// The repositories whose packages may be required.
     fn parents(&mut self, draft: &mut Draft) {
         let repos = self.list("parent_repos");
-        let Some(arches) = draft.variants.first().map(|variant| variant.arches.clone()) else { return };
+        let Some(variant) = draft.variants.first() else { return };
+        let (variant, arches) = (variant.id.clone(), variant.arches.clone());
         if !repos.is_empty() {
             let text = "a package that they have in the same or a later version is not composed";
             self.note(NoteKind::Changed, "parent_repos", text);
@@ -484,7 +485,11 @@ impl Work<'_, '_> {
                 let id = if by_arch { format!("parent-{number}-{arch}") } else { format!("parent-{number}") };
                 let origin = Origin::Repo { id, baseurl: url.as_str().into() };
                 let comment = "What it has only meets requirements.".into();
-                draft.sources.push(Source { comment, origin, lookaside: true });
+                let lookaside = match by_arch {
+                    true => Lookaside::Trees(vec![(variant.clone(), Some(arch.clone()))]),
+                    false => Lookaside::All,
+                };
+                draft.sources.push(Source { comment, origin, lookaside });
             }
         }
     }

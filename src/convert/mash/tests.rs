@@ -52,7 +52,7 @@ compression = "xz"
 database = true
 
 [[source]]
-koji = { hub = "https://koji.example.org/kojihub", files = "file:///mnt/koji", tag = "example-9", noarch = "source" }
+koji = { hub = "https://koji.example.org/kojihub", files = "file:///mnt/koji", tag = "example-9", noarch = "mash" }
 on-unsigned = "allow"
 
 [variant.example]
@@ -138,7 +138,7 @@ fn options_become_keys() {
         ("parent_repos = https://example.org/%(arch)s/os /srv/r", "repo = { id = \"parent-2\"", ""),
         (
             "parent_repos = https://example.org/%(arch)s/os",
-            "[[source]]\nrepo = { id = \"parent-1-s390x\", baseurl = \"https://example.org/s390x/os\" }\nlookaside = true\n",
+            "[[source]]\nrepo = { id = \"parent-1-s390x\", baseurl = \"https://example.org/s390x/os\" }\nlookaside = [\"example/s390x\"]\n",
             "changed e.mash:6: parent_repos: a package that they have in the same or a later version",
         ),
         (

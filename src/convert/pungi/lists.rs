@@ -84,8 +84,8 @@ impl<'i> Work<'i> {
         (first, others)
     }
 
-    /// The repositories that are looked aside at; `alone` where no other variant is composed.
-    pub(super) fn lookaside(&mut self, one: &Composed<'i>, alone: bool) {
+    /// The repositories that are looked aside at.
+    pub(super) fn lookaside(&mut self, one: &Composed<'i>) {
         let option = "gather_lookaside_repos";
         let mut places: Vec<(&Node, Vec<String>)> = Vec::new();
         for arch in &one.arches {
@@ -97,12 +97,8 @@ impl<'i> Work<'i> {
                 }
             }
         }
-        if !places.is_empty() && !alone {
-            let text = "in the recipe all variants look aside at these repositories";
-            self.note_of(one.variant, NoteKind::Changed, option, text);
-        }
         for (node, arches) in places {
-            self.place_of_packages(node, &arches, option, true);
+            self.place_of_packages(node, &arches, option, Some(&one.id));
         }
     }
 }

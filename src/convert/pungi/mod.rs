@@ -294,9 +294,9 @@ impl Work<'_> {
             let text = "a requirement that nothing provides is always an error";
             self.note(NoteKind::Changed, "check_deps", text);
         }
-        if self.flag("filter_system_release_packages", true) {
-            let text = "of several packages that provide 'system-release', Pungi keeps the one that is named like the variant; name the others in 'exclude' (without this option it does so, too)";
-            self.note(NoteKind::Lost, "filter_system_release_packages", text);
+        if self.flag("filter_system_release_packages", false) {
+            let text = "Pungi finds no such package since kobo reads names as text (0.42 does), and leaves all; 'system-release' of a variant does what the option says";
+            self.note(NoteKind::Changed, "filter_system_release_packages", text);
         }
         if !self.flag("comps_filter_environments", true) {
             let text = "repositories have the environments that the variant names";

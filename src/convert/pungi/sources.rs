@@ -9,7 +9,7 @@ use super::super::keys::look_up;
 use super::super::note::{NoteKind, NotePlace, short};
 use super::{Work, clean, mapping};
 use crate::format::pungi_conf::{Node, Value};
-use crate::recipe::{HubPlace, ModuleChoice, Url};
+use crate::recipe::{HubPlace, Lookaside, ModuleChoice, Url};
 
 impl Work<'_> {
     /// The sources of packages, behind those that are looked aside at.
@@ -95,7 +95,7 @@ impl Work<'_> {
             }
             let comment = if module_tags.contains(tag) { "Modules." } else { "" };
             let origin = Origin::Koji(pairs, keys.clone());
-            self.draft.sources.push(Source { comment: comment.into(), origin, lookaside: false });
+            self.draft.sources.push(Source { comment: comment.into(), origin, lookaside: Lookaside::No });
         }
         if tags.is_empty() && !builds.is_empty() {
             self.note(NoteKind::Lost, "pkgset_koji_builds", "builds are added to a tag, and none is named");
@@ -232,17 +232,18 @@ impl Work<'_> {
                     format!("it is for {} alone; in the recipe every arch takes from it", binary.join(", "));
                 self.notes.add(NoteKind::Changed, Some(NotePlace::from(&repo.place)), option, text);
             }
-            self.place_of_packages(repo, &of, option, false);
+            self.place_of_packages(repo, &of, option, None);
         }
     }
 
-    /// Adds a repository or folder, for arches where it is one for each; gives the ids of its sources.
+    /// Adds a repository or folder for some arches, one for each where its address holds a variable; gives the ids of its
+    /// sources. A variant looks aside at it, or it is there to be delivered.
     pub(super) fn place_of_packages(
         &mut self,
         node: &Node,
         arches: &[String],
         option: &str,
-        lookaside: bool,
+        lookaside: Option<&str>,
     ) -> Vec<String> {
         let place = Some(NotePlace::from(&node.place));
         let Some(text) = node.text() else {
@@ -254,10 +255,11 @@ impl Work<'_> {
             let base = if text.starts_with('/') { format!("file://{text}") } else { text.to_owned() };
             let one = [String::new()];
             for arch in if has_variable(node) { arches } else { &one } {
+                let of = if arch.is_empty() { arches } else { std::slice::from_ref(arch) };
                 let url = base.replace("$basearch", arch).replace("$arch", arch);
                 match url.parse::<Url>() {
                     Ok(url) if !url.as_str().contains(['?', '#']) => {
-                        ids.push(self.repo(url.as_str(), arch, lookaside));
+                        ids.push(self.repo(url.as_str(), arch, aside(lookaside, of)));
                     }
                     _ => {
                         let text =
@@ -273,11 +275,17 @@ impl Work<'_> {
                 let text =
                     format!("its packages are read, in '{path}' beside the recipe, and not its repodata");
                 self.notes.add(NoteKind::Changed, place, option, text);
-                let origin = Origin::Dir(path);
-                let mut alike = self.draft.sources.iter().filter(|source| source.lookaside == lookaside);
-                let known = alike.any(|source| matches!((&source.origin, &origin), (Origin::Dir(one), Origin::Dir(other)) if one == other));
-                if !known {
-                    self.draft.sources.push(Source { comment: String::new(), origin, lookaside });
+                let lookaside = aside(lookaside, arches);
+                let known = self.draft.sources.iter_mut().find(|source| {
+                    matches!(&source.origin, Origin::Dir(known) if *known == path)
+                        && source.is_like(&lookaside)
+                });
+                match known {
+                    Some(known) => known.seen_by(lookaside),
+                    None => {
+                        let origin = Origin::Dir(path);
+                        self.draft.sources.push(Source { comment: String::new(), origin, lookaside });
+                    }
                 }
             }
             _ => {
@@ -292,23 +300,31 @@ impl Work<'_> {
     }
 
     /// A repository by its URL, once; gives its id.
-    fn repo(&mut self, url: &str, arch: &str, lookaside: bool) -> String {
-        let repos = self.draft.sources.iter().filter_map(|source| match &source.origin {
-            Origin::Repo { id, baseurl } if source.lookaside == lookaside => Some((id, baseurl)),
-            _ => None,
-        });
-        let repos: Vec<_> = repos.collect();
-        if let Some((id, _)) = repos.iter().find(|(_, known)| *known == url) {
-            return (*id).clone();
+    fn repo(&mut self, url: &str, arch: &str, lookaside: Lookaside) -> String {
+        let mut number = 1;
+        for source in self.draft.sources.iter_mut().filter(|source| source.is_like(&lookaside)) {
+            let Origin::Repo { id, baseurl } = &source.origin else { continue };
+            if baseurl == url {
+                let id = id.clone();
+                source.seen_by(lookaside);
+                return id;
+            }
+            number += 1;
         }
-        let kind = if lookaside { "lookaside" } else { "repo" };
+        let kind = if lookaside.is_on() { "lookaside" } else { "repo" };
         let arch = if arch.is_empty() { String::new() } else { format!("-{arch}") };
-        let id = format!("{kind}-{}{arch}", repos.len() + 1);
-        let comment = if lookaside { "What it has only meets requirements." } else { "" };
+        let id = format!("{kind}-{number}{arch}");
+        let comment = if lookaside.is_on() { "What it has only meets requirements." } else { "" };
         let origin = Origin::Repo { id: id.clone(), baseurl: url.into() };
         self.draft.sources.push(Source { comment: comment.into(), origin, lookaside });
         id
     }
+}
+
+/// How the trees of a variant, if one looks aside at them, see packages.
+fn aside(variant: Option<&str>, arches: &[String]) -> Lookaside {
+    let Some(id) = variant else { return Lookaside::No };
+    Lookaside::Trees(arches.iter().map(|arch| (id.to_owned(), Some(arch.clone()))).collect())
 }
 
 /// Whether a repository's address holds one of dnf's variables for arches.

@@ -200,13 +200,23 @@ fn options_become_keys() {
         ),
         (
             "gather_lookaside_repos = [('^Server$', {'*': ['https://example.org/$basearch/os', '{{part-a}}/x']})]",
-            "[[source]]\nrepo = { id = \"lookaside-2-aarch64\", baseurl = \"https://example.org/aarch64/os\" }\nlookaside = true\n",
+            "[[source]]\nrepo = { id = \"lookaside-2-aarch64\", baseurl = \"https://example.org/aarch64/os\" }\nlookaside = [\"Server/aarch64\"]\n",
             "lost p.conf:12: gather_lookaside_repos: '{{part-a}}/x' is no URL",
         ),
         (
             "gather_lookaside_repos = [('^Server$', {'*': ['https://example.org/$basearch/os']})]",
-            "repo = { id = \"lookaside-1-x86_64\"",
-            "changed v.xml:4: gather_lookaside_repos of 'Server': in the recipe all variants",
+            "repo = { id = \"lookaside-1-x86_64\", baseurl = \"https://example.org/x86_64/os\" }\nlookaside = [\"Server/x86_64\"]\n",
+            "",
+        ),
+        (
+            "gather_lookaside_repos = [('^Server$', {'*': ['file:///srv/a']}), ('^S', {'x86_64': ['file:///srv/a']})]",
+            "repo = { id = \"lookaside-1\", baseurl = \"file:///srv/a\" }\nlookaside = [\"Server\"",
+            "",
+        ),
+        (
+            "gather_lookaside_repos = [('.', {'*': ['file:///srv/a']})]",
+            "repo = { id = \"lookaside-1\", baseurl = \"file:///srv/a\" }\nlookaside = true\n",
+            "",
         ),
         (
             "pkgset_source = 'repos'\npkgset_repos = {'*': ['./repo', '{{configdir}}/repo', '/srv/r', 'https://example.org/x/']}",
@@ -268,7 +278,7 @@ fn options_become_keys() {
             "",
             "lost p.conf:12: variant_as_lookaside: 'Client' is not there to be looked aside at by 'Server'",
         ),
-        ("filter_system_release_packages = True", "", "lost p.conf:12: filter_system_release_packages"),
+        ("filter_system_release_packages = True", "", "changed p.conf:12: filter_system_release_packages"),
         ("x = ['a' 'b']", "", "lost p.conf:12: a missing comma"),
     ] {
         let conversion = convert(more);

@@ -102,7 +102,7 @@ impl<'i> Work<'i> {
             }
             part(&mut draft, lists);
             (draft.multilib, draft.multilib_by_arch) = self.multilib(one);
-            self.lookaside(one, composed.len() == 1);
+            self.lookaside(one);
             let nothing =
                 draft.groups.is_empty() && draft.environments.is_empty() && draft.common.packages.is_empty();
             if nothing && one.variant.kind != Type::Optional {

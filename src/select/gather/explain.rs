@@ -6,7 +6,7 @@ use super::super::decision::{Decision, Request, Trim};
 use super::super::multilib::Verdict;
 use super::super::pattern::Pattern;
 use super::super::problem::similar;
-use super::super::universe::{List, Place, RelationId, Universe};
+use super::super::universe::{List, Member, Place, RelationId, Universe};
 use super::stock::{Hidden, Queue};
 use super::{Gather, Why, run};
 use crate::base::Nevra;
@@ -60,6 +60,8 @@ pub enum Absence {
     Context,
     /// It is a debugging package, and these are not wanted.
     Debug,
+    /// Only other trees look aside at it.
+    Unseen,
     /// Nothing asks for it.
     NotAsked,
     /// Another variant delivers it.
@@ -102,6 +104,7 @@ impl std::fmt::Display for Absence {
             }
             Self::Context => f.write_str("only looked aside at: it meets requirements, and is not delivered"),
             Self::Debug => f.write_str("a debugging package, and these are not wanted"),
+            Self::Unseen => f.write_str("only other trees look aside at it"),
             Self::NotAsked => f.write_str("nothing that is selected asks for it"),
             Self::Elsewhere(trim) => trim.fmt(f),
         }
@@ -152,6 +155,13 @@ pub(in crate::select) fn explain_those(
             // The same package is offered, and is explained.
             continue;
         }
+        if member.is_lookaside() && hidden == Some(Hidden::Foreign) {
+            // Other trees look aside at it; the same package may be offered.
+            if selected.last() != Some(member.nevra()) {
+                absent.entry(member.nevra().clone()).or_insert_with(|| gather.absence(place));
+            }
+            continue;
+        }
         let gathered = [&gather.binary, &gather.debug, &gather.source];
         let why = gathered.iter().find_map(|selected| selected.get(&place));
         let is_there = match &decided {
@@ -174,7 +184,14 @@ pub(in crate::select) fn explain_those(
 impl Gather<'_> {
     fn absence(&self, place: Place) -> Absence {
         match self.stock.why_hidden(place) {
-            Some(Hidden::Foreign) => return Absence::Foreign,
+            Some(Hidden::Foreign) => {
+                let tree = self.request.tree();
+                let belongs = |member: Member<'_>| {
+                    member.is_for(self.request.variant.as_deref(), tree.name) || !member.is_lookaside()
+                };
+                let unseen = self.stock.get(place).is_some_and(|member| !belongs(member));
+                return if unseen { Absence::Unseen } else { Absence::Foreign };
+            }
             Some(Hidden::Excluded(at)) => {
                 return Absence::Excluded(self.request.exclude.get(at).cloned().unwrap_or_default());
             }

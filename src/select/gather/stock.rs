@@ -411,6 +411,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
     let excludes: Vec<_> = excludes.into_iter().map(|(at, text)| (at, Pattern::parse(text, tree))).collect();
     let mut classes: Vec<Class> = Vec::with_capacity(universe.len());
     let mut newest: Vec<(Place, Place)> = Vec::new();
+    let is_for = |member: Member<'_>| member.is_for(request.variant.as_deref(), tree.name);
     for member in universe.members() {
         let nevra = member.nevra();
         let arch = nevra.arch.as_str();
@@ -424,8 +425,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         };
         // A tree without a rule for packages of the secondary arch holds none.
         let held = native || (secondary && request.multilib.is_some() && !(everything && debug));
-        let foreign =
-            (queue != Queue::Source && !held) || member.not_for().iter().any(|name| name == tree.name);
+        let foreign = (queue != Queue::Source && !held) || !is_for(member);
         let excluded = || {
             let hides =
                 |(_, pattern): &&(usize, Pattern<'_>)| pattern.hides(nevra, queue == Queue::Debug, tree);
@@ -438,10 +438,11 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
                 && judge.is_some_and(|judge| judge.blacklists(&nevra.name))
         };
         // The method `nodeps` does not look aside at anything: those packages come in where they are named.
-        let aside = member.is_lookaside() || (!request.is_nodeps() && request.aside.contains(nevra));
+        let aside = (member.is_lookaside() && is_for(member))
+            || (!request.is_nodeps() && request.aside.contains(nevra));
         let hidden = if foreign {
             Some(Hidden::Foreign)
-        } else if everything && member.is_lookaside() {
+        } else if everything && aside {
             copies(universe, member, &classes).then_some(Hidden::Copy)
         } else if aside {
             // The blacklist is for all, exclusions are not.
@@ -449,7 +450,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         } else if !(everything
             || request.is_nodeps()
             || request.greed == Greed::All && queue == Queue::Binary)
-            && copied(universe, member)
+            && copied(universe, member).is_some_and(is_for)
         {
             // With greed Pungi takes both copies for a requirement: what the one requires comes in, and the other is not
             // delivered.
@@ -471,13 +472,15 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
 impl Stock<'_> {
     /// Whether the same package is looked aside at, too.
     pub(super) fn is_copy(&self, place: Place) -> bool {
-        self.aside && self.get(place).is_some_and(|member| copied(self.universe, member))
+        let copy = self.get(place).filter(|_| self.aside).and_then(|member| copied(self.universe, member));
+        copy.is_some_and(|copy| self.class(copy.place()).is_some_and(|class| class.aside))
     }
 }
 
-/// Whether the same package is looked aside at, too: of one full name, that copy is the next.
-fn copied(universe: &Universe, member: Member<'_>) -> bool {
-    universe.at(member.place() + 1).is_some_and(|next| next.is_lookaside() && next.nevra() == member.nevra())
+/// The same package among what is looked aside at: of one full name, that copy is the next.
+fn copied<'u>(universe: &'u Universe, member: Member<'u>) -> Option<Member<'u>> {
+    let next = universe.at(member.place() + 1)?;
+    (next.is_lookaside() && next.nevra() == member.nevra()).then_some(next)
 }
 
 /// Whether it is looked aside at, while the same package is offered and seen: that one comes right before it.

@@ -23,6 +23,8 @@ pub enum Offer<'p> {
         key: Digest,
         /// See [`Candidate::lookaside`].
         lookaside: bool,
+        /// See [`Candidate::not_for`].
+        not_for: Vec<String>,
     },
 }
 
@@ -45,9 +47,9 @@ impl Offer<'_> {
     fn to_candidate(&self) -> Cow<'_, Candidate> {
         match self {
             Self::Candidate(candidate) => Cow::Borrowed(candidate.as_ref()),
-            Self::Entry { entry, key, lookaside } => {
+            Self::Entry { entry, key, lookaside, not_for } => {
                 let candidate = Candidate::from_entry(*entry, *key);
-                Cow::Owned(Candidate { lookaside: *lookaside, ..candidate })
+                Cow::Owned(Candidate { lookaside: *lookaside, not_for: not_for.clone(), ..candidate })
             }
         }
     }
@@ -173,10 +175,10 @@ impl Builder {
                 });
                 (lists, self.files(files)?, candidate.not_for.clone())
             }
-            Offer::Entry { entry, .. } => {
+            Offer::Entry { entry, not_for, .. } => {
                 let lists = self.lists(KINDS.map(|kind| stated_by(*entry, kind)))?;
                 let files = entry.files().map(|file| (file.kind.into(), file.directory, file.name));
-                (lists, self.files(files)?, Vec::new())
+                (lists, self.files(files)?, not_for.clone())
             }
         };
         let row =

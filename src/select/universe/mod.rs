@@ -223,9 +223,12 @@ impl<'u> Member<'u> {
         self.row.lookaside
     }
 
-    /// Trees that it does not belong to though it is `noarch`, by their arch.
-    pub fn not_for(self) -> &'u [String] {
-        &self.row.not_for
+    /// Whether it may belong to a tree; of a tree without a variant its arch is looked at only.
+    pub fn is_for(self, variant: Option<&str>, arch: &str) -> bool {
+        !self.row.not_for.iter().any(|name| match name.split_once('/') {
+            Some((id, of)) => variant == Some(id) && of == arch,
+            None => name == arch,
+        })
     }
 
     /// Whether it carries debugging information, told by its name as Pungi does.

@@ -17,6 +17,7 @@
 //!
 //! What is found wrong with a tree is told once: not again of the variants that have the inputs of another one.
 
+mod release;
 mod trim;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,7 +150,7 @@ impl Variants {
         pattern: &str,
     ) -> Option<Explanation> {
         let variant = self.all.get(id).filter(|_| self.is_alone(id))?;
-        Some(explain(variant.trees.get(arch)?, &variant.comps, universe, pattern))
+        Some(explain(&self.own(id, variant, arch, universe)?, &variant.comps, universe, pattern))
     }
 
     /// Decides on all trees. What is wrong is a part of each answer.
@@ -202,6 +203,16 @@ impl Variants {
         all.filter(move |(id, other)| of_parent(id) || beside(other))
     }
 
+    /// What a variant asks itself of a tree.
+    fn own(&self, id: &str, variant: &VariantRequest, arch: &str, universe: &Universe) -> Option<Request> {
+        let mut request = variant.trees.get(arch)?.clone();
+        request.variant = Some(id.to_owned());
+        if request.system_release {
+            release::choose(&mut request, variant.parent.as_deref().unwrap_or(id), universe);
+        }
+        Some(request)
+    }
+
     /// What is asked of a tree, given those that were gathered before it.
     fn request(
         &self,
@@ -212,16 +223,15 @@ impl Variants {
     ) -> Option<(Request, Arc<Comps>)> {
         let variant = self.all.get(id)?;
         let own = variant.trees.get(arch)?;
-        let mut request = own.clone();
+        let mut request = self.own(id, variant, arch, universe)?;
         let mut comps = variant.comps.clone();
         let mut joined = Comps::default();
         if variant.parent.is_some() {
             joined = named(id, arch, own, &comps);
-            // What is for other variants was taken out with each one's own eyes.
-            request.variant = None;
         }
         for (of, other) in self.inherited(variant) {
-            let Some(from) = other.trees.get(arch) else { continue };
+            let Some(from) = self.own(of, other, arch, universe) else { continue };
+            let from = &from;
             add_new(&mut request.groups, &from.groups);
             add_new(&mut request.environments, &from.environments);
             add_new(&mut request.packages, &from.packages);

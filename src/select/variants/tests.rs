@@ -425,3 +425,78 @@ fn families_of_random_variants_divide_what_was_gathered() {
     }
     assert!(moved > 20 && trimmed > 500 && aside > 50, "{moved} {trimmed} {aside}");
 }
+
+#[test]
+fn single_trees_look_aside_at_a_package() {
+    let mut all: Vec<Candidate> =
+        universe(&["tool tool lib", "lib lib"]).members().map(Member::to_candidate).collect();
+    let copies = all.clone().into_iter().filter(|candidate| candidate.nevra.name == "lib");
+    let copies = copies.map(|candidate| Candidate {
+        lookaside: true,
+        not_for: vec!["Client/x86_64".into()],
+        ..candidate
+    });
+    all.extend(copies.collect::<Vec<_>>());
+    let both = |all: Vec<Candidate>| {
+        let client = ("Client", variant(VariantType::Variant, None, &["tool"]));
+        let universe = Universe::new(all).unwrap();
+        let variants = variants([server(&["tool"]), client]).unwrap();
+        let trees = variants.gather(&universe);
+        let names = |id: &str| {
+            let tree = &trees[&(id.to_owned(), "x86_64")];
+            tree.decision.delivered().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        let absent = variants.explain_alone("Client", "x86_64", &universe, "lib").unwrap().absent;
+        let absent: Vec<_> = absent.values().map(ToString::to_string).collect();
+        (names("Server"), names("Client"), absent)
+    };
+    // The server's tree takes the copy, the client's does not see it.
+    let (server, client, absent) = both(all.clone());
+    assert_eq!(server, "tool-0:1-1.x86_64 tool-0:1-1.src");
+    assert_eq!(client, "lib-0:1-1.x86_64 tool-0:1-1.x86_64 lib-0:1-1.src tool-0:1-1.src");
+    assert!(absent.is_empty(), "{absent:?}");
+    // Where nothing else has it, the client lacks it and is told why.
+    all.retain(|candidate| candidate.lookaside || candidate.nevra.name != "lib");
+    let (server, client, absent) = both(all);
+    assert_eq!((server.as_str(), client.as_str()), ("tool-0:1-1.x86_64 tool-0:1-1.src", server.as_str()));
+    assert_eq!(absent, ["only other trees look aside at it"; 2]);
+}
+
+/// What Pungi 4.3.6 chooses with `filter_system_release_packages`.
+#[test]
+fn a_tree_has_one_system_release() {
+    let chosen = |packages: &[&str], more: (&'static str, VariantRequest)| {
+        let mut all: Vec<Candidate> =
+            universe(&["tool tool system-release"]).members().map(Member::to_candidate).collect();
+        for name in packages {
+            let mut release = package(&format!("{name}-0:1-1.noarch {name}"));
+            release.provides.push(Relation::any("system-release"));
+            all.push(release);
+        }
+        let mut server = server(&["tool"]);
+        own(&mut server).system_release = true;
+        let mut more = more;
+        own(&mut more).system_release = true;
+        let id = more.0;
+        let trees = variants([server, more]).unwrap().gather(&Universe::new(all).unwrap());
+        let names = |id: &str| {
+            let decision = &trees[&(id.to_owned(), "x86_64")].decision;
+            let all = decision.packages.keys().chain(decision.trimmed.keys());
+            all.map(|nevra| nevra.name.clone()).filter(|name| name != "tool").collect::<Vec<_>>().join(" ")
+        };
+        (names("Server"), names(id))
+    };
+    let client = || ("Client", variant(VariantType::Variant, None, &["tool"]));
+    let pair = |left: &str, right: &str| (left.to_owned(), right.to_owned());
+    let both = ["goose-release-client", "goose-release-server"];
+    assert_eq!(chosen(&both, client()), pair("goose-release-server", "goose-release-client"));
+    let turned = ["client-release", "server-release-goose"];
+    assert_eq!(chosen(&turned, client()), pair("server-release-goose", "client-release"));
+    // No name fits: the first.
+    let others = ["goose-release-b", "goose-release-a"];
+    assert_eq!(chosen(&others, client()), pair("goose-release-a", "goose-release-a"));
+    // An addon goes by its parent, and so has nothing of its own.
+    let addon = child("Server-client", Addon, &["tool"]);
+    assert_eq!(chosen(&both, addon), pair("goose-release-server", "goose-release-server"));
+    assert_eq!(chosen(&["goose-release"], client()), pair("goose-release", "goose-release"));
+}
