@@ -227,7 +227,17 @@ impl Draft {
 
 impl Source {
     fn write(&self, text: &mut Text, variants: &[Variant]) {
+        let trees = self.lookaside_of(variants);
         text.line("");
+        if self.lookaside.is_on() && trees.is_empty() {
+            let place = match &self.origin {
+                Origin::Repo { baseurl, .. } => baseurl,
+                Origin::Dir(path) => path.as_str(),
+                Origin::Koji(..) => "a tag",
+            };
+            text.comment(&format!("Only variants that are comments below look aside at {place}."));
+            return;
+        }
         text.comment(&self.comment);
         text.line("[[source]]");
         match &self.origin {
@@ -261,10 +271,11 @@ impl Source {
                 }
             }
         }
-        match self.lookaside_of(variants) {
-            None => {}
-            Some(trees) if trees.is_empty() => text.pair("lookaside", "true"),
-            Some(trees) => text.list_if_any("lookaside", &trees),
+        let all = variants.iter().filter(|variant| !variant.disabled).map(|variant| &variant.id);
+        if self.lookaside.is_on() && all.eq(&trees) {
+            text.pair("lookaside", "true");
+        } else {
+            text.list_if_any("lookaside", &trees);
         }
     }
 
@@ -284,26 +295,20 @@ impl Source {
         }
     }
 
-    /// Variants that look aside at it, and trees of those that do not as a whole; empty where all do, none where it is
-    /// delivered.
-    fn lookaside_of(&self, variants: &[Variant]) -> Option<Vec<String>> {
+    /// Variants that look aside at it, and trees of those that do not as a whole.
+    fn lookaside_of(&self, variants: &[Variant]) -> Vec<String> {
         let mut named = Vec::new();
-        let mut all = true;
-        for variant in variants.iter().filter(|variant| !variant.disabled) {
+        let all = variants.iter().filter(|variant| !variant.disabled && self.lookaside.is_on());
+        for variant in all {
             let is_for = |arch: &&String| self.lookaside.is_for(&variant.id, arch);
             let arches: Vec<_> = variant.arches.iter().filter(is_for).collect();
             if arches.len() == variant.arches.len() {
                 named.push(variant.id.clone());
                 continue;
             }
-            all = false;
             named.extend(arches.iter().map(|arch| format!("{}/{arch}", variant.id)));
         }
-        match &self.lookaside {
-            Lookaside::No => None,
-            _ if all => Some(Vec::new()),
-            _ => Some(named),
-        }
+        named
     }
 }
 

@@ -303,3 +303,47 @@ fn tags_are_looked_aside_at() {
     lock(&bench).exits(0);
     assert_eq!(files(&bench.path("r.lock")), again);
 }
+
+/// One variant looks aside at a repository, another one at a part of the same packages elsewhere.
+#[test]
+fn single_variants_look_aside_at_a_repository() {
+    let (bench, _) = bench();
+    let user = order("user", "x86_64").requires(&["tools"]);
+    bench.write(&format!("rpms/{}", user.file_name()), user.make());
+    repository(&bench, "more", &aside()[2..]);
+    let source = |id: &str, trees: &str| {
+        let folder = bench.path(id);
+        format!(
+            "[[source]]\nrepo = {{ id = \"{id}\", baseurl = \"file://{}\" }}\nlookaside = [\"{trees}\"]\n\n",
+            folder.display()
+        )
+    };
+    let packages = "[[source]]\ndir = \"rpms\"\non-unsigned = \"sign\"\n";
+    let more = "\n[variant.More]\narches = [\"x86_64\"]\npackages = [\"user\"]\nsources = false\n";
+    let selected = |sources: &str| {
+        recipe(&bench, &format!("{sources}{packages}"), more);
+        lock(&bench).exits(0);
+        let output = gander(&bench, "store", &["select", "r.toml"]).exits(0);
+        let delivered = output.stdout.lines().filter(|line| !line.ends_with("lookaside"));
+        delivered
+            .filter_map(|line| line.split_once("-0:"))
+            .map(|(name, _)| name.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let base = source("base", "Base/x86_64");
+    // The other variant does not see the copy, and so delivers its own.
+    assert_eq!(selected(&base), ["Base/x86_64 foo", "More/x86_64 tools", "More/x86_64 user"]);
+    let explained = gander(&bench, "store", &["explain", "r.toml", "libbar"]).exits(0).stdout;
+    assert!(
+        explained.contains("More/x86_64: libbar-0:1-1.x86_64 is not selected: only other trees look"),
+        "{explained}"
+    );
+    // Of what both have, each variant sees a copy.
+    let both = base + &source("more", "More");
+    assert_eq!(selected(&both), ["Base/x86_64 foo", "More/x86_64 user"]);
+
+    // Whoever requires what is looked aside at elsewhere lacks it.
+    recipe(&bench, &format!("{both}{packages}"), &more.replace("user", "foo"));
+    let refused = lock(&bench).exits(2).says("libbar >= 1").says("More/x86_64");
+    assert!(!refused.stderr.contains("Base/x86_64"), "{refused}");
+}
