@@ -201,6 +201,7 @@ impl From<ComposeError> for Failure {
             | E::NotPinned(_)
             | E::WrongDigest { .. }
             | E::Universe(_)
+            | E::Streams(_)
             | E::Unsigned(_)
             | E::Keyring { .. }
             | E::MissingSignatures(_)

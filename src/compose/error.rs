@@ -28,7 +28,7 @@ use crate::root::ConfigurationError;
 use crate::rpm::IdentityError;
 use crate::rpm::edit::EditError;
 use crate::runner::RunError;
-use crate::select::{SelectError, UniverseError, VariantError};
+use crate::select::{SelectError, StreamsError, UniverseError, VariantError};
 use crate::sign::{KeyError, SignError};
 use crate::store::{StoreError, TreeError};
 
@@ -379,6 +379,9 @@ pub enum ComposeError {
     /// Candidates cannot be put together.
     #[error(transparent)]
     Universe(#[from] UniverseError),
+    /// What is kept of streams of modules cannot be written or read. Retrying cannot help.
+    #[error(transparent)]
+    Streams(#[from] StreamsError),
     /// The selection has no answer. Retrying cannot help.
     #[error("the packages of {tree} cannot be selected")]
     Select {

@@ -334,6 +334,7 @@ pub(super) mod tests {
             universe: Digest::of(""),
             universe_object: Some(Digest::of(&stored)),
             universe_stored: None,
+            streams: None,
             media_packages: None,
             media: Vec::new(),
             kickstarts: Vec::new(),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::contents;
 use super::error::ComposeError;
@@ -27,7 +28,7 @@ use crate::lock::{
 use crate::oci;
 use crate::openpgp::Certificate;
 use crate::recipe::{BuilderImage, Family, Greedy, OnUnsigned, Variant};
-use crate::select::{Greed, Multilib, Request, Universe, decide};
+use crate::select::{Greed, Multilib, Request, Streams, Universe, decide};
 use crate::sign::{LocalSigner, Signer as _};
 
 /// A universe of at most this many bytes travels in the lock.
@@ -102,10 +103,10 @@ pub(super) fn resolve(
     let pins = (&mut header, &mut objects);
     let repositories = repositories::open(session, downloads, files, before, pins)?;
     let modules = modules::of(session, files, &repositories, &tags)?;
-    let visible = modules.visible(session, files, &tags)?;
+    let (visible, streams) = modules.visible(session, files, &tags)?;
     repositories::offer(session, &repositories, &visible, &mut harvest)?;
     koji::offer(session, downloads, files, &mut tags, &visible, &mut harvest)?;
-    let modules = Modular::of(&visible);
+    let modules = Modular::of(&visible, streams);
     let universe = harvest.universe(&repositories)?;
     drop(repositories);
     if files.recipe.release.source_date.is_none() {
@@ -125,11 +126,11 @@ pub(super) fn resolve(
 
     let mut selected = contents::Selected::new();
     let mut absent = BTreeSet::new();
-    select(files, &universe, &mut selected, &mut absent)?;
+    select(files, (&universe, &modules.streams), &mut selected, &mut absent)?;
 
     let media = contents::choose(files, &universe, &selected)?;
 
-    modules::carry(&modules, &selected, &mut header, &mut objects);
+    modules::carry(files, &modules, &selected, &mut header, &mut objects)?;
     let names = selected.keys().cloned().collect();
     repositories::obtain(session, downloads, files, &header, &names, &modules, &mut harvest)?;
     koji::obtain(
@@ -332,6 +333,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         universe: Digest::of(""),
         universe_object: None,
         universe_stored: None,
+        streams: None,
         media_packages: None,
         media,
         kickstarts,
@@ -424,10 +426,17 @@ pub(super) fn groups(id: &str, variant: &Variant, arch: &'static TreeArch) -> Re
 }
 
 /// What a variant asks of a selection for one of its trees.
-pub(super) fn request(id: &str, variant: &Variant, arch: &'static TreeArch) -> Request {
+pub(super) fn request(
+    id: &str,
+    variant: &Variant,
+    arch: &'static TreeArch,
+    streams: &Arc<Streams>,
+) -> Request {
     let gather = &variant.gather;
     let mut request = groups(id, variant, arch);
     request.packages = variant.packages.clone();
+    request.modules = variant.modules_of(arch);
+    request.streams = streams.clone();
     request.exclude = variant.exclude.clone();
     request.prepopulate = gather.prepopulate.clone();
     if let Some(more) = variant.by_arch.get(arch.name) {
@@ -461,11 +470,11 @@ pub(super) fn request(id: &str, variant: &Variant, arch: &'static TreeArch) -> R
 
 fn select(
     files: &RecipeFiles,
-    universe: &Universe,
+    (universe, streams): (&Universe, &Arc<Streams>),
     selected: &mut contents::Selected,
     absent: &mut BTreeSet<(String, String, String)>,
 ) -> Result<(), ComposeError> {
-    let variants = trees::variants(&files.recipe, |_, variant| comps(files, variant))?;
+    let variants = trees::variants(&files.recipe, streams, |_, variant| comps(files, variant))?;
     for ((id, arch), found) in variants.gather(universe) {
         let tree = TreeRef::new(&id, TreeKind::Binary(arch));
         let decision = found

@@ -6,6 +6,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::ComposeError;
 use super::inputs::RecipeFiles;
@@ -14,7 +15,7 @@ use crate::base::{Digest, Nevra};
 use crate::format::comps::Comps;
 use crate::lock::{Lock, TreeRef};
 use crate::recipe::Recipe;
-use crate::select::{Absence, Decision, Explanation, Request, Universe, VariantTree, Variants};
+use crate::select::{Absence, Decision, Explanation, Request, Streams, Universe, VariantTree, Variants};
 use crate::store::Store;
 
 /// A universe in the store may not be larger.
@@ -50,7 +51,11 @@ impl Selection {
                 &Recipe::parse(&text, &of_lock.display().to_string())?
             }
         };
-        let variants = trees::variants(recipe, |id, variant| match &files {
+        let streams = match lock.header.streams {
+            Some(digest) => Streams::from_json(object(digest)?)?,
+            None => Streams::default(),
+        };
+        let variants = trees::variants(recipe, &Arc::new(streams), |id, variant| match &files {
             Some(files) => resolve::comps(files, variant),
             None => comps_of(&lock, id, object, place),
         })?;

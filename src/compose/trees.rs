@@ -8,11 +8,12 @@ use super::resolve;
 use crate::base::arch::TreeArch;
 use crate::format::comps::{Comps, Extent};
 use crate::recipe::{Recipe, Variant};
-use crate::select::{VariantRequest, Variants};
+use crate::select::{Streams, VariantRequest, Variants};
 
-/// The variants of a recipe, each with what `comps` has for it.
+/// The variants of a recipe, each with what `comps` has for it, and the streams that modules have.
 pub(super) fn variants(
     recipe: &Recipe,
+    streams: &Arc<Streams>,
     comps: impl Fn(&str, &Variant) -> Result<Comps, ComposeError>,
 ) -> Result<Variants, ComposeError> {
     let mut all = BTreeMap::new();
@@ -25,7 +26,7 @@ pub(super) fn variants(
             trees: variant
                 .arches
                 .iter()
-                .map(|arch| (arch.name, resolve::request(id, variant, arch)))
+                .map(|arch| (arch.name, resolve::request(id, variant, arch, streams)))
                 .collect(),
         };
         all.insert(id.clone(), request);
@@ -42,6 +43,9 @@ pub(super) fn comps(recipe: &Recipe, id: &str, arch: &'static TreeArch, comps: &
     let (groups, environments) = named(id, variant);
     if variant.family.parent.is_some() || !groups.is_empty() || !environments.is_empty() {
         (extent.groups, extent.environments) = (Some(groups), Some(environments));
+    } else if !variant.modules_of(arch).is_empty() {
+        // Pungi 4.3.6 takes all groups of the file as a variant's own only where it names no modules either.
+        extent.groups = Some(groups);
     }
     for other in variant.family.parent.iter().chain(&variant.family.lookaside) {
         if let Some(of) = recipe.variants.get(other) {

@@ -59,6 +59,8 @@ pub(super) struct Variant {
     pub(super) comps: Option<RelPath>,
     pub(super) groups: Vec<String>,
     pub(super) environments: Vec<String>,
+    /// Streams of modules.
+    pub(super) modules: Vec<String>,
     pub(super) common: Lists,
     /// What is added for single arches.
     pub(super) by_arch: BTreeMap<String, Lists>,
@@ -333,6 +335,7 @@ impl Variant {
         }
         text.list_if_any("groups", &self.groups);
         text.list_if_any("environments", &self.environments);
+        text.list_if_any("modules", &self.modules);
         for (key, texts) in self.common.named() {
             text.list_if_any(key, texts);
         }

@@ -32,6 +32,9 @@ pub struct Header {
     /// The universe as it lies in the store, where it is too large for the lock's objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub universe_stored: Option<Digest>,
+    /// Where variants name modules, the streams that are active or named, with their packages, an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<Digest>,
     /// Lists of Debian packages that builds have as sources, objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub debian: Vec<Digest>,
@@ -268,6 +271,7 @@ impl Header {
             .chain(self.builder.as_ref().and_then(|builder| builder.debian))
             .chain(self.debian.iter().copied())
             .chain(self.universe_object)
+            .chain(self.streams)
             .chain(self.keys.iter().map(|key| key.certificate))
             .chain(self.repositories.iter().map(|repository| repository.repomd))
             .chain(self.koji.iter().filter_map(|koji| koji.snapshot_object))

@@ -9,13 +9,14 @@ pub use crate::base::gather::Method;
 
 use super::family::{Family, article};
 use super::lines::GroupLines;
+use super::modules::ModuleChoice;
 use super::multilib::Multilib;
 use super::read::Reader;
 use super::table::{Findings, Table, either};
 use crate::base::arch::TreeArch;
 
 /// Keys of `[variant.ID.arch.ARCH]`.
-pub(super) const BY_ARCH: &[&str] = &["packages", "exclude", "prepopulate", "multilib"];
+pub(super) const BY_ARCH: &[&str] = &["packages", "modules", "exclude", "prepopulate", "multilib"];
 
 /// How the packages of a variant are gathered beyond what it names and what that requires.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub struct Gathering {
 pub struct ForArch {
     /// Packages by name, glob or `name.arch`.
     pub packages: Vec<String>,
+    /// Streams of modules whose packages it has.
+    pub modules: Vec<ModuleChoice>,
     /// Packages to leave out.
     pub exclude: Vec<String>,
     /// Packages that an earlier compose had, `NAME.ARCH`.
@@ -80,6 +83,7 @@ const IDLE: &[&str] = &[
     "groups",
     "environments",
     "packages",
+    "modules",
     "optional",
     "fulltree",
     "fulltree-excludes",
@@ -93,7 +97,7 @@ const IDLE: &[&str] = &[
     "parent",
     "lookaside",
 ];
-const IDLE_BY_ARCH: &[&str] = &["packages", "prepopulate"];
+const IDLE_BY_ARCH: &[&str] = &["packages", "modules", "prepopulate"];
 const WEAK: &[(&str, bool)] = &[("none", false), ("recommends", true)];
 
 impl Gathering {
@@ -213,6 +217,7 @@ impl Reader {
             let mut lists = ForArch {
                 multilib,
                 packages: lines.packages,
+                modules: self.named_modules(&table),
                 exclude: self.patterns(&table, "exclude"),
                 prepopulate: prepopulate(&table, &mut self.findings),
                 lines: lines.groups,
@@ -337,6 +342,7 @@ mod tests {
             ("packages = [\"a\"]", "'packages'"),
             ("comps = \"c\"\ngroups = [\"a\"]", "'groups'"),
             ("comps = \"c\"\nenvironments = [\"a\"]", "'environments'"),
+            ("modules = [\"a:1\"]", "'modules'"),
             ("comps = \"c\"\noptional = true", "'optional'"),
             ("comps = \"c\"\nlangpacks = true", "'langpacks'"),
             ("comps = \"c\"\nrequire-members = true", "'require-members'"),

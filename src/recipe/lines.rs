@@ -187,6 +187,7 @@ mod tests {
         let lines = GroupLines { groups, without: Vec::new(), environments: vec!["mainframe".into()] };
         let expected = ForArch {
             multilib: None,
+            modules: Vec::new(),
             packages: vec!["s".into()],
             exclude: vec!["u".into(), "t".into()],
             prepopulate: Vec::new(),

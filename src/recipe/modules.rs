@@ -1,7 +1,12 @@
-//! What a source says of modules.
+//! What sources and variants say of modules.
 
 use std::fmt;
 use std::str::FromStr;
+
+use super::read::Reader;
+use super::schema::{Recipe, Variant};
+use super::table::Table;
+use crate::base::arch::TreeArch;
 
 /// A choice about a module: a stream of it, perhaps one build of that, or that it is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,9 +76,78 @@ impl FromStr for ModuleChoice {
     }
 }
 
+impl Recipe {
+    /// The streams whose packages variants have.
+    pub fn named_modules(&self) -> impl Iterator<Item = &ModuleChoice> {
+        self.variants.values().flat_map(|variant| {
+            variant.modules.iter().chain(variant.by_arch.values().flat_map(|more| &more.modules))
+        })
+    }
+}
+
+impl Variant {
+    /// The streams whose packages its tree of an arch has.
+    pub fn modules_of(&self, arch: &TreeArch) -> Vec<ModuleChoice> {
+        let more = self.by_arch.get(arch.name).into_iter().flat_map(|more| &more.modules);
+        self.modules.iter().chain(more).cloned().collect()
+    }
+}
+
+impl Reader {
+    /// The streams whose packages a variant has.
+    pub(super) fn named_modules(&mut self, table: &Table<'_>) -> Vec<ModuleChoice> {
+        let mut found: Vec<ModuleChoice> = Vec::new();
+        for text in table.texts("modules", &mut self.findings) {
+            let span = text.span.clone();
+            match text.parse::<ModuleChoice>(&mut self.findings) {
+                Some(choice) if choice.stream.is_none() => {
+                    let message =
+                        format!("'{choice}' leaves a module out, and a variant has only what it names");
+                    let help = "write it in 'modules' of a source, or name streams here";
+                    self.findings.add_with_help(span, message, help);
+                }
+                Some(choice) => found.push(choice),
+                None => {}
+            }
+        }
+        found
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn variants_name_streams() {
+        let parse = |modules: &str| {
+            let text = format!(
+                "[release]\nname = \"A\"\nshort = \"A\"\nversion = \"1\"\n[[source]]\ndir = \"d\"\non-unsigned = \"allow\"\n\
+                 [variant.Base]\narches = [\"x86_64\"]\n{modules}"
+            );
+            Recipe::parse(&text, "r.toml")
+        };
+        let read = parse(
+            "modules = [\"nodejs:18\", \"nodejs:20\"]\n\
+             [variant.Base.arch.x86_64]\nmodules = [\"perl:5.36:7:c0ffee\"]",
+        );
+        let read = read.unwrap();
+        let texts = |choices: &[ModuleChoice]| choices.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let base = &read.variants["Base"];
+        assert_eq!(texts(&base.modules), ["nodejs:18", "nodejs:20"]);
+        assert_eq!(texts(&base.by_arch["x86_64"].modules), ["perl:5.36:7:c0ffee"]);
+        for (wrong, told) in [
+            ("modules = [\"nodejs\"]", "'nodejs' is neither MODULE:STREAM[:VERSION[:CONTEXT]] nor !MODULE"),
+            (
+                "modules = [\"!nodejs\"]",
+                "'!nodejs' leaves a module out, and a variant has only what it names",
+            ),
+            ("moduls = [\"nodejs:18\"]", "did you mean 'modules'?"),
+        ] {
+            let error = parse(&format!("packages = [\"a\"]\n{wrong}")).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
 
     #[test]
     fn choices_are_read_as_they_are_written() {

@@ -36,6 +36,7 @@ const VARIANT: &[&str] = &[
     "groups",
     "environments",
     "packages",
+    "modules",
     "exclude",
     "multilib",
     "sources",
@@ -455,10 +456,13 @@ impl Reader {
         let everything = table.get("method").is_some_and(|method| method.get_ref().as_str() == Some("mash"));
         if !everything
             && family.kind != VariantType::Optional
-            && ["groups", "environments", "packages", "arch"].iter().all(|key| table.get(key).is_none())
+            && ["groups", "environments", "packages", "modules", "arch"]
+                .iter()
+                .all(|key| table.get(key).is_none())
         {
-            let message =
-                format!("[variant.{id}] selects nothing: it needs 'groups', 'environments' or 'packages'");
+            let message = format!(
+                "[variant.{id}] selects nothing: it needs 'groups', 'environments', 'packages' or 'modules'"
+            );
             self.findings.add(table.span.clone(), message);
         }
         let plain = |texts: Vec<Text<'_>>| texts.into_iter().map(|text| text.text.into()).collect();
@@ -477,6 +481,7 @@ impl Reader {
             groups,
             environments,
             packages: lines.packages,
+            modules: self.named_modules(&table),
             lines: lines.groups,
             exclude,
             multilib,

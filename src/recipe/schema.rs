@@ -11,6 +11,7 @@ use super::gather::{ForArch, Gathering};
 use super::koji::KojiSource;
 use super::lines::GroupLines;
 use super::lookaside::Lookaside;
+use super::modules::ModuleChoice;
 use super::multilib::Multilib;
 use super::repo::RepoSource;
 use crate::base::arch::TreeArch;
@@ -141,6 +142,8 @@ pub struct Variant {
     pub environments: Vec<String>,
     /// Packages by name, glob or `name.arch`.
     pub packages: Vec<String>,
+    /// Streams of modules whose packages it has.
+    pub modules: Vec<ModuleChoice>,
     /// Groups and environments that lines of `packages` name.
     pub lines: GroupLines,
     /// Packages to leave out whatever wants them, by name, glob or `name.arch`.

@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use super::multilib::{Method, Profile, Verdict};
 use super::note::Note;
 use super::problem::Problem;
+use super::streams::Streams;
 use crate::base::arch::TreeArch;
 use crate::base::gather;
 use crate::base::{Digest, Nevra};
 use crate::format::comps::{Comps, Need};
 use crate::format::kickstart::Include;
+use crate::recipe::ModuleChoice;
 
 /// How packages of the secondary arch come in.
 #[derive(Clone, Debug)]
@@ -59,6 +62,12 @@ pub struct Request {
     pub without_groups: Vec<String>,
     /// Ids of comps environments.
     pub environments: Vec<String>,
+    /// Streams of modules whose packages come in.
+    pub modules: Vec<ModuleChoice>,
+    /// Whether nothing else comes in, whatever is named beside them.
+    pub only_modules: bool,
+    /// What these are looked up in, and what of others is not seen.
+    pub streams: Arc<Streams>,
     /// Patterns `NAME`, `NAME.ARCH` or `NAME.+` (the secondary arch); names are globs.
     pub packages: Vec<String>,
     /// Patterns of packages that are not seen at all; `NAME.src` for source packages.
@@ -148,6 +157,9 @@ impl Request {
             named_groups: Vec::new(),
             without_groups: Vec::new(),
             environments: Vec::new(),
+            modules: Vec::new(),
+            only_modules: false,
+            streams: Arc::default(),
             packages: Vec::new(),
             exclude: Vec::new(),
             multilib: None,
@@ -175,6 +187,8 @@ impl Request {
 pub enum Flag {
     /// Named by a pattern.
     Input,
+    /// A package of a module that is named.
+    Module,
     /// A member of a group.
     Group,
     /// Named to prepopulate the tree.
@@ -202,8 +216,9 @@ pub enum Flag {
 }
 
 impl Flag {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Input,
+        Self::Module,
         Self::Group,
         Self::Prepopulate,
         Self::Everything,
@@ -222,6 +237,7 @@ impl Flag {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Input => "input",
+            Self::Module => "module",
             Self::Group => "group",
             Self::Prepopulate => "prepopulate",
             Self::Everything => "everything",
@@ -254,6 +270,8 @@ impl fmt::Display for Flag {
 pub enum Reason {
     /// The request names it by this pattern.
     Pattern(String),
+    /// It is of a build of a stream that the request names: `MODULE:STREAM:VERSION:CONTEXT`.
+    Module(String),
     /// The request has it to prepopulate the tree.
     Prepopulate(String),
     /// All that the sources have is taken.
@@ -345,6 +363,7 @@ impl Reason {
     pub fn by(&self) -> Option<&Nevra> {
         match self {
             Self::Pattern(_)
+            | Self::Module(_)
             | Self::Prepopulate(_)
             | Self::Everything
             | Self::Context
@@ -367,6 +386,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pattern(pattern) => write!(f, "named as '{pattern}'"),
+            Self::Module(stream) => write!(f, "of the module {stream}"),
             Self::Group { group, environment: None, need } => write!(f, "{} in group {group}", need.name()),
             Self::Group { group, environment: Some(environment), need } => {
                 write!(f, "{} in group {group} of environment {environment}", need.name())

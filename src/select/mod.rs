@@ -15,6 +15,7 @@ mod pattern;
 mod pool;
 mod problem;
 mod relation;
+mod streams;
 mod universe;
 mod variants;
 
@@ -27,5 +28,6 @@ pub use modular::{ModularProblem, Visible, carried, visible};
 pub use note::{Choice, Note};
 pub use problem::{Problem, SelectError};
 pub use relation::{Relation, Sense};
+pub use streams::{Streams, StreamsError};
 pub use universe::{Encoded, Member, Offer, Universe, UniverseError};
 pub use variants::{VariantError, VariantRequest, VariantTree, Variants};

@@ -15,6 +15,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::problem::similar;
+use super::streams::Streams;
 use crate::base::Nevra;
 use crate::format::modulemd::{Content, Document, Modules, Stream};
 use crate::recipe::ModuleChoice;
@@ -35,14 +37,21 @@ pub struct Visible<'m> {
     hidden: BTreeSet<&'m Nevra>,
     names: BTreeSet<&'m str>,
     sources: BTreeSet<&'m str>,
+    /// Packages of streams that variants name.
+    named: BTreeSet<&'m Nevra>,
 }
 
 /// Why modules cannot be as they are asked for. Retrying cannot help.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum ModularProblem {
     /// No source has the module.
-    #[error("no source has the module '{0}'")]
-    Module(String),
+    #[error("no source has the module '{module}'{}", .similar.as_ref().map(|near| format!(" (did you mean '{near}'?)")).unwrap_or_default())]
+    Module {
+        /// The module.
+        module: String,
+        /// One that may have been meant.
+        similar: Option<String>,
+    },
     /// It has no such stream.
     #[error("the module '{module}' has no stream '{stream}', only {}", .known.join(", "))]
     Stream {
@@ -178,10 +187,65 @@ pub fn visible<'m>(
     if problems.is_empty() { Ok(seen) } else { Err(problems) }
 }
 
+impl<'m> Visible<'m> {
+    /// Shows the packages of streams that variants name, too, whether they are active or not, and several of one module.
+    /// They hide nothing. What is returned says of all that is seen of modules who sees it.
+    pub fn name(
+        &mut self,
+        modules: &[&'m Modules],
+        choices: &[ModuleChoice],
+    ) -> Result<Streams, BTreeSet<ModularProblem>> {
+        let mut builds: Builds<'_> = BTreeMap::new();
+        let mut streams = Streams::default();
+        for (module, stream) in modules.iter().flat_map(|modules| modules.streams()) {
+            builds.entry((&stream.arch, module)).or_default().push(stream);
+            streams.add(module, stream, self.is_active(stream));
+        }
+        // Each for itself: unlike one that is active, several streams of a module are no contradiction.
+        let problems =
+            choices.iter().filter_map(|choice| chosen(std::slice::from_ref(choice), &builds).err());
+        let problems: BTreeSet<_> = problems.flatten().collect();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let here: BTreeSet<*const Document> =
+            self.documents.iter().map(|document| std::ptr::from_ref(*document)).collect();
+        let mut spoken: BTreeSet<&str> =
+            self.documents.iter().map(|document| document.module.as_str()).collect();
+        spoken.extend(choices.iter().map(|choice| choice.module.as_str()));
+        let means = |document: &Document, stream: &Stream| {
+            choices.iter().any(|choice| streams.means(choice, &document.module, stream))
+        };
+        for document in modules.iter().flat_map(|modules| &modules.documents) {
+            let is_new = !here.contains(&std::ptr::from_ref(document));
+            match &document.content {
+                Content::Stream(stream) if means(document, stream) => {
+                    self.named.extend(&stream.artifacts);
+                }
+                Content::Stream(_) => continue,
+                _ if !spoken.contains(document.module.as_str()) => continue,
+                _ => {}
+            }
+            if is_new {
+                self.documents.push(document);
+            }
+        }
+        streams.keep(choices);
+        Ok(streams)
+    }
+
+    /// Whether a build is active.
+    fn is_active(&self, stream: &Stream) -> bool {
+        self.documents.iter().any(
+            |document| matches!(&document.content, Content::Stream(active) if std::ptr::eq(active, stream)),
+        )
+    }
+}
+
 impl Visible<'_> {
     /// Whether a package is seen, by its name and the names that it provides.
     pub fn shows(&self, nevra: &Nevra, provides: impl IntoIterator<Item = impl AsRef<str>>) -> bool {
-        if self.shown.contains(nevra) {
+        if self.is_modular(nevra) {
             return true;
         }
         if self.hidden.contains(nevra) {
@@ -197,9 +261,9 @@ impl Visible<'_> {
         }
     }
 
-    /// Whether a package belongs to an active stream.
+    /// Whether a package belongs to an active stream, or one that a variant names.
     pub fn is_modular(&self, nevra: &Nevra) -> bool {
-        self.shown.contains(nevra)
+        self.shown.contains(nevra) || self.named.contains(nevra)
     }
 }
 
@@ -231,7 +295,8 @@ fn chosen<'m>(
             let (module, first, second) = (module.into(), first.into(), second.into());
             problems.insert(ModularProblem::Two { module, first, second });
         } else if known.is_empty() {
-            problems.insert(ModularProblem::Module(module.into()));
+            let similar = similar(module, builds.keys().map(|(_, module)| *module));
+            problems.insert(ModularProblem::Module { module: module.into(), similar });
         } else if let Some(stream) = stream.filter(|stream| !known.contains(*stream)) {
             let (module, stream, known) = (module.into(), stream.into(), known.into_iter().collect());
             problems.insert(ModularProblem::Stream { module, stream, known });
@@ -305,11 +370,15 @@ fn needs_of(builds: &Builds<'_>, key: (&str, &str), stream: &str) -> Vec<String>
     texts.into_iter().collect()
 }
 
-/// What a repository says of the modules whose packages it has, from these documents of active streams; nothing where it
-/// has none.
-pub fn carried(documents: &[Document], has: impl Fn(&Nevra) -> bool) -> Option<String> {
+/// What a repository says of the modules whose packages it has, and of builds that its variant names, from these documents
+/// of streams that are seen; nothing where there are none.
+pub fn carried(
+    documents: &[Document],
+    has: impl Fn(&Nevra) -> bool,
+    named: impl Fn(&str, &Stream) -> bool,
+) -> Option<String> {
     let here = |document: &&Document| match &document.content {
-        Content::Stream(stream) => stream.artifacts.iter().any(&has),
+        Content::Stream(stream) => stream.artifacts.iter().any(&has) || named(&document.module, stream),
         _ => false,
     };
     let modules: BTreeSet<&str> = documents.iter().filter(here).map(|document| &*document.module).collect();

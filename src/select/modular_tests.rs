@@ -128,8 +128,11 @@ fn repositories_carry_what_is_said_of_the_modules_that_they_have() {
     let modules = Modules::parse([&*wing, &other, &goose, &older, &said].concat().as_bytes()).unwrap();
     let visible = visible(&[&modules, &modules], &[]).unwrap();
     let documents: Vec<_> = visible.documents.iter().copied().cloned().collect();
-    assert_eq!(carried(&documents, |nevra| nevra.name == "goose"), Some([&*older, &goose, &said].concat()));
-    assert_eq!(carried(&documents, |nevra| nevra.name == "swan"), None);
+    assert_eq!(
+        carried(&documents, |nevra| nevra.name == "goose", |_, _| false),
+        Some([&*older, &goose, &said].concat())
+    );
+    assert_eq!(carried(&documents, |nevra| nevra.name == "swan", |_, _| false), None);
 }
 
 #[test]

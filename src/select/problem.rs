@@ -25,6 +25,17 @@ pub enum Problem {
         /// One that may have been meant.
         similar: Option<String>,
     },
+    /// A stream of a module is not there.
+    NoStream {
+        /// The choice as it was made.
+        stream: String,
+        /// The tree's arch.
+        arch: String,
+        /// The builds of its module that there are.
+        known: Vec<String>,
+        /// A module that may have been meant.
+        similar: Option<String>,
+    },
     /// A pattern means no package.
     NoMatch {
         /// The pattern.
@@ -101,6 +112,14 @@ impl fmt::Display for Problem {
                     write!(f, ", which its environment '{environment}' lists")?;
                 }
                 meant(f, similar)
+            }
+            Self::NoStream { stream, arch, known, similar } => {
+                write!(f, "there is no stream {stream} for {arch}")?;
+                meant(f, similar)?;
+                match known.is_empty() {
+                    true => Ok(()),
+                    false => write!(f, "; of that module there are {}", known.join(", ")),
+                }
             }
             Self::NoMatch { pattern, similar, excluded } => {
                 write!(f, "no package matches '{pattern}'")?;

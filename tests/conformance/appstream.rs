@@ -20,9 +20,9 @@ use gander::select::{
 use super::{Tally, folder, skip};
 
 /// A repository's packages, modules and groups.
-struct Repository {
-    packages: Vec<Candidate>,
-    modules: Modules,
+pub struct Repository {
+    pub packages: Vec<Candidate>,
+    pub modules: Modules,
     comps: Comps,
 }
 
@@ -51,7 +51,7 @@ fn read(repository: &Path) -> Repository {
 }
 
 /// The AppStream of a distribution and its base, named `DISTRIBUTION-appstream-…` and `DISTRIBUTION-baseos-…`.
-fn repositories(test: &str) -> Vec<(String, Repository, Repository)> {
+pub fn repositories(test: &str) -> Vec<(String, Repository, Repository)> {
     let Some(data) = folder("GANDER_REALDATA", test) else { return Vec::new() };
     let mut paths: Vec<PathBuf> =
         fs::read_dir(data.join("metadata")).unwrap().map(|entry| entry.unwrap().path()).collect();

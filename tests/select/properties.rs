@@ -136,8 +136,8 @@ impl Answer {
         };
         let holds = match why {
             Reason::Pattern(pattern) => request.packages.contains(pattern) && wanted(pattern),
-            // Of one variant alone.
-            Reason::Moved { .. } => false,
+            // Of one variant alone, which names no module.
+            Reason::Moved { .. } | Reason::Module(_) => false,
             Reason::Prepopulate(pattern) => request.prepopulate.contains(pattern) && wanted(pattern),
             Reason::Group { group, environment, need } => {
                 member(group, *need, None) && asked(group, environment, *need)
@@ -442,6 +442,7 @@ fn every_package_is_explained_whether_it_is_there_or_not() {
                     Absence::Older(_) => "older",
                     Absence::Judged(_) => "judged",
                     Absence::Unseen => "unseen",
+                    Absence::OtherStream => panic!("seed {seed}: {nevra} is of no stream"),
                     Absence::Lost(_) => "lost",
                     Absence::NotAsked => "not asked",
                     Absence::Elsewhere(trim) => {

@@ -90,6 +90,7 @@ fn shown(before: &Answer, after: &Answer, nevra: &Nevra, why: &Reason) -> Option
         Reason::Multilib { .. } => (!after.decision.judged.contains_key(nevra)).then_some(Shown::Less),
         Reason::Supplement { .. } => Some(Shown::Less),
         Reason::Pattern(_)
+        | Reason::Module(_)
         | Reason::Prepopulate(_)
         | Reason::Group { .. }
         | Reason::Moved { .. }

@@ -160,3 +160,69 @@ fn modules_that_cannot_be_read_refuse_the_repository() {
     recipe(&bench, "[]");
     gander(&bench, "store", &["lock", "r.toml"]).exits(3).says("a 'modulemd' of version 9 is not known");
 }
+
+/// A recipe with two variants: one that names modules, and one that does not.
+fn of_variants(bench: &Bench, modules: &str, packages: &str) {
+    bench.write(
+        "r.toml",
+        format!(
+            "[release]\nname = \"Gosling Linux\"\nshort = \"Goose\"\nversion = \"1\"\nsource-date = \"2026-11-01T00:00:00Z\"\n\n\
+             [[source]]\nrepo = {{ id = \"birds\", baseurl = \"file://{}\", gpgcheck = false, modules = [\"!goose\"] }}\n\n\
+             [variant.Base]\narches = [\"x86_64\"]\nmodules = {modules}\npackages = {packages}\nsources = false\n\
+             [variant.Other]\narches = [\"x86_64\"]\npackages = [\"goose\"]\nsources = false\n",
+            bench.path("repository").display()
+        ),
+    );
+}
+
+#[test]
+fn a_variant_has_the_streams_that_it_names_and_no_other_has_them() {
+    let bench = bench(Some(MODULES));
+    for (modules, packages, geese) in [
+        ("[\"goose:1\"]", "[]", &["goose-1-1.noarch.rpm"][..]),
+        (
+            "[\"goose:2\", \"goose:1\"]",
+            "[\"pond\"]",
+            &["goose-1-1.noarch.rpm", "goose-2-1.noarch.rpm", "pond-1-1.noarch.rpm"],
+        ),
+    ] {
+        of_variants(&bench, modules, packages);
+        gander(&bench, "store", &["lock", "--update", "r.toml"]).exits(0);
+        gander(&bench, "store", &["compose", "r.toml", "--output", "out"]).exits(0);
+        let (names, said) = composed(&bench);
+        assert_eq!(names, geese);
+        let said = said.unwrap();
+        let streams = geese.iter().filter(|name| name.starts_with("goose")).count();
+        assert_eq!(said.matches("document: modulemd\n").count(), streams, "{said}");
+        assert_eq!(said.matches("document: modulemd-defaults\n").count(), 1, "{said}");
+        // Elsewhere there is only what is in no module, and nothing is said of any.
+        let other = bench.path("out/compose/Other/x86_64/os");
+        assert!(other.join("Packages/g/goose-3-1.noarch.rpm").is_file());
+        let repomd = Repomd::parse(&fs::read(other.join("repodata/repomd.xml")).unwrap()).unwrap();
+        assert!(repomd.find("modules").is_none());
+        // The lock has all that a rebuild, and a question about it, needs.
+        gander(&bench, "other", &["compose", "--locked", "r.toml", "--output", "again"]).exits(0);
+        assert_eq!(super::flow::files(&bench.path("again")), super::flow::files(&bench.path("out")));
+        let told = gander(&bench, "store", &["explain", "r.toml", "goose"]).exits(0);
+        assert!(told.stdout.contains("Base/x86_64: goose-0:1-1.noarch module\n"), "{}", told.stdout);
+        assert!(told.stdout.contains("of the module goose:1:1:c0ffee\n"), "{}", told.stdout);
+        assert!(told.stdout.contains("of a stream that only other variants name"), "{}", told.stdout);
+        let told = gander(&bench, "store", &["select", "r.toml"]).exits(0);
+        assert!(
+            told.stdout.contains("goose-0:1-1.noarch") && told.stdout.contains("module"),
+            "{}",
+            told.stdout
+        );
+    }
+}
+
+#[test]
+fn streams_of_variants_that_no_source_has_are_told_with_what_there_is() {
+    let bench = bench(Some(MODULES));
+    of_variants(&bench, "[\"goose:9\", \"gose:1\", \"goose:1:7\"]", "[]");
+    gander(&bench, "store", &["lock", "r.toml"])
+        .exits(2)
+        .says("the module 'goose' has no stream '9', only 1, 2")
+        .says("there is no build goose:1:7, only goose:1:1:c0ffee")
+        .says("no source has the module 'gose' (did you mean 'goose'?)");
+}

@@ -14,6 +14,7 @@ use crate::compose::error::ComposeError;
 use crate::compose::execute::Session;
 use crate::compose::flow::Downloads;
 use crate::compose::inputs::RecipeFiles;
+use crate::compose::modules::of_tag;
 use crate::koji::snapshot::{Build, Module, Rpm};
 use crate::koji::{Question, Snapshot, TagState};
 use crate::lock::{Koji, Lock, Pin, PinKind};
@@ -91,6 +92,7 @@ impl<'d> Asking<'_, 'd> {
             (None, HubPlace::Embedded(_)) => koji.hub.to_string(),
             (None, _) => hub.files().ok_or_else(|| ComposeError::NoFiles(koji.id.clone()))?,
         };
+        let modules = of_tag(&self.files.recipe, koji);
         let failed = |source| ComposeError::Hub { id: koji.id.clone(), source };
         let builds = |pins: &[PinnedBuild]| pins.iter().map(|pin| pin.build.clone()).collect::<Vec<_>>();
         let TagState { mut snapshot, drafts, deleted } = hub
@@ -101,7 +103,7 @@ impl<'d> Asking<'_, 'd> {
                 latest: koji.latest,
                 held: &builds(&koji.hold),
                 forced: &builds(&koji.force),
-                modules: &koji.modules,
+                modules: &modules,
             })
             .map_err(failed)?;
         let mut pins = recipe_pins(koji);
@@ -156,7 +158,7 @@ impl<'d> Asking<'_, 'd> {
                 && (&known.volumes, &known.arches) == (&koji.volumes, &koji.arches)
                 && (&known.includepkgs, &known.excludepkgs) == (&koji.includepkgs, &koji.excludepkgs)
                 && known.noarch.as_deref().unwrap_or(Noarch::Header.name()) == koji.noarch.name()
-                && known.modules == names(&koji.modules)
+                && known.modules == names(&of_tag(&self.files.recipe, koji))
                 && koji.event.is_none_or(|event| event == known.event || !self.only.is_empty())
         };
         let Some(pinned) = old.header.koji.iter().find(like) else { return Ok(None) };
@@ -192,7 +194,7 @@ impl<'d> Asking<'_, 'd> {
         if !snapshot.modules.is_empty() {
             let modules: BTreeSet<_> = snapshot.modules.iter().map(Module::nsvc).collect();
             let modules = modules.into_iter().collect::<Vec<_>>().join(", ");
-            note(match self.koji.modules.is_empty() {
+            note(match of_tag(&self.files.recipe, self.koji).is_empty() {
                 true => format!(
                     "warning: {id} has modules, none of which 'modules' names, so their packages are left out: {modules}"
                 ),

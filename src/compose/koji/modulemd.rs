@@ -15,12 +15,13 @@ use crate::compose::error::ComposeError;
 use crate::compose::execute::Session;
 use crate::compose::flow::Downloads;
 use crate::compose::inputs::RecipeFiles;
+use crate::compose::modules::of_tag;
 use crate::format::modulemd::{Content, Modules};
 use crate::koji::Snapshot;
 use crate::koji::paths::BuildPath;
 use crate::koji::snapshot::{Build, Module, Modulemd};
 use crate::openpgp::Hashing;
-use crate::recipe::{KojiSource, Origin as Where};
+use crate::recipe::{KojiSource, ModuleChoice, Origin as Where};
 use crate::repo::open::url;
 use crate::select::Visible;
 
@@ -132,6 +133,7 @@ pub(in crate::compose) fn modules(
     tag: &Opened<'_>,
 ) -> Result<Modules, ComposeError> {
     let Some(koji) = source(files, tag) else { return Ok(Modules::default()) };
+    let asked = of_tag(&files.recipe, koji);
     let (mut all, mut wrong, mut silent) = (Modules::default(), Vec::new(), Vec::new());
     let arches = arches(files);
     for module in &tag.snapshot.modules {
@@ -159,7 +161,7 @@ pub(in crate::compose) fn modules(
             }
         }
         let lacks: Vec<&str> = arches.difference(&covered).copied().collect();
-        if !lacks.is_empty() && is_named(koji, &module.name, &module.stream) {
+        if !lacks.is_empty() && is_named(&asked, &module.name, &module.stream) {
             silent.push((module, lacks.join(", ")));
         }
     }
@@ -207,9 +209,9 @@ fn source<'f>(files: &'f RecipeFiles, tag: &Opened<'_>) -> Option<&'f KojiSource
     }
 }
 
-/// Whether a source names a stream.
-fn is_named(koji: &KojiSource, module: &str, stream: &str) -> bool {
-    koji.modules.iter().any(|choice| choice.module == module && choice.stream.as_deref() == Some(stream))
+/// Whether these name a stream.
+fn is_named(choices: &[ModuleChoice], module: &str, stream: &str) -> bool {
+    choices.iter().any(|choice| choice.module == module && choice.stream.as_deref() == Some(stream))
 }
 
 /// Active streams that only tags have and that no tag's source names, so that their packages were not asked for: the
@@ -228,12 +230,16 @@ pub(in crate::compose) fn unnamed(
         .collect();
     let active: BTreeSet<&str> = visible.active.values().flatten().map(String::as_str).collect();
     for tag in tags {
-        let Some(koji) = source(files, tag).filter(|koji| !koji.modules.is_empty()) else { continue };
+        let Some(koji) = source(files, tag) else { continue };
+        let asked = of_tag(&files.recipe, koji);
+        if asked.is_empty() {
+            continue;
+        }
         for module in &tag.snapshot.modules {
             let stream = format!("{}:{}", module.name, module.stream);
             if active.contains(stream.as_str())
                 && !of_repository.contains(&(&module.name, &module.stream))
-                && !is_named(koji, &module.name, &module.stream)
+                && !is_named(&asked, &module.name, &module.stream)
             {
                 lines.insert(format!(
                     "{stream} is a default stream that {} has: name it in 'modules' there",

@@ -12,12 +12,12 @@ use crate::compose::execute::Session;
 use crate::compose::flow::Downloads;
 use crate::compose::harvest::{Harvest, Offered, read};
 use crate::compose::inputs::RecipeFiles;
-use crate::compose::modules::Modular;
+use crate::compose::modules::{Modular, of_tag};
 use crate::fetch::{FetchError, Wanted};
 use crate::koji::snapshot::{Build, Rpm};
 use crate::koji::{self, Snapshot};
 use crate::lock::{Header, Koji, Origin};
-use crate::recipe::{KojiSource, Noarch, OnUnsigned, Origin as Where};
+use crate::recipe::{KojiSource, Noarch, OnUnsigned, Origin as Where, Recipe};
 use crate::repo::open::url;
 use crate::rpm::{Identity, edit};
 use crate::store::Store;
@@ -75,7 +75,7 @@ pub(in crate::compose) fn obtain(
         tag.snapshot.checksums = checksums;
         tag.snapshot.sort();
         get(session, downloads, koji, &tag, (selected, modules), objects, harvest)?;
-        header.koji.push(pinned(session, koji, &tag, objects)?);
+        header.koji.push(pinned(session, &files.recipe, koji, &tag, objects)?);
     }
     Ok(())
 }
@@ -305,6 +305,7 @@ pub(super) fn put_together(
 /// The tag as the lock has it.
 fn pinned(
     session: &Session<'_>,
+    recipe: &Recipe,
     koji: &KojiSource,
     tag: &Opened<'_>,
     objects: &mut BTreeMap<Digest, Vec<u8>>,
@@ -325,7 +326,7 @@ fn pinned(
         includepkgs: koji.includepkgs.clone(),
         excludepkgs: koji.excludepkgs.clone(),
         noarch: (koji.noarch != Noarch::Header).then(|| koji.noarch.name().to_owned()),
-        modules: names(&koji.modules),
+        modules: names(&of_tag(recipe, koji)),
         snapshot: tag.snapshot.digest(),
         snapshot_object: None,
         snapshot_stored: None,

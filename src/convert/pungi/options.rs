@@ -22,7 +22,9 @@ const PRODUCT: Fate = Lost("a recipe describes one product, and no other that it
 const CONTAINERS: Fate = Lost("gander makes no containers and no OSTree repositories");
 const SERVICES: Fate = NoEffect("gander tells no service about a compose");
 const METADATA: Fate = Lost("the metadata of a compose and its media are gander's own");
-const MODULES: Fate = Lost("streams are chosen with 'modules' of a source; see docs/recipe.md");
+const MODULES: Fate = Lost(
+    "streams are chosen with 'modules' of a variant, what else is said of them by repositories; see docs/recipe.md",
+);
 const REPODATA: Fate = Lost("[repodata] of a recipe has no such choice");
 
 /// Every option that is known, by what becomes of it.

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::companion::{Companion, companion};
-use super::super::draft::{Origin, Source, add_new, list, string};
+use super::super::draft::{Origin, Source, add_new, string};
 use super::super::keys::look_up;
 use super::super::note::{NoteKind, NotePlace, short};
 use super::{Work, clean, mapping};
 use crate::format::pungi_conf::{Node, Value};
+use crate::format::variants_xml::Variant;
 use crate::recipe::{HubPlace, Lookaside, ModuleChoice, Url};
 
 impl Work<'_> {
@@ -62,7 +63,7 @@ impl Work<'_> {
         let builds = self.builds();
         let tags = self.texts("pkgset_koji_tag");
         let module_tags = self.module_tags();
-        let modules = self.modules(!module_tags.is_empty());
+        self.no_modules(!module_tags.is_empty());
         let mut used = BTreeSet::new();
         let of_modules = module_tags.iter().filter(|tag| !tags.contains(tag));
         for (at, tag) in tags.iter().chain(of_modules).enumerate() {
@@ -89,9 +90,6 @@ impl Work<'_> {
             pairs.push(("noarch", string("source")));
             if at == 0 && !builds.is_empty() {
                 pairs.push(("force", format!("[{}]", builds.join(", "))));
-            }
-            if module_tags.contains(tag) && !modules.is_empty() {
-                pairs.push(("modules", list(&modules)));
             }
             let comment = if module_tags.contains(tag) { "Modules." } else { "" };
             let origin = Origin::Koji(pairs, keys.clone());
@@ -155,50 +153,34 @@ impl Work<'_> {
         clean
     }
 
-    /// The streams that variants name.
-    fn modules(&mut self, has_tag: bool) -> Vec<String> {
-        let mut streams = Vec::new();
-        let mut any = false;
-        for variant in self.input.variants {
-            let place = self.input_place(variant.place.line);
-            let subject = format!("modules of {}", short(&variant.id));
-            for module in &variant.modules {
-                any = true;
-                let choice = module.name.parse::<ModuleChoice>().ok().filter(|_| !module.is_glob);
-                let named = choice.filter(|choice| choice.stream.is_some());
-                match named {
-                    Some(choice) if has_tag => streams.push(choice.to_string()),
-                    Some(_) => {
-                        let text = format!(
-                            "{} is in no tag that is named: only modules of tags can be taken",
-                            short(&module.name)
-                        );
-                        self.notes.add(NoteKind::Lost, place.clone(), subject.clone(), text);
-                    }
-                    None => {
-                        let text = format!(
-                            "{} does not name one stream: name those that are meant in 'modules' of the source",
-                            short(&module.name)
-                        );
-                        self.notes.add(NoteKind::Lost, place.clone(), subject.clone(), text);
-                    }
-                }
-            }
-            if !variant.modules.is_empty() && has_tag {
-                let text = "their streams are active for all variants, but no package is taken for being of a module: name packages or groups";
-                self.notes.add(NoteKind::Changed, place, subject, text);
-            }
-        }
+    /// Says where modules of a tag are meant and no variant names any.
+    fn no_modules(&mut self, has_tag: bool) {
+        let has_any = |variant: &Variant| !variant.modules.is_empty();
+        let any = self.input.variants.iter().any(|top| has_any(top) || top.variants.iter().any(has_any));
         if has_tag && !any {
-            let text = "all modules of the tag are meant: name their streams in 'modules' of the source";
+            let text = "all modules of the tag are meant: name their streams in 'modules' of [variant.ID]";
             self.note(NoteKind::Lost, "pkgset_koji_module_tag", text);
         }
-        let mut once = Vec::new();
-        add_new(&mut once, streams);
-        // Two streams of one module cannot both be active.
-        let mut seen = BTreeSet::new();
-        once.retain(|stream: &String| seen.insert(stream.split(':').next().unwrap_or_default().to_owned()));
-        once
+    }
+
+    /// The streams that a variant names.
+    pub(super) fn modules(&mut self, variant: &Variant) -> Vec<String> {
+        let has_tag = !self.module_tags().is_empty();
+        let mut streams = Vec::new();
+        for module in &variant.modules {
+            let choice = module.name.parse::<ModuleChoice>().ok().filter(|_| !module.is_glob);
+            let text = match choice.filter(|choice| choice.stream.is_some()) {
+                Some(choice) if has_tag => {
+                    add_new(&mut streams, [choice.to_string()]);
+                    continue;
+                }
+                Some(_) => "is in no tag that is named: only modules of tags can be taken",
+                None => "does not name one stream: name those that are meant in 'modules' of [variant.ID]",
+            };
+            let text = format!("{} {text}", short(&module.name));
+            self.note_of(variant, NoteKind::Lost, "modules", text);
+        }
+        streams
     }
 
     fn repos(&mut self) {

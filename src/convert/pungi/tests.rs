@@ -76,6 +76,7 @@ fn a_whole_configuration() {
             "arches = [\"x86_64\", \"aarch64\"]",
             "comps = \"comps.xml\"",
             "groups = [\"core\"]",
+            "modules = [\"nodejs:20\"]",
             "debug = true",
             "optional = true",
             "langpacks = true",
@@ -114,8 +115,7 @@ fn a_whole_configuration() {
             "lost v.xml:2: default, uservisible: comps alone says it of groups ('Server-HA')",
             "lost v.xml:2: name: a variant has an id alone ('Server-HA')",
             "lost v.xml:4: arches of 'Server': gander makes no trees of the arch 'vax'",
-            "lost v.xml:4: modules of 'Server': 'perl*' does not name one stream: name those that are meant in 'modules' of the source",
-            "changed v.xml:4: modules of 'Server': their streams are active for all variants, but no package is taken for being of a module: name packages or groups",
+            "lost v.xml:4: modules of 'Server': 'perl*' does not name one stream: name those that are meant in 'modules' of [variant.ID]",
             "changed v.xml:10: groups of 'Everything': it names none, which is all of the comps file as it is now",
         ]
     );
@@ -130,7 +130,13 @@ fn options_become_keys() {
             "koji = { hub = \"profile:example\", tag = \"example-9\", noarch = \"source\" }\non-unsigned = \"allow\"",
             "",
         ),
-        ("", "tag = \"el-modules\", noarch = \"source\", modules = [\"nodejs:20\"] }", ""),
+        ("", "tag = \"el-modules\", noarch = \"source\" }", ""),
+        ("", "groups = [\"core\"]\nmodules = [\"nodejs:20\"]\n", ""),
+        (
+            "gather_method = {'.*': {'comps': 'deps', 'module': 'deps'}}",
+            "modules = [\"nodejs:20\"]\n",
+            "changed p.conf:12: gather_method: it gathers modules by 'deps'",
+        ),
         ("koji_event = 4711", "tag = \"example-9\", event = 4711", ""),
         ("koji_event = 'x.json'", "", "lost p.conf:12: koji_event: it is no number"),
         ("pkgset_koji_inherit = False", "tag = \"example-9\", inherit = false", ""),
@@ -148,7 +154,11 @@ fn options_become_keys() {
             "[variant.Everything]",
             "no-effect p.conf:12: tree_variants: there is no variant 'X'",
         ),
-        ("gather_method = 'nodeps'", "groups = [\"core\"]\nmethod = \"nodeps\"\ndebug = true\n", ""),
+        (
+            "gather_method = 'nodeps'",
+            "groups = [\"core\"]\nmodules = [\"nodejs:20\"]\nmethod = \"nodeps\"\ndebug = true\n",
+            "",
+        ),
         (
             "gather_method = 'nodeps'\nfilter_packages = [('.*', {'*': ['zsh']})]",
             "method = \"nodeps\"\n",

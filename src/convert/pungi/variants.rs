@@ -103,8 +103,10 @@ impl<'i> Work<'i> {
             part(&mut draft, lists);
             (draft.multilib, draft.multilib_by_arch) = self.multilib(one);
             self.lookaside(one);
-            let nothing =
-                draft.groups.is_empty() && draft.environments.is_empty() && draft.common.packages.is_empty();
+            let nothing = draft.groups.is_empty()
+                && draft.environments.is_empty()
+                && draft.common.packages.is_empty()
+                && draft.modules.is_empty();
             if nothing && one.variant.kind != Type::Optional {
                 let by_arch = draft.by_arch.values().any(|lists| !lists.packages.is_empty());
                 let text = if by_arch {
@@ -270,6 +272,7 @@ impl<'i> Work<'i> {
             return None;
         }
         draft.method = self.method(one);
+        draft.modules = self.modules(variant);
         draft.groups = self.groups(variant);
         draft.environments = self.environments(variant, &draft.groups);
         draft.comps = comps.cloned();
@@ -333,6 +336,12 @@ impl<'i> Work<'i> {
                 {
                     let text = "it names one method for comps groups and another for the list in JSON; the first holds for both";
                     self.note(NoteKind::Lost, option, text);
+                }
+                if by_source.get("module").and_then(Node::text) == Some("deps")
+                    && !one.variant.modules.is_empty()
+                {
+                    let text = "it gathers modules by 'deps': packages of a module come in without what they require";
+                    self.note(NoteKind::Changed, option, text);
                 }
                 let found = sources.into_iter().flatten().next();
                 if found.is_none() {

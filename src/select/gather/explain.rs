@@ -48,6 +48,8 @@ pub enum Absence {
     Excluded(String),
     /// It is on the blacklist of the multilib rule.
     Blacklisted,
+    /// It is of a stream of a module that other variants name, and is not active.
+    OtherStream,
     /// The same package is there to be looked aside at.
     Copy,
     /// There is a newer version.
@@ -104,6 +106,7 @@ impl std::fmt::Display for Absence {
             }
             Self::Context => f.write_str("only looked aside at: it meets requirements, and is not delivered"),
             Self::Debug => f.write_str("a debugging package, and these are not wanted"),
+            Self::OtherStream => f.write_str("of a stream that only other variants name"),
             Self::Unseen => f.write_str("only other trees look aside at it"),
             Self::NotAsked => f.write_str("nothing that is selected asks for it"),
             Self::Elsewhere(trim) => trim.fmt(f),
@@ -146,7 +149,15 @@ pub(in crate::select) fn explain_those(
     means: &dyn Fn(&Nevra) -> bool,
     decided: Option<Decision>,
 ) -> Explanation {
-    let gather = run(request, comps, universe);
+    let modules = request.of_modules();
+    let nothing = Comps::default();
+    let mut modular = modules.as_ref().map(|modules| run(modules, &nothing, universe));
+    let mut gather = run(request, comps, universe);
+    if let Some(modular) = &mut modular {
+        gather.beside = modular.binary.keys().copied().collect();
+        modular.beside = gather.binary.keys().copied().collect();
+    }
+    let gathers: Vec<&Gather<'_>> = modular.iter().chain([&gather]).collect();
     let (mut selected, mut absent, mut needed) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     for member in universe.members().filter(|member| means(member.nevra())) {
         let place = member.place();
@@ -162,22 +173,31 @@ pub(in crate::select) fn explain_those(
             }
             continue;
         }
-        let gathered = [&gather.binary, &gather.debug, &gather.source];
-        let why = gathered.iter().find_map(|selected| selected.get(&place));
+        let mut gathered = gathers.iter().flat_map(|part| [&part.binary, &part.debug, &part.source]);
+        let why = gathered.find_map(|selected| selected.get(&place));
         let is_there = match &decided {
             Some(decision) => decision.has(member.nevra()) && hidden != Some(Hidden::Copy),
             None => why.is_some(),
         };
         if is_there && !matches!(why, Some(Why::Context)) {
             selected.push(member.nevra().clone());
-            needed.insert(member.nevra().clone(), gather.needs(place));
+            let mut needs = gather.needs(place);
+            for need in modular.iter().flat_map(|modular| modular.needs(place)) {
+                if !needs.contains(&need) {
+                    needs.push(need);
+                }
+            }
+            needed.insert(member.nevra().clone(), needs);
         } else {
             let trimmed = decided.as_ref().and_then(|decision| decision.trimmed.get(member.nevra()));
             let elsewhere = trimmed.map(|trimmed| Absence::Elsewhere(trimmed.trim.clone()));
             absent.insert(member.nevra().clone(), elsewhere.unwrap_or_else(|| gather.absence(place)));
         }
     }
-    let decision = decided.unwrap_or_else(|| gather.finish());
+    let decision = decided.unwrap_or_else(|| match modular {
+        Some(modular) => modular.finish().with(gather.finish()),
+        None => gather.finish(),
+    });
     Explanation { decision, selected, absent, needed, similar: None }
 }
 
@@ -196,6 +216,7 @@ impl Gather<'_> {
                 return Absence::Excluded(self.request.exclude.get(at).cloned().unwrap_or_default());
             }
             Some(Hidden::Blacklisted) => return Absence::Blacklisted,
+            Some(Hidden::OtherStream) => return Absence::OtherStream,
             Some(Hidden::Copy) => return Absence::Copy,
             Some(Hidden::Older) => {
                 let Some(member) = self.stock.get(place) else { return Absence::NotAsked };
@@ -248,7 +269,9 @@ impl Gather<'_> {
         let mut known: BTreeMap<RelationId, Option<(String, bool)>> = BTreeMap::new();
         for (by, relation) in self.stated().filter(|(by, _)| *by != place) {
             let need = known.entry(relation).or_insert_with(|| {
-                let is_other = |other: &Place| *other != place && self.binary.contains_key(other);
+                let is_other = |other: &Place| {
+                    *other != place && (self.binary.contains_key(other) || self.beside.contains(other))
+                };
                 self.stock.meets(place, relation).then(|| {
                     let alone = !self.stock.meeting_of(relation).iter().any(is_other);
                     (self.stock.universe.relation(relation).to_string(), alone)

@@ -100,6 +100,7 @@ impl Gather<'_> {
                 },
                 None => Reason::Pattern(String::new()),
             },
+            Why::Module(at) => Reason::Module(self.builds.get(*at).cloned().unwrap_or_default()),
             Why::Prepopulate(at) => {
                 Reason::Prepopulate(self.request.prepopulate.get(*at).cloned().unwrap_or_default())
             }

@@ -57,6 +57,8 @@ impl<'u> Gather<'u> {
             judge,
             wanted,
             conditions: conditions.into_iter().collect(),
+            builds: Vec::new(),
+            beside: BTreeSet::new(),
             binary: BTreeMap::new(),
             debug: BTreeMap::new(),
             source: BTreeMap::new(),

@@ -16,6 +16,8 @@
 //! | weak | where they are wanted, recommended and supplementing packages ([`weak`]) |
 //! | multilib | packages of the secondary arch by a profile's rules ([`multilib`](super::multilib)) |
 //!
+//! What is named by module is gathered before all that, for itself ([`modules`]).
+//!
 //! **The best package** of several: one of the native arch that is selected already, else one of the secondary arch that is,
 //! else a native one, else any; among those by the tree's order of arches, then the shorter name, then the name. Of what is
 //! also looked aside at in the same version only that copy counts. Greed takes more: `all` takes every candidate, `build`
@@ -33,6 +35,7 @@ mod explain;
 mod finish;
 mod inputs;
 mod mash;
+mod modules;
 mod nodeps;
 mod notes;
 mod requires;
@@ -58,13 +61,20 @@ use weak::Wish;
 
 /// Gathers what a tree gets. What is wrong is a part of the answer.
 pub fn gather(request: &Request, comps: &Comps, universe: &Universe) -> Decision {
-    run(request, comps, universe).finish()
+    let rest = || run(request, comps, universe).finish();
+    match request.of_modules() {
+        Some(modular) => run(&modular, &Comps::default(), universe).finish().with(rest()),
+        None => rest(),
+    }
 }
 
 fn run<'u>(request: &'u Request, comps: &'u Comps, universe: &'u Universe) -> Gather<'u> {
     let judge = request.multilib.as_ref().filter(|_| !request.is_nodeps()).map(Judge::of);
     let mut gather = Gather::new(request, comps, universe, judge);
     if request.is_nodeps() {
+        if request.only_modules {
+            gather.modules();
+        }
         gather.nodeps();
         return gather;
     }
@@ -120,17 +130,46 @@ struct Condition {
 #[derive(Clone, Debug)]
 enum Why {
     Wanted(usize),
+    /// By the build's place among those that are taken.
+    Module(usize),
     Prepopulate(usize),
-    Conditional { by: Place, condition: usize },
-    Requires { by: Place, relation: RelationId },
-    BuildRequires { by: Place, relation: RelationId },
-    Source { of: Place },
-    Debug { of: Place },
-    Fulltree { with: Place },
-    Langpack { by: Place, rule: usize },
-    Recommends { by: Place, relation: RelationId },
-    Supplements { with: Option<Place>, relation: RelationId },
-    Multilib { twin: Option<Place>, verdict: Verdict },
+    Conditional {
+        by: Place,
+        condition: usize,
+    },
+    Requires {
+        by: Place,
+        relation: RelationId,
+    },
+    BuildRequires {
+        by: Place,
+        relation: RelationId,
+    },
+    Source {
+        of: Place,
+    },
+    Debug {
+        of: Place,
+    },
+    Fulltree {
+        with: Place,
+    },
+    Langpack {
+        by: Place,
+        rule: usize,
+    },
+    Recommends {
+        by: Place,
+        relation: RelationId,
+    },
+    Supplements {
+        with: Option<Place>,
+        relation: RelationId,
+    },
+    Multilib {
+        twin: Option<Place>,
+        verdict: Verdict,
+    },
     Everything,
     Context,
 }
@@ -142,6 +181,10 @@ struct Gather<'u> {
     judge: Option<Judge>,
     wanted: Vec<Wanted>,
     conditions: Vec<Condition>,
+    /// Builds of streams whose packages are taken, as messages name them.
+    builds: Vec<String>,
+    /// What is selected beside this.
+    beside: BTreeSet<Place>,
     binary: BTreeMap<Place, Why>,
     debug: BTreeMap<Place, Why>,
     source: BTreeMap<Place, Why>,

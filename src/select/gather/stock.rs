@@ -31,6 +31,8 @@ pub(super) enum Queue {
 pub(super) enum Hidden {
     /// The tree cannot hold its arch, or it says itself that it is not for the tree.
     Foreign,
+    /// It is of a stream that only others name.
+    OtherStream,
     /// By an exclusion: its place among those of the request.
     Excluded(usize),
     /// By a pattern of the multilib blacklist.
@@ -409,6 +411,7 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
     let mut excludes: Vec<_> = request.exclude.iter().enumerate().collect();
     excludes.sort_by_key(|(_, text)| *text);
     let excludes: Vec<_> = excludes.into_iter().map(|(at, text)| (at, Pattern::parse(text, tree))).collect();
+    let unseen = request.streams.unseen(&request.modules, request.arch);
     let mut classes: Vec<Class> = Vec::with_capacity(universe.len());
     let mut newest: Vec<(Place, Place)> = Vec::new();
     let is_for = |member: Member<'_>| member.is_for(request.variant.as_deref(), tree.name);
@@ -442,6 +445,8 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
             || (!request.is_nodeps() && request.aside.contains(nevra));
         let hidden = if foreign {
             Some(Hidden::Foreign)
+        } else if unseen.contains(nevra) && !request.aside.contains(nevra) {
+            Some(Hidden::OtherStream)
         } else if everything && aside {
             copies(universe, member, &classes).then_some(Hidden::Copy)
         } else if aside {

@@ -88,7 +88,7 @@ pub(super) fn trim(
 
 /// Whether a package came in although its build is one of the parent's, and nothing names it.
 fn stays_with_parent(flags: &BTreeSet<Flag>) -> bool {
-    let inputs = [Flag::Input, Flag::Group];
+    let inputs = [Flag::Input, Flag::Module, Flag::Group];
     flags.contains(&Flag::FulltreeExclude) && !inputs.iter().any(|input| flags.contains(input))
 }
 
