@@ -211,7 +211,7 @@ fn request(case: &Case, root: &Path) -> (Request, Comps) {
 /// Pungi's name of a flag; none for those that it does not have.
 fn pungi(flag: Flag) -> Option<&'static str> {
     Some(match flag {
-        Flag::Input | Flag::Group => "input",
+        Flag::Input | Flag::Module | Flag::Group => "input",
         Flag::Prepopulate => "prepopulate",
         Flag::Conditional => "conditional",
         Flag::SelfHosting => "self_hosting",

@@ -10,7 +10,8 @@ use crate::base::Digest;
 use crate::base::arch::TreeArch;
 use crate::format::comps::Comps;
 use crate::format::modulemd::Stream;
-use crate::select::{Absence, Relation, Universe};
+use crate::select::multilib::{Method, Profile};
+use crate::select::{Absence, Multilib, Relation, Universe};
 
 /// A package with its source, and what it requires.
 fn package(nevra: &str, source: &str, requires: &[&str]) -> Candidate {
@@ -90,7 +91,7 @@ fn selected(request: &Request) -> String {
     problems.chain(all).collect::<Vec<_>>().join(" ")
 }
 
-// Pungi 4.3.6, GatherSourceModule and GatherMethodNodeps.
+// What Pungi's GatherSourceModule and GatherMethodNodeps (4.3.6) give for these packages.
 #[test]
 fn a_module_brings_what_its_build_lists_and_nothing_that_this_requires() {
     assert_eq!(
@@ -102,6 +103,19 @@ fn a_module_brings_what_its_build_lists_and_nothing_that_this_requires() {
         selected(&request(&["goose:2", "goose:1"], &[])),
         "goose-0:1-1.src goose-0:1-1.x86_64 goose-0:2-1.src goose-0:2-1.x86_64 goose-debuginfo-0:1-1.x86_64 \
          goose-doc-0:1-1.noarch"
+    );
+    // Of the secondary arch what the build lists, with any rule for that arch.
+    let mut multilib = request(&["goose:1"], &[]);
+    multilib.multilib = Some(Multilib {
+        profile: Profile::Pungi,
+        methods: vec![Method::None],
+        whitelist: Vec::new(),
+        blacklist: Vec::new(),
+        patterns: Vec::new(),
+    });
+    assert_eq!(
+        selected(&multilib),
+        "goose-0:1-1.i686 goose-0:1-1.src goose-0:1-1.x86_64 goose-debuginfo-0:1-1.x86_64 goose-doc-0:1-1.noarch"
     );
     assert_eq!(selected(&request(&["goose:2:5:c"], &[])), "goose-0:2-1.src goose-0:2-1.x86_64");
     assert_eq!(
