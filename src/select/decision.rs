@@ -177,10 +177,12 @@ pub enum Flag {
     Weak,
     /// Selected by a multilib rule.
     Multilib,
+    /// Taken by mash's method for a requirement, and replaced by another package after that: never delivered.
+    Replaced,
 }
 
 impl Flag {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Input,
         Self::Group,
         Self::Prepopulate,
@@ -194,6 +196,7 @@ impl Flag {
         Self::Lookaside,
         Self::Weak,
         Self::Multilib,
+        Self::Replaced,
     ];
 
     /// Its name in a lock.
@@ -212,7 +215,13 @@ impl Flag {
             Self::Lookaside => "lookaside",
             Self::Weak => "weak",
             Self::Multilib => "multilib",
+            Self::Replaced => "replaced",
         }
+    }
+
+    /// Whether packages that have it are delivered.
+    pub const fn is_delivered(self) -> bool {
+        !matches!(self, Self::Lookaside | Self::Replaced)
     }
 
     /// Finds one by its name in a lock.
@@ -382,16 +391,16 @@ pub struct Chosen {
 }
 
 impl Chosen {
-    /// Whether it is delivered: what is only looked aside at is not.
+    /// Whether it is delivered: what is only looked aside at, or replaced, is not.
     pub fn is_delivered(&self) -> bool {
-        !self.flags.contains(&Flag::Lookaside)
+        self.flags.iter().all(|flag| flag.is_delivered())
     }
 }
 
 impl ChosenSource {
-    /// Whether it is delivered: what is only looked aside at is not.
+    /// Whether it is delivered: what is only looked aside at, or replaced, is not.
     pub fn is_delivered(&self) -> bool {
-        !self.flags.contains(&Flag::Lookaside)
+        self.flags.iter().all(|flag| flag.is_delivered())
     }
 }
 

@@ -209,7 +209,8 @@ fn take(
 ) -> Result<(), ComposeError> {
     let snapshot = &opened.snapshot;
     let mut sources: BTreeMap<i64, &Known> = BTreeMap::new();
-    for rpm in snapshot.rpms.iter().filter(|rpm| matches!(rpm.arch.as_str(), "src" | "nosrc")) {
+    // mash takes a build whose source package is without sources for one that has none.
+    for rpm in snapshot.rpms.iter().filter(|rpm| rpm.arch == "src") {
         if let Some(known) = opened.known.get(&rpm.id) {
             sources.insert(rpm.build, known);
         }

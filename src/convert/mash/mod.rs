@@ -462,10 +462,6 @@ impl Work<'_, '_> {
     fn parents(&mut self, draft: &mut Draft) {
         let repos = self.list("parent_repos");
         let Some(arches) = draft.variants.first().map(|variant| variant.arches.clone()) else { return };
-        if !repos.is_empty() {
-            let text = "a package that they have in the same or a later version is not composed";
-            self.note(NoteKind::Changed, "parent_repos", text);
-        }
         let mut number = 0;
         for repo in repos {
             let variables = ["%(arch)s", "$basearch", "$arch"];
