@@ -41,6 +41,7 @@ const VARIANT: &[&str] = &[
     "sources",
     "debug",
     "hashed",
+    "layout",
     "optional",
     "fulltree",
     "fulltree-excludes",
@@ -69,6 +70,7 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("[variant.ID]", VARIANT),
     ("[variant.ID.arch.ARCH]", super::gather::BY_ARCH),
     ("release` of `[variant.ID]", super::family::RELEASE),
+    ("layout", super::layout::LAYOUT),
     ("multilib", super::multilib::MULTILIB),
     ("[[media]]", super::media::MEDIA),
     ("[sign]", SIGN),
@@ -446,6 +448,7 @@ impl Reader {
         let sources = table.flag("sources", true, &mut self.findings);
         let debug = table.flag("debug", false, &mut self.findings);
         let hashed = table.flag("hashed", true, &mut self.findings);
+        let layout = self.layout(&table, &arches, family.kind);
         if let (Some(first), None) = (groups.iter().chain(&environments).next(), has_comps.then_some(())) {
             let message =
                 format!("[variant.{id}] names '{}' but no 'comps' file to look it up in", first.text);
@@ -482,6 +485,7 @@ impl Reader {
             sources,
             debug,
             hashed,
+            layout,
             gather,
             by_arch,
             family,

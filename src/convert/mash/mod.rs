@@ -2,6 +2,7 @@
 //!
 //! The variant has mash's method, which takes every package of a tag, and its rule for the secondary arch.
 
+mod layout;
 mod options;
 #[cfg(test)]
 mod tests;
@@ -349,6 +350,7 @@ impl Work<'_, '_> {
             }
         }
         variant.arches = arches;
+        variant.layout = self.layout(&variant);
         draft.variants.push(variant);
     }
 

@@ -380,6 +380,17 @@ fn packages_come_and_leave_as_with_yum() {
             ],
             "a-devel-1.i686 b-2.i686 c-devel-1.i686 d-1.i686",
         ),
+        // What leaves for something that it requires itself is not looked after.
+        (
+            &[
+                "ccc-devel-1.i686: ?x",
+                "aaa-devel-1.i686: ?x = 1",
+                "a-1.i686: +x = 1; ?y",
+                "a-2.i686: +y",
+                "b-1.i686: +x = 2",
+            ],
+            "a-2.i686 aaa-devel-1.i686 ccc-devel-1.i686",
+        ),
         // Of these there may be several versions.
         (
             &[
