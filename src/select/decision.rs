@@ -27,6 +27,14 @@ pub struct Multilib {
     pub patterns: Vec<String>,
 }
 
+impl Multilib {
+    /// A profile's rule, with no lists of its own.
+    pub fn by(profile: Profile, methods: impl Into<Vec<Method>>) -> Self {
+        let methods = methods.into();
+        Self { profile, methods, whitelist: Vec::new(), blacklist: Vec::new(), patterns: Vec::new() }
+    }
+}
+
 /// How many of the packages that meet a requirement or pattern are taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Greed {

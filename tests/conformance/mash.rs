@@ -69,13 +69,7 @@ impl<'c> Providers<'c> {
 fn request(tree: &'static TreeArch, method: Method) -> Request {
     let mut request = Request::new(tree);
     request.method = gander::base::gather::Method::Mash;
-    request.multilib = Some(Multilib {
-        profile: Profile::Mash,
-        methods: vec![method],
-        whitelist: Vec::new(),
-        blacklist: Vec::new(),
-        patterns: Vec::new(),
-    });
+    request.multilib = Some(Multilib::by(Profile::Mash, [method]));
     request
 }
 

@@ -72,13 +72,10 @@ fn everything(seed: u64) -> Case {
         }
     }
     case.request.method = rules::Method::Mash;
-    case.request.multilib = Some(Multilib {
-        profile: Profile::Mash,
-        methods: vec![if seed.is_multiple_of(3) { Method::Devel } else { Method::None }],
-        whitelist: Vec::new(),
-        blacklist: Vec::new(),
-        patterns: Vec::new(),
-    });
+    case.request.multilib = Some(Multilib::by(
+        Profile::Mash,
+        [if seed.is_multiple_of(3) { Method::Devel } else { Method::None }],
+    ));
     case
 }
 

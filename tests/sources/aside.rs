@@ -348,7 +348,7 @@ fn trees_lie_where_the_layout_says() {
         [("x86_64/os", "Packages/foo-1-1.x86_64.rpm"), ("source/SRPMS", "foo-1-1.src.rpm")]
     {
         let folder = format!("out/compose/{repository}");
-        let query = gander(&bench, "store", &["repo", "check", &folder]);
+        let query = gander(&bench, "store", &["repo", "check", "--lookaside", "base", &folder]);
         query.exits(0);
         assert!(bench.path(&folder).join(href).is_file());
     }

@@ -194,7 +194,8 @@ impl Gather<'_> {
         let all = self.mash.obsoletes.get(&of.name_id())?.iter().filter(|(by, relation)| {
             let any = universe.relation(*relation).sense == Sense::ANY;
             let own = self.stock.get(*by).is_none_or(|by| by.name_id() == of.name_id());
-            !self.mash.struck.contains(by) && !(any && own) && self.obsoletes(*relation, place)
+            let idle = (any && own) || self.mash.struck.contains(by);
+            !idle && self.obsoletes(*relation, place)
         });
         let mut all: Vec<Member<'_>> = all.filter_map(|(by, _)| self.stock.get(*by)).collect();
         if all.iter().any(|by| self.excludes(place, by.place())) {

@@ -52,13 +52,7 @@ fn universe(texts: &[&str]) -> Universe {
 fn request(tree: &str, method: Method) -> Request {
     let mut request = Request::new(TreeArch::find(tree).unwrap());
     request.method = crate::base::gather::Method::Mash;
-    request.multilib = Some(Multilib {
-        profile: Profile::Mash,
-        methods: vec![method],
-        whitelist: Vec::new(),
-        blacklist: Vec::new(),
-        patterns: Vec::new(),
-    });
+    request.multilib = Some(Multilib::by(Profile::Mash, [method]));
     request
 }
 
