@@ -209,8 +209,7 @@ fn take(
 ) -> Result<(), ComposeError> {
     let snapshot = &opened.snapshot;
     let mut sources: BTreeMap<i64, &Known> = BTreeMap::new();
-    // mash takes a build whose source package is without sources for one that has none.
-    for rpm in snapshot.rpms.iter().filter(|rpm| rpm.arch == "src") {
+    for rpm in snapshot.rpms.iter().filter(|rpm| matches!(rpm.arch.as_str(), "src" | "nosrc")) {
         if let Some(known) = opened.known.get(&rpm.id) {
             sources.insert(rpm.build, known);
         }
