@@ -82,6 +82,9 @@ fn text(selection: &Selection, found: &[(TreeRef, Explanation)], why_needed: boo
             if flags.contains(&Flag::Lookaside) {
                 println!("  looked aside at: it meets requirements, and is not delivered");
             }
+            if flags.contains(&Flag::Replaced) {
+                println!("  replaced by what came in after it: it is not delivered");
+            }
             for (depth, (package, why)) in explanation.decision.explain(nevra).iter().enumerate() {
                 let who = if depth == 0 { String::new() } else { format!("{package}: ") };
                 println!("{:indent$}{who}{why}", "", indent = 2 * (depth + 1));

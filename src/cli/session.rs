@@ -310,6 +310,8 @@ fn select_hint(problems: &[Problem]) -> Option<String> {
         Some(
             "correct 'groups' and 'environments' of the variant, or the file that it names as 'comps'".into(),
         )
+    } else if has(|problem| matches!(problem, Problem::NoStream { .. })) {
+        Some("correct 'modules' of the variant, or add a [[source]] that has the stream".into())
     } else if has(|problem| matches!(problem, Problem::NoSource { .. })) {
         Some("add the source packages to a [[source]], or set 'sources = false' for the variant".into())
     } else {

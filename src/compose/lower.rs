@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::ComposeError;
 use super::media::{self, MediumPlan};
+use super::metadata;
 use crate::base::Digest;
 use crate::base::{Nevra, RelPath, SourceDate};
 use crate::build::{self, Parts};
@@ -152,10 +153,8 @@ pub(super) fn lower(lock: &Lock) -> Result<Lowered, ComposeError> {
             attach(&mut lowered, nevra, package, unsigned, &lock.signatures, lock.header.source_date)?;
         if let Some(shipped) = attached {
             for tree in package.trees.keys() {
-                let hashed = lock.header.tree(tree).is_none_or(|tree| tree.hashed);
-                let place = repo::package_path(nevra, hashed).ok_or_else(|| ComposeError::NoOutput {
-                    step: tree.to_string(),
-                    path: nevra.to_string(),
+                let place = metadata::package_path(&lock.header, tree, nevra).ok_or_else(|| {
+                    ComposeError::NoOutput { step: tree.to_string(), path: nevra.to_string() }
                 })?;
                 let packages = &mut lowered.trees.entry(tree.clone()).or_default().packages;
                 if packages.insert(place.clone(), shipped.clone()).is_some_and(|other| other != shipped) {

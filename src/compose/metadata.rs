@@ -20,7 +20,7 @@ use crate::format::productmd::{
     Category, Compose, ComposeInfo, ComposeType, PathKind, Product, Release, ReleaseType, Rpm, Rpms, SigKey,
     Variant, VariantType,
 };
-use crate::lock::{Header, InnerVariant, Lock, LockError, MediumRef, TreeKind, TreeRef};
+use crate::lock::{Header, InnerVariant, Lock, LockError, MediumRef, Tree, TreeKind, TreeRef};
 use crate::repo;
 use crate::select::{Universe, is_debug_name};
 
@@ -51,7 +51,7 @@ fn product(header: &Header) -> Product {
     Product { name: release.name, short: release.short, version: release.version, kind: ReleaseType::Ga }
 }
 
-/// Where a tree lies below `compose/`, as Pungi lays composes out: an addon within its parent's.
+/// Where a tree lies below `compose/`: where the lock says, else as Pungi lays composes out, an addon within its parent's.
 pub(super) fn tree_path(header: &Header, tree: &TreeRef) -> Result<RelPath, ComposeError> {
     let os_path = os_path(header, tree)?;
     match inner(header, &tree.variant)? {
@@ -62,8 +62,33 @@ pub(super) fn tree_path(header: &Header, tree: &TreeRef) -> Result<RelPath, Comp
     }
 }
 
+/// Where a package lies in its tree; none for a name that is no file's.
+pub(super) fn package_path(header: &Header, tree: &TreeRef, nevra: &Nevra) -> Option<RelPath> {
+    let tree = header.tree(tree);
+    let hashed = tree.is_none_or(|tree| tree.hashed);
+    match tree.filter(|tree| tree.folder.is_some()) {
+        None => repo::package_path(nevra, hashed),
+        Some(tree) => {
+            let place = repo::package_place(nevra, hashed)?;
+            tree.packages.as_ref().map_or(Some(place.clone()), |folder| folder.join(place.as_str()).ok())
+        }
+    }
+}
+
+/// The folder of a tree's packages, below `compose/`.
+fn packages_folder(tree: &Tree, path: &RelPath) -> Result<RelPath, ComposeError> {
+    Ok(match (&tree.folder, &tree.packages) {
+        (None, _) => path.join("Packages")?,
+        (Some(_), Some(within)) => path.join(within.as_str())?,
+        (Some(_), None) => path.clone(),
+    })
+}
+
 /// Where the installable tree lies that a tree is or is in.
 fn os_path(header: &Header, tree: &TreeRef) -> Result<RelPath, ComposeError> {
+    if let Some(folder) = header.tree(tree).and_then(|tree| tree.folder.clone()) {
+        return Ok(folder);
+    }
     let variant = match inner(header, &tree.variant)? {
         Some((VariantType::Addon, addon)) => &addon.parent,
         _ => &tree.variant,
@@ -138,11 +163,9 @@ fn compose_info(lock: &Lock) -> Result<ComposeInfo, ComposeError> {
         for arch in &arches {
             let mut tree = |kind: TreeKind<'_>, kinds: [PathKind; 3]| -> Result<(), ComposeError> {
                 let tree = TreeRef::new(id, kind);
-                if lock.header.tree(&tree).is_none() {
-                    return Ok(());
-                }
+                let Some(of_lock) = lock.header.tree(&tree) else { return Ok(()) };
                 let path = tree_path(&lock.header, &tree)?;
-                let packages = filled.contains(&tree).then(|| path.join("Packages")).transpose()?;
+                let packages = filled.contains(&tree).then(|| packages_folder(of_lock, &path)).transpose()?;
                 let places = [Some(os_path(&lock.header, &tree)?), Some(path), packages];
                 for (kind, path) in kinds.into_iter().zip(places) {
                     if let Some(path) = path {
@@ -212,8 +235,7 @@ fn rpms(lock: &Lock, universe: &Universe) -> Result<Rpms, ComposeError> {
         let sigkey = package.keys.first().and_then(|key| sigkey(key));
         for tree in package.trees.keys() {
             let unknown = || ComposeError::NoOutput { step: tree.to_string(), path: nevra.to_string() };
-            let hashed = lock.header.tree(tree).is_none_or(|tree| tree.hashed);
-            let place = repo::package_path(nevra, hashed).ok_or_else(unknown)?;
+            let place = package_path(&lock.header, tree, nevra).ok_or_else(unknown)?;
             let path = tree_path(&lock.header, tree)?.join(place.as_str())?;
             let rpm = |category| Rpm { category, path, sigkey: sigkey.clone() };
             let arch = match tree.kind() {
@@ -316,13 +338,9 @@ pub(super) mod tests {
             ("goose-0:2-3.src", package(&sources, &[FINGERPRINT])),
             ("lone-0:1-1.src", package(&sources, &[])),
         ];
-        let tree = |variant: &str, arch: &str| lock::Tree {
-            variant: variant.into(),
-            arch: arch.into(),
-            comps: None,
-            comps_source: None,
-            modules: None,
-            hashed: true,
+        let tree = |variant: &str, arch: &str| {
+            let name: TreeRef = format!("{variant}/{arch}").parse().unwrap();
+            lock::Tree::new(variant, name.kind())
         };
         let header = Header {
             schema: lock::SCHEMA,

@@ -249,15 +249,26 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
             Some(path) => Some((files.file(path)?, comps(files, variant)?)),
             None => None,
         };
-        let tree = |kind| Tree { hashed: variant.hashed, ..Tree::new(id, kind) };
+        let tree = |kind| -> Result<Tree, ComposeError> {
+            let place = variant.layout.as_ref().map(|layout| match kind {
+                TreeKind::Binary(arch) => layout.binary(arch),
+                TreeKind::Debug(arch) => layout.debug(arch),
+                TreeKind::Source => layout.source(),
+            });
+            let (folder, packages) = match place.transpose()? {
+                Some(place) => (Some(place.repository), place.packages),
+                None => (None, None),
+            };
+            Ok(Tree { hashed: variant.hashed, folder, packages, ..Tree::new(id, kind) })
+        };
         for arch in &variant.arches {
             let part = whole.as_ref().map(|(_, comps)| trees::comps(recipe, id, arch, comps).to_xml());
             let (comps, comps_source) =
                 (part.map(|part| keep(part.as_bytes())), whole.as_ref().map(|(bytes, _)| keep(bytes)));
-            all_trees.push(Tree { comps, comps_source, ..tree(TreeKind::Binary(arch.name)) });
-            all_trees.extend(variant.debug.then(|| tree(TreeKind::Debug(arch.name))));
+            all_trees.push(Tree { comps, comps_source, ..tree(TreeKind::Binary(arch.name))? });
+            all_trees.extend(variant.debug.then(|| tree(TreeKind::Debug(arch.name))).transpose()?);
         }
-        all_trees.extend(variant.sources.then(|| tree(TreeKind::Source)));
+        all_trees.extend(variant.sources.then(|| tree(TreeKind::Source)).transpose()?);
     }
     all_trees.sort();
     let inner = recipe.variants.iter().filter_map(|(id, variant)| {

@@ -72,6 +72,8 @@ pub(super) struct Variant {
     /// What single arches have in place of that.
     pub(super) multilib_by_arch: BTreeMap<String, Multilib>,
     pub(super) no_sources: bool,
+    /// Where its trees lie, if not as Pungi has it.
+    pub(super) layout: Option<Layout>,
     /// Whether packages lie in no folders by their first letter.
     pub(super) flat: bool,
 }
@@ -314,6 +316,24 @@ impl Source {
     }
 }
 
+/// Folders of a variant's trees.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) packages: String,
+    pub(super) repository: String,
+    pub(super) source: String,
+    pub(super) debug: String,
+}
+
+impl Layout {
+    /// As a recipe has it.
+    pub(super) fn written(&self) -> String {
+        let [packages, repository, source, debug] =
+            [&self.packages, &self.repository, &self.source, &self.debug].map(|text| string(text));
+        format!("{{ packages = {packages}, repository = {repository}, source = {source}, debug = {debug} }}")
+    }
+}
+
 impl Variant {
     fn write(&self, text: &mut Text) {
         text.line("");
@@ -353,6 +373,9 @@ impl Variant {
         }
         if self.flat {
             text.pair("hashed", "false");
+        }
+        if let Some(layout) = &self.layout {
+            text.pair("layout", &layout.written());
         }
         if let Some(multilib) = &self.multilib {
             text.line(&format!("[variant.{}.multilib]", self.id));

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::Digest;
+use crate::base::{Digest, RelPath};
 
 /// The arch that a tree of source packages goes by.
 const SOURCE: &str = "source";
@@ -110,6 +110,12 @@ pub struct Tree {
     /// What its repository says of modules, an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modules: Option<Digest>,
+    /// The folder of its repository below `compose/`, where that is not as Pungi has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<RelPath>,
+    /// The folder of its packages within such a one; without it they lie beside `repodata`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<RelPath>,
     /// Whether its packages lie in folders by the first letter of their names.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub hashed: bool,
@@ -128,6 +134,8 @@ impl Tree {
             comps: None,
             comps_source: None,
             modules: None,
+            folder: None,
+            packages: None,
             hashed: true,
         }
     }
@@ -181,5 +189,10 @@ mod tests {
         let text = toml::to_string(&flat).unwrap();
         assert!(text.ends_with("hashed = false\n"), "{text}");
         assert_eq!(toml::from_str::<Tree>(&text).unwrap(), flat);
+        let path = |text: &str| Some(RelPath::new(text).unwrap());
+        let elsewhere = Tree { folder: path("x86_64/os"), packages: path("Packages"), ..flat };
+        let text = toml::to_string(&elsewhere).unwrap();
+        assert!(text.contains("folder = \"x86_64/os\"\npackages = \"Packages\"\n"), "{text}");
+        assert_eq!(toml::from_str::<Tree>(&text).unwrap(), elsewhere);
     }
 }

@@ -173,6 +173,7 @@ impl Reader {
             }
         }
         self.cycles(entries, variants);
+        self.layouts(entries, variants);
         let inherited: Vec<_> = variants
             .iter()
             .filter(|(_, variant)| variant.comps.is_none())

@@ -57,6 +57,10 @@ impl Reader {
                 format!("'{}' is {}: what is on media comes from one variant", text.text, article(*kind));
             self.findings.add_with_help(text.span.clone(), message, format!("name its parent, '{parent}'"));
         }
+        if let (Some(text), Some(Variant { layout: Some(_), .. })) = (&variant, known) {
+            let message = "media are made of variants that lie as Pungi has them: this one has a 'layout'";
+            self.findings.add(text.span.clone(), message);
+        }
         let kickstart = table.required("kickstart", &mut self.findings);
         let kickstart = kickstart.and_then(|text| text.parse::<RelPath>(&mut self.findings));
         let installer = table.text("installer", &mut self.findings);

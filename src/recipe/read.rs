@@ -21,7 +21,6 @@ use crate::format::repodata::{Compression, Form};
 const LIMIT: usize = 1 << 20;
 
 const TOP: &[&str] = &["release", "builder", "source", "repodata", "variant", "media", "sign"];
-const RELEASE: &[&str] = &["name", "short", "version", "label", "source-date", "dist"];
 const BUILDER: &[&str] = &["image"];
 const SOURCE: &[&str] = &["build", "dir", "repo", "koji", "keys", "on-unsigned", "lookaside"];
 const BUILD: &[&str] = &["specs", "sources", "debian", "targets"];
@@ -42,6 +41,7 @@ const VARIANT: &[&str] = &[
     "sources",
     "debug",
     "hashed",
+    "layout",
     "optional",
     "fulltree",
     "fulltree-excludes",
@@ -60,7 +60,7 @@ const SIGN: &[&str] = &["demonstration", "key-file", "passphrase-file"];
 /// Every table of a recipe with its keys, for the test that the documentation names them all.
 #[cfg(test)]
 pub(super) const SCHEMA: &[(&str, &[&str])] = &[
-    ("[release]", RELEASE),
+    ("[release]", super::release::RELEASE),
     ("[builder]", BUILDER),
     ("[[source]]", SOURCE),
     ("build", BUILD),
@@ -71,6 +71,7 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("[variant.ID]", VARIANT),
     ("[variant.ID.arch.ARCH]", super::gather::BY_ARCH),
     ("release` of `[variant.ID]", super::family::RELEASE),
+    ("layout", super::layout::LAYOUT),
     ("multilib", super::multilib::MULTILIB),
     ("[[media]]", super::media::MEDIA),
     ("[sign]", SIGN),
@@ -78,19 +79,6 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
 
 const ON_UNSIGNED: &[(&str, OnUnsigned)] =
     &[("sign", OnUnsigned::Sign), ("error", OnUnsigned::Error), ("allow", OnUnsigned::Allow)];
-const MILESTONES: &[&str] = &[
-    "EA",
-    "DevelPhaseExit",
-    "InternalAlpha",
-    "Alpha",
-    "InternalSnapshot",
-    "Beta",
-    "Snapshot",
-    "RC",
-    "Update",
-    "SecurityFix",
-];
-
 impl Recipe {
     /// Reads a recipe. The name is what messages call it, usually its path.
     pub fn parse(text: &str, name: &str) -> Result<Self, RecipeError> {
@@ -210,34 +198,6 @@ impl Reader {
     pub(super) fn lack<T>(&mut self, span: Range<usize>, message: impl Into<String>) -> Option<T> {
         self.findings.add(span, message);
         None
-    }
-
-    fn release<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Release> {
-        let table = Table::of("[release]", value, RELEASE, &mut self.findings)?;
-        let (name, short, version) = self.named_release(&table);
-        let findings = &mut self.findings;
-        let label = table.text("label", findings);
-        let source_date = table.text("source-date", findings);
-        let dist = table.text("dist", findings);
-        let milestones = format!(
-            "a label is a milestone and two numbers, such as RC-1.0: {}",
-            either(MILESTONES.iter().copied())
-        );
-        check(&label, &milestones, findings, is_label);
-        check(
-            &dist,
-            "a dist tag is '.', then letters, digits, '.', '_' and '~', such as .gos1",
-            findings,
-            |text| text.len() > 1 && text.starts_with('.') && made_of(text, "._~"),
-        );
-        Some(Release {
-            name: name?,
-            short: short?,
-            version: version?,
-            label: owned(label),
-            source_date: source_date.and_then(|date| date.parse(findings)),
-            dist: owned(dist).unwrap_or_default(),
-        })
     }
 
     fn builder<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Builder> {
@@ -448,6 +408,7 @@ impl Reader {
         let sources = table.flag("sources", true, &mut self.findings);
         let debug = table.flag("debug", false, &mut self.findings);
         let hashed = table.flag("hashed", true, &mut self.findings);
+        let layout = self.layout(&table, &arches, family.kind);
         if let (Some(first), None) = (groups.iter().chain(&environments).next(), has_comps.then_some(())) {
             let message =
                 format!("[variant.{id}] names '{}' but no 'comps' file to look it up in", first.text);
@@ -488,6 +449,7 @@ impl Reader {
             sources,
             debug,
             hashed,
+            layout,
             gather,
             by_arch,
             family,
@@ -576,15 +538,6 @@ pub(super) fn owned(text: Option<Text<'_>>) -> Option<String> {
 
 pub(super) fn made_of(text: &str, extra: &str) -> bool {
     !text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || extra.contains(char))
-}
-
-/// `MILESTONE-X.Y`, as productmd demands.
-fn is_label(text: &str) -> bool {
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.split_once('-').is_some_and(|(milestone, numbers)| {
-        let numbers = numbers.split_once('.').is_some_and(|(major, minor)| number(major) && number(minor));
-        numbers && MILESTONES.contains(&milestone)
-    })
 }
 
 pub(super) fn check(

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use super::family::Family;
 use super::gather::{ForArch, Gathering};
 use super::koji::KojiSource;
+use super::layout::Layout;
 use super::lines::GroupLines;
 use super::lookaside::Lookaside;
 use super::modules::ModuleChoice;
@@ -156,6 +157,8 @@ pub struct Variant {
     pub debug: bool,
     /// Whether packages lie in folders by the first letter of their names.
     pub hashed: bool,
+    /// Where its trees lie, if not as Pungi has it.
+    pub layout: Option<Layout>,
     /// How it is gathered beyond what it names and what that requires.
     pub gather: Gathering,
     /// What it names for single arches besides.

@@ -11,4 +11,4 @@ mod step;
 
 pub use compare::Change;
 pub use known::known_packages;
-pub use step::{Further, KIND, REVISION, RepoError, execute, package_path, step};
+pub use step::{Further, KIND, REVISION, RepoError, execute, package_path, package_place, step};

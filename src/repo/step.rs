@@ -25,6 +25,8 @@ pub const REVISION: u32 = 2;
 const COMPS: &str = "comps.xml";
 const MODULES: &str = "modules.yaml";
 const PACKAGES: &str = "packages";
+/// Where packages lie in a repository, if it is not said otherwise.
+const PACKAGES_FOLDER: &str = "Packages";
 const COMPRESSION: &str = "compression";
 const DATABASE: &str = "database";
 
@@ -50,12 +52,17 @@ pub enum RepoError {
 /// A package's place in a repository: `Packages/<first letter, lower case>/<file name>`, without the folder of the letter
 /// where packages are not hashed (as Pungi and mash call that).
 pub fn package_path(nevra: &Nevra, hashed: bool) -> Option<RelPath> {
+    RelPath::new(PACKAGES_FOLDER).ok()?.join(package_place(nevra, hashed)?.as_str()).ok()
+}
+
+/// A package's place in a folder of packages: see [`package_path`].
+pub fn package_place(nevra: &Nevra, hashed: bool) -> Option<RelPath> {
     let file = nevra.file_name();
     if !hashed {
-        return RelPath::new(format!("Packages/{file}")).ok();
+        return RelPath::new(file).ok();
     }
     let letter = file.chars().next()?.to_ascii_lowercase();
-    RelPath::new(format!("Packages/{letter}/{file}")).ok()
+    RelPath::new(format!("{letter}/{file}")).ok()
 }
 
 /// What the repository carries besides its packages.

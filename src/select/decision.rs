@@ -30,6 +30,14 @@ pub struct Multilib {
     pub patterns: Vec<String>,
 }
 
+impl Multilib {
+    /// A profile's rule, with no lists of its own.
+    pub fn by(profile: Profile, methods: impl Into<Vec<Method>>) -> Self {
+        let methods = methods.into();
+        Self { profile, methods, whitelist: Vec::new(), blacklist: Vec::new(), patterns: Vec::new() }
+    }
+}
+
 /// How many of the packages that meet a requirement or pattern are taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Greed {
@@ -213,10 +221,12 @@ pub enum Flag {
     Weak,
     /// Selected by a multilib rule.
     Multilib,
+    /// Taken by mash's method for a requirement, and replaced by another package after that: never delivered.
+    Replaced,
 }
 
 impl Flag {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Input,
         Self::Module,
         Self::Group,
@@ -231,6 +241,7 @@ impl Flag {
         Self::Lookaside,
         Self::Weak,
         Self::Multilib,
+        Self::Replaced,
     ];
 
     /// Its name in a lock.
@@ -250,7 +261,13 @@ impl Flag {
             Self::Lookaside => "lookaside",
             Self::Weak => "weak",
             Self::Multilib => "multilib",
+            Self::Replaced => "replaced",
         }
+    }
+
+    /// Whether packages that have it are delivered.
+    pub const fn is_delivered(self) -> bool {
+        !matches!(self, Self::Lookaside | Self::Replaced)
     }
 
     /// Finds one by its name in a lock.
@@ -424,16 +441,16 @@ pub struct Chosen {
 }
 
 impl Chosen {
-    /// Whether it is delivered: what is only looked aside at is not.
+    /// Whether it is delivered: what is only looked aside at, or replaced, is not.
     pub fn is_delivered(&self) -> bool {
-        !self.flags.contains(&Flag::Lookaside)
+        self.flags.iter().all(|flag| flag.is_delivered())
     }
 }
 
 impl ChosenSource {
-    /// Whether it is delivered: what is only looked aside at is not.
+    /// Whether it is delivered: what is only looked aside at, or replaced, is not.
     pub fn is_delivered(&self) -> bool {
-        !self.flags.contains(&Flag::Lookaside)
+        self.flags.iter().all(|flag| flag.is_delivered())
     }
 }
 

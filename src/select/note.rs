@@ -18,7 +18,7 @@ pub enum Note {
         by: Nevra,
         /// The package that meets it.
         package: Nevra,
-        /// The one that obsoletes that.
+        /// The one that obsoletes that, or is of the same version and another arch beside which it cannot be.
         obsoleter: Nevra,
     },
     /// A selected package replaces another one: who installs both gets one of them.
@@ -86,10 +86,11 @@ impl fmt::Display for Note {
         match self {
             Self::Ignored(problem) => write!(f, "{problem} (mash passes over it)"),
             Self::Replaced { requirement, by, package, obsoleter } => {
-                write!(
-                    f,
-                    "{package}, which meets '{requirement}' of {by}, stays out: {obsoleter} obsoletes it"
-                )
+                let why = match package.name == obsoleter.name && package.evr == obsoleter.evr {
+                    true => "cannot be beside it",
+                    false => "obsoletes it",
+                };
+                write!(f, "{package}, which meets '{requirement}' of {by}, stays out: {obsoleter} {why}")
             }
             Self::Obsoleted { package, by, obsoletes } => {
                 write!(f, "{package} is replaced by {by}, which is selected too and obsoletes '{obsoletes}'")

@@ -220,7 +220,7 @@ fn pungi(flag: Flag) -> Option<&'static str> {
         Flag::Langpack => "langpack",
         Flag::Lookaside => "lookaside",
         Flag::Multilib => "multilib",
-        Flag::Dependency | Flag::Weak | Flag::Everything => return None,
+        Flag::Dependency | Flag::Weak | Flag::Everything | Flag::Replaced => return None,
     })
 }
 

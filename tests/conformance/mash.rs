@@ -14,7 +14,8 @@ use gander::format::comps::Comps;
 use gander::format::repodata::{Content, Packages};
 use gander::select::multilib::{Judge, Method, Profile};
 use gander::select::{
-    Candidate, Decision, Expression, Multilib, Note, Problem, Reason, Relation, Request, Universe, gather,
+    Candidate, Chosen, Decision, Expression, Multilib, Note, Problem, Reason, Relation, Request, Universe,
+    gather,
 };
 
 use super::{Tally, folder, skip};
@@ -68,13 +69,7 @@ impl<'c> Providers<'c> {
 fn request(tree: &'static TreeArch, method: Method) -> Request {
     let mut request = Request::new(tree);
     request.method = gander::base::gather::Method::Mash;
-    request.multilib = Some(Multilib {
-        profile: Profile::Mash,
-        methods: vec![method],
-        whitelist: Vec::new(),
-        blacklist: Vec::new(),
-        patterns: Vec::new(),
-    });
+    request.multilib = Some(Multilib::by(Profile::Mash, [method]));
     request
 }
 
@@ -99,7 +94,7 @@ fn wrong(request: &Request, packages: &[&Candidate], decision: &Decision) -> Vec
         })
         .flat_map(|(requirement, by)| by.iter().map(move |by| (requirement, by)))
         .collect();
-    let is_there = |package: &Candidate| chosen(&package.nevra).is_some();
+    let is_there = |package: &Candidate| chosen(&package.nevra).is_some_and(Chosen::is_delivered);
     for package in packages {
         let nevra = &package.nevra;
         let native = is_native(request.arch, nevra);

@@ -7,7 +7,8 @@ use gander::base::gather as rules;
 use gander::base::{Digest, Nevra};
 use gander::select::multilib::{Judge, Method, Profile};
 use gander::select::{
-    Candidate, Decision, Flag, Multilib, Note, Problem, Reason, Relation, Request, Sense, Universe, gather,
+    Candidate, Chosen, Decision, Flag, Multilib, Note, Problem, Reason, Relation, Request, Sense, Universe,
+    gather,
 };
 
 use super::graphs::{Case, Numbers, case, package, stated, x86_64};
@@ -24,6 +25,14 @@ fn everything(seed: u64) -> Case {
         let candidate = &mut case.candidates[at];
         if numbers.once_in(40) && !candidate.nevra.is_source() {
             candidate.obsoletes.push(Relation::versioned(other, Sense::LESS, "2"));
+        }
+        let name = candidate.nevra.name.clone();
+        match numbers.below(60) {
+            0 => candidate.obsoletes.push(Relation::versioned(name, Sense::LESS, "2")),
+            1 => candidate.obsoletes.push(Relation::any(name)),
+            2 => candidate.provides.push(Relation::any("installonlypkg(kernel)")),
+            3..6 => candidate.conflicts.push(Relation::any(format!("shared{}", numbers.below(6)))),
+            _ => {}
         }
         if &*candidate.nevra.arch == "i686" {
             let narrow = |relation: &Relation| Relation {
@@ -47,6 +56,13 @@ fn everything(seed: u64) -> Case {
             candidate.not_for.push("x86_64".into());
         }
     }
+    let mut older_arch = |candidate: &&Candidate| &*candidate.nevra.arch == "i686" && numbers.once_in(8);
+    let more: Vec<_> = case.candidates.iter().filter(&mut older_arch).cloned().collect();
+    for mut candidate in more {
+        candidate.nevra.arch = "i586".into();
+        candidate.key = Digest::of(format!("{candidate:?}"));
+        case.candidates.push(candidate);
+    }
     // A copy is the same package.
     let all = case.candidates.clone();
     for candidate in case.candidates.iter_mut().filter(|candidate| candidate.lookaside) {
@@ -56,13 +72,10 @@ fn everything(seed: u64) -> Case {
         }
     }
     case.request.method = rules::Method::Mash;
-    case.request.multilib = Some(Multilib {
-        profile: Profile::Mash,
-        methods: vec![if seed.is_multiple_of(3) { Method::Devel } else { Method::None }],
-        whitelist: Vec::new(),
-        blacklist: Vec::new(),
-        patterns: Vec::new(),
-    });
+    case.request.multilib = Some(Multilib::by(
+        Profile::Mash,
+        [if seed.is_multiple_of(3) { Method::Devel } else { Method::None }],
+    ));
     case
 }
 
@@ -129,7 +142,8 @@ impl Answer {
             all.find(|candidate| candidate.nevra == *nevra && candidate.lookaside == aside)
         };
         let packages = self.decision.packages.iter();
-        packages.map(|(nevra, chosen)| find(nevra, !chosen.is_delivered()).unwrap()).collect()
+        let aside = |chosen: &Chosen| chosen.flags.contains(&Flag::Lookaside);
+        packages.map(|(nevra, chosen)| find(nevra, aside(chosen)).unwrap()).collect()
     }
 }
 
@@ -190,7 +204,9 @@ fn what_is_required_is_there_or_told_to_be_missing() {
     let (mut met, mut told) = (0, 0);
     for answer in (0..SEEDS).map(answer) {
         let there = [answer.packages(), answer.context()].concat();
-        for by in answer.packages().into_iter().filter(|by| !by.lookaside) {
+        let delivered =
+            answer.packages().into_iter().filter(|by| answer.decision.packages[&by.nevra].is_delivered());
+        for by in delivered {
             for relation in by.requires.iter().filter(|relation| !relation.is_rich()) {
                 if there.iter().any(|other| other.meets(relation)) {
                     met += 1;

@@ -347,3 +347,55 @@ fn single_variants_look_aside_at_a_repository() {
     let refused = lock(&bench).exits(2).says("libbar >= 1").says("More/x86_64");
     assert!(!refused.stderr.contains("Base/x86_64"), "{refused}");
 }
+
+/// Trees lie where mash has them, with metadata that tell so.
+#[test]
+fn trees_lie_where_the_layout_says() {
+    let (bench, sources) = bench();
+    bench.write("rpms/foo-1-1.src.rpm", order("foo", "src").make());
+    recipe(&bench, &sources, "");
+    let text = fs::read_to_string(bench.path("r.toml")).unwrap();
+    let everything = "method = \"mash\"\ndebug = true\nhashed = false\nexclude = [\"spare\"]\nlayout = { packages = \"$arch/os/Packages\" }";
+    bench.write("r.toml", text.replace("packages = [\"foo\"]\nsources = false", everything));
+    lock(&bench).exits(0);
+    compose(&bench, "store", "out");
+    let expected = [
+        "source/SRPMS/foo-1-1.src.rpm",
+        "x86_64/debug/common-debuginfo-1-1.x86_64.rpm",
+        "x86_64/debug/foo-debuginfo-1-1.x86_64.rpm",
+        "x86_64/debug/foo-debugsource-1-1.x86_64.rpm",
+        "x86_64/debug/other-debuginfo-1-1.x86_64.rpm",
+        "x86_64/debug/spare-debuginfo-1-1.x86_64.rpm",
+        "x86_64/os/Packages/foo-1-1.x86_64.rpm",
+        "x86_64/os/Packages/tools-1-1.x86_64.rpm",
+    ];
+    assert_eq!(rpms(&bench, "out"), expected);
+    let listed = fs::read_to_string(bench.path("out/compose/metadata/rpms.json")).unwrap();
+    for path in expected {
+        assert!(listed.contains(&format!("\"{path}\"")), "{path}: {listed}");
+    }
+    let info = fs::read_to_string(bench.path("out/compose/metadata/composeinfo.json")).unwrap();
+    let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    let paths = &info["payload"]["variants"]["Base"]["paths"];
+    for (kind, expected) in [
+        ("os_tree", "x86_64/os"),
+        ("repository", "x86_64/os"),
+        ("packages", "x86_64/os/Packages"),
+        ("source_tree", "source/SRPMS"),
+        ("source_packages", "source/SRPMS"),
+        ("debug_repository", "x86_64/debug"),
+        ("debug_packages", "x86_64/debug"),
+    ] {
+        assert_eq!(paths[kind]["x86_64"], expected, "{kind} of {paths:#}");
+    }
+    for (repository, href) in
+        [("x86_64/os", "Packages/foo-1-1.x86_64.rpm"), ("source/SRPMS", "foo-1-1.src.rpm")]
+    {
+        let folder = format!("out/compose/{repository}");
+        let query = gander(&bench, "store", &["repo", "check", "--lookaside", "base", &folder]);
+        query.exits(0);
+        assert!(bench.path(&folder).join(href).is_file());
+    }
+    // Nothing lies where Pungi has it.
+    assert!(!bench.path("out/compose/Base").exists());
+}

@@ -2,6 +2,7 @@
 //!
 //! The variant has mash's method, which takes every package of a tag, and its rule for the secondary arch.
 
+mod layout;
 mod options;
 #[cfg(test)]
 mod tests;
@@ -349,6 +350,7 @@ impl Work<'_, '_> {
             }
         }
         variant.arches = arches;
+        variant.layout = self.layout(&variant);
         draft.variants.push(variant);
     }
 
@@ -463,10 +465,6 @@ impl Work<'_, '_> {
         let repos = self.list("parent_repos");
         let Some(variant) = draft.variants.first() else { return };
         let (variant, arches) = (variant.id.clone(), variant.arches.clone());
-        if !repos.is_empty() {
-            let text = "a package that they have in the same or a later version is not composed";
-            self.note(NoteKind::Changed, "parent_repos", text);
-        }
         let mut number = 0;
         for repo in repos {
             let variables = ["%(arch)s", "$basearch", "$arch"];

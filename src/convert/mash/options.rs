@@ -1,16 +1,11 @@
 //! The options of mash, what becomes of each, and mash's own lists.
 
-const PATHS: &str = "a compose has a layout of its own, as Pungi's: compose/VARIANT/ARCH/os/Packages/";
 const WORK: &str = "how the work is divided, kept and repeated is gander's own affair";
 const DELTAS: &str = "gander makes no delta packages";
 const VIEW: &str = "gander makes no pages for browsers";
 
 pub(super) const LOST: &[(&str, &str)] = &[
-    ("debuginfo_path", PATHS),
-    ("output_subdir", PATHS),
-    ("repodata_path", PATHS),
-    ("rpm_path", PATHS),
-    ("source_path", PATHS),
+    ("output_subdir", "trees lie in the folder compose/ of the output folder"),
     ("outputdir", "the output folder is given to 'gander compose'"),
     ("distro_tags", "repositories carry no tags"),
 ];
@@ -39,6 +34,7 @@ pub(super) const CARRIED: &[&str] = &[
     "compress_type",
     "compsfile",
     "debuginfo",
+    "debuginfo_path",
     "hash",
     "hash_packages",
     "inherit",
@@ -53,8 +49,11 @@ pub(super) const CARRIED: &[&str] = &[
     "multilib_runtime_whitelist",
     "parent_repos",
     "prefer_ppc64",
+    "repodata_path",
     "repodir",
+    "rpm_path",
     "source",
+    "source_path",
     "strict_keys",
     "tag",
     "use_sqlite",

@@ -139,14 +139,30 @@ fn options_become_keys() {
         (
             "parent_repos = https://example.org/%(arch)s/os",
             "[[source]]\nrepo = { id = \"parent-1-s390x\", baseurl = \"https://example.org/s390x/os\" }\nlookaside = [\"example/s390x\"]\n",
-            "changed e.mash:6: parent_repos: a package that they have in the same or a later version",
+            "",
         ),
         (
             "use_sqlite = 0\ncompress_type = bz2",
             "[[source]]",
             "lost e.mash:7: compress_type: lists cannot be compressed with 'bz2'",
         ),
-        ("rpm_path = %(arch)s/os/Packages", "", "lost e.mash:6: rpm_path: a compose has a layout of its own"),
+        (
+            "rpm_path = %(arch)s/os/Packages\nrepodata_path = %(arch)s/os/",
+            "layout = { packages = \"$arch/os/Packages\", repository = \"$arch/os\", source = \"source/SRPMS\", debug = \"$arch/debug\" }\n",
+            "",
+        ),
+        (
+            "rpm_path = p/%(arch)s/\nsource_path = SRPMS\ndebuginfo_path = debug/%(arch)s",
+            "layout = { packages = \"p/$arch\", repository = \"p/$arch\", source = \"SRPMS\", debug = \"debug/$arch\" }\n",
+            "",
+        ),
+        (
+            "rpm_path = os/Packages",
+            "debug = true\n[variant.example.multilib]",
+            "lost e.mash:6: rpm_path: the trees lie as Pungi has them, not in 'os/Packages': 'os/Packages' would be the folder of several arches",
+        ),
+        ("source_path = SRPMS", "", "lost e.mash:6: source_path: it means nothing without 'rpm_path'"),
+        ("output_subdir = x", "", "lost e.mash:6: output_subdir: trees lie in the folder compose/"),
         ("delta = True", "", "lost e.mash:6: delta"),
         ("delta = False", "", "no-effect e.mash:6: delta"),
         (

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::decision::{Chosen, ChosenSource, Decision, Flag, Reason};
+use super::super::decision::{Chosen, ChosenSource, Decision, Reason};
 use super::super::problem::Problem;
 use super::super::relation::Relation;
 use super::super::universe::{Place, RelationId, TextId};
@@ -24,9 +24,7 @@ impl Gather<'_> {
         }
         if self.request.is_everything() {
             self.pass_over();
-            for place in self.idle_context() {
-                self.binary.remove(&place);
-            }
+            self.forget_idle();
         }
         let packages = self.chosen(&self.binary);
         let debug = self.chosen(&self.debug);
@@ -177,9 +175,10 @@ impl Gather<'_> {
         let mut missing: BTreeMap<Option<String>, BTreeSet<Nevra>> = BTreeMap::new();
         for place in self.binary.keys() {
             let Some(member) = self.stock.get(*place) else { continue };
-            let aside = self.flags.get(place).is_some_and(|flags| flags.contains(&Flag::Lookaside));
             let found = member.source_id().is_some_and(|id| self.source_of.contains_key(&id));
-            if !found && !aside {
+            if !found
+                && self.flags.get(place).is_none_or(|flags| flags.iter().all(|flag| flag.is_delivered()))
+            {
                 let source = member.source().map(str::to_owned);
                 missing.entry(source).or_default().insert(member.nevra().clone());
             }

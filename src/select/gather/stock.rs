@@ -428,7 +428,9 @@ fn classes(universe: &Universe, request: &Request, judge: Option<&Judge>) -> Vec
         };
         // A tree without a rule for packages of the secondary arch holds none.
         let held = native || (secondary && request.multilib.is_some() && !(everything && debug));
-        let foreign = (queue != Queue::Source && !held) || !is_for(member);
+        // mash has no place for source packages without sources.
+        let held = if queue == Queue::Source { !everything || arch != "nosrc" } else { held };
+        let foreign = !held || !is_for(member);
         let excluded = || {
             let hides =
                 |(_, pattern): &&(usize, Pattern<'_>)| pattern.hides(nevra, queue == Queue::Debug, tree);

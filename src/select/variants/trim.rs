@@ -94,7 +94,7 @@ fn stays_with_parent(flags: &BTreeSet<Flag>) -> bool {
 
 /// What a tree delivers.
 fn delivered(decision: &Decision) -> impl Iterator<Item = (Part, &Nevra, &BTreeSet<Flag>)> {
-    selected(decision).filter(|(_, _, flags)| !flags.contains(&Flag::Lookaside))
+    selected(decision).filter(|(_, _, flags)| flags.iter().all(|flag| flag.is_delivered()))
 }
 
 /// What is selected for a tree, with what is only looked aside at.

@@ -1,7 +1,8 @@
 //! Which package is taken for a requirement that nothing meets which is there, as yum 3.4 decides.
 //!
-//! Not considered is a package that is obsolete, or of which a newer version is there already, or the same version in another
-//! arch that cannot be installed beside it. Of several others that with the most points is taken:
+//! Not considered is a package that was found to be obsolete, or of which a newer version is there already that cannot be
+//! installed beside it. Of several others that with the most points is taken, the last in canonical order if more than one
+//! has them:
 //!
 //! | points | for |
 //! |---|---|
@@ -12,13 +13,21 @@
 //! | 5 | the package that is named like its source package is there |
 //! | 2 for each letter | that its name begins with like the name of that package, if these are more than two |
 //!
-//! Of those with most points: the newest version of what is required, if each of them provides just one; then the fewest
-//! requirements that nothing meets yet; then the shortest name; then the last in canonical order.
+//! Then, each of those that have the most by then:
+//!
+//! | points | for |
+//! |---|---|
+//! | 1 | the newest version of what is required, if each of them provides just one |
+//! | 1 | the fewest requirements that nothing meets yet |
+//! | 1000 − the length of its name | |
+//!
+//! Last come packages that conflict with the one that has the requirement, by what that one says. Metadata of mash's time have
+//! no weak dependencies, so these give no points here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::super::expression::Expression;
-use super::super::super::relation::Sense;
+use super::super::super::relation::{Relation, Sense};
 use super::super::super::universe::{List, Member, Place, RelationId, TextId};
 use super::super::Gather;
 use super::super::companions::parts;
@@ -30,6 +39,8 @@ const NEARER: i64 = 5;
 const SAME_SOURCE: i64 = 20;
 const BASE_THERE: i64 = 5;
 const LETTER: i64 = 2;
+/// More than anything else that still distinguishes the best.
+const BEST: i64 = 1000;
 
 /// What yum takes for the next worse arch.
 const NEXT: &[(&str, &str)] = &[
@@ -92,47 +103,125 @@ impl Gather<'_> {
         name: Option<TextId>,
         meeting: &[Place],
     ) -> Option<Place> {
-        let members = meeting.iter().filter(|place| self.is_offered(**place) && !self.is_outdone(**place));
-        let all: Vec<Member<'_>> = members.filter_map(|place| self.stock.get(*place)).collect();
+        let is_offered = |place: &&Place| !self.mash.struck.contains(place) && !self.is_outdone(**place);
+        let members = meeting.iter().filter(is_offered);
+        let mut all: Vec<Member<'_>> = members.filter_map(|place| self.stock.get(*place)).collect();
+        // Of two copies of one package one counts.
+        all.dedup_by(|second, first| second.nevra() == first.nevra());
         if let [] | [_] = all.as_slice() {
             return all.first().map(|member| member.place());
         }
-        let points = self.points(by, &all);
-        let most = points.iter().max()?;
-        let mut best: Vec<Member<'_>> = all
-            .iter()
-            .zip(&points)
-            .filter(|(_, points)| *points == most)
-            .map(|(member, _)| *member)
-            .collect();
-        let versions = name.and_then(|name| {
-            best.iter().map(|member| self.only_version(*member, name)).collect::<Option<Vec<Evr>>>()
-        });
+        let mut points = self.points(by, &all);
+        let best = best(&points, &all);
+        let versions: Option<Vec<Evr>> =
+            name.and_then(|name| best.iter().map(|(_, member)| self.only_version(*member, name)).collect());
         if let Some(versions) = versions {
-            let newest = versions.iter().max().cloned();
-            let mut versions = versions.into_iter();
-            best.retain(|_| versions.next().cmp(&newest).is_eq());
+            let newest = versions.iter().max();
+            let won = best.iter().zip(&versions).filter(|(_, evr)| Some(*evr) == newest);
+            give(&mut points, 1, won.filter(|_| best.len() > 1).map(|((at, _), _)| *at));
         }
+        let best = self::best(&points, &all);
         if best.len() > 1 {
             let mut known = BTreeMap::new();
-            let lacks: Vec<_> = best.iter().map(|member| self.lacks(*member, &mut known)).collect();
-            let fewest = lacks.iter().min().copied();
-            let mut lacks = lacks.into_iter();
-            best.retain(|_| lacks.next() == fewest);
+            let lacks: Vec<_> = best.iter().map(|(_, member)| self.lacks(*member, &mut known)).collect();
+            let fewest = lacks.iter().min();
+            let won = best.iter().zip(&lacks).filter(|(_, lacks)| Some(*lacks) == fewest);
+            give(&mut points, 1, won.map(|((at, _), _)| *at));
         }
-        let shortest = best.iter().map(|member| member.nevra().name.len()).min()?;
-        let best = best.into_iter().filter(|member| member.nevra().name.len() == shortest);
-        best.map(Member::place).max()
+        for (at, member) in self::best(&points, &all) {
+            let length = i64::try_from(member.nevra().name.len()).unwrap_or(BEST);
+            give(&mut points, BEST - length, [at].into_iter());
+        }
+        let conflicting: Vec<_> = all
+            .iter()
+            .enumerate()
+            .filter(|(_, member)| self.conflicts(by, **member))
+            .map(|(at, _)| at)
+            .collect();
+        let range = points.iter().max()? - points.iter().min()? + 1;
+        give(&mut points, -range, conflicting.into_iter());
+        let places = all.iter().map(|member| member.place());
+        points.into_iter().zip(places).max().map(|(_, place)| place)
     }
 
-    /// Whether a package cannot come in beside one of its name that is there: that is newer, or the same in another arch.
+    /// Whether a package says that it conflicts with something that another one provides.
+    fn conflicts(&self, by: Place, with: Member<'_>) -> bool {
+        let said = self.stock.get(by).map_or(&[][..], |by| by.list(List::Conflicts));
+        said.iter().any(|id| self.stock.meets(with.place(), *id))
+    }
+
+    /// Whether a package cannot come in since a newer one of its name is there.
     fn is_outdone(&self, place: Place) -> bool {
         let Some(member) = self.stock.get(place) else { return true };
+        if self.mash.install_only.contains(&place) {
+            return false;
+        }
         let named = self.stock.named(member.name_id(), Queue::Binary).rev();
         let there = named.filter(|other| self.counts(*other));
         let newest =
             there.filter(|other| self.excludes(place, *other)).find_map(|other| self.stock.get(other));
-        newest.is_some_and(|newest| newest.nevra().evr >= member.nevra().evr)
+        newest.is_some_and(|newest| newest.nevra().evr > member.nevra().evr)
+    }
+
+    /// Whether no version of the same name is newer, of whatever arch.
+    pub(super) fn is_newest(&self, place: Place) -> bool {
+        let Some(member) = self.stock.get(place) else { return false };
+        let mut named = self.stock.named(member.name_id(), Queue::Binary).rev();
+        let newest = named.find(|other| !self.mash.struck.contains(other));
+        let newest = newest.and_then(|newest| self.stock.get(newest));
+        newest.is_none_or(|newest| newest.nevra().evr <= member.nevra().evr)
+    }
+
+    /// The package that comes in where another one is obsolete: that which obsoletes it, or which obsoletes that one, and so
+    /// on. None where they go round.
+    pub(super) fn successor(&self, place: Place) -> Option<Place> {
+        let mut seen = BTreeSet::from([place]);
+        let mut last = place;
+        while let Some(next) = self.obsoleter(last) {
+            if !seen.insert(next) {
+                return None;
+            }
+            last = next;
+        }
+        (last != place).then_some(last)
+    }
+
+    /// A package of the newest version that obsoletes this one: one that cannot be installed beside it, if there is one; of
+    /// several names the first, of several arches the nearest.
+    fn obsoleter(&self, place: Place) -> Option<Place> {
+        let of = self.stock.get(place)?;
+        let universe = self.stock.universe;
+        let all = self.mash.obsoletes.get(&of.name_id())?.iter().filter(|(by, relation)| {
+            let any = universe.relation(*relation).sense == Sense::ANY;
+            let own = self.stock.get(*by).is_none_or(|by| by.name_id() == of.name_id());
+            let idle = (any && own) || self.mash.struck.contains(by);
+            !idle && self.obsoletes(*relation, place)
+        });
+        let mut all: Vec<Member<'_>> = all.filter_map(|(by, _)| self.stock.get(*by)).collect();
+        if all.iter().any(|by| self.excludes(place, by.place())) {
+            all.retain(|by| self.excludes(place, by.place()));
+        }
+        let first = all.iter().min_by_key(|by| by.place())?.name_id();
+        all.retain(|by| by.name_id() == first);
+        let from = [of.nevra().arch.as_str(), machine(self.stock.arch.name)];
+        let far = |from: &str, by: Member<'_>| distance(from, &by.nevra().arch).unwrap_or(usize::MAX);
+        let key = |by: &Member<'_>| (from.map(|from| far(from, *by)), by.place());
+        all.into_iter().min_by_key(key).map(Member::place)
+    }
+
+    pub(super) fn is_obsoleted_by(&self, place: Place, by: Place) -> bool {
+        let Some(by) = self.stock.get(by) else { return false };
+        by.list(List::Obsoletes).iter().any(|relation| self.obsoletes(*relation, place))
+    }
+
+    /// Whether what a package says to obsolete is another one, in the version it has.
+    pub(super) fn obsoletes(&self, relation: RelationId, place: Place) -> bool {
+        let Some(member) = self.stock.get(place) else { return false };
+        if self.stock.universe.name_of(relation) != member.name_id() {
+            return false;
+        }
+        let itself = Relation::versioned(&member.nevra().name, Sense::EQUAL, member.nevra().evr.to_string());
+        self.stock.universe.relation(relation).meets(&itself)
     }
 
     fn points(&self, by: Place, all: &[Member<'_>]) -> Vec<i64> {
@@ -176,8 +265,9 @@ impl Gather<'_> {
             for &relation in by.list(List::Obsoletes) {
                 let named = names.get(&self.stock.universe.name_of(relation)).into_iter().flatten();
                 for &at in named {
-                    let hit =
-                        all.get(at).is_some_and(|one| self.obsoletes(by.place(), relation, one.place()));
+                    let hit = all.get(at).is_some_and(|one| {
+                        one.place() != by.place() && self.obsoletes(relation, one.place())
+                    });
                     if let Some(sum) = points.get_mut(at).filter(|_| hit) {
                         *sum += OUTDATED;
                     }
@@ -204,6 +294,9 @@ impl Gather<'_> {
     /// How many requirements of a package are met neither by what is there nor by itself.
     fn lacks(&self, member: Member<'_>, known: &mut BTreeMap<RelationId, bool>) -> usize {
         let lacks = |id: &&RelationId| {
+            if self.stock.universe.text(self.stock.universe.name_of(**id)).starts_with("rpmlib(") {
+                return false;
+            }
             let met = *known.entry(**id).or_insert_with(|| {
                 let wanted = self.stock.universe.relation(**id);
                 if wanted.is_rich() {
@@ -235,6 +328,21 @@ impl Gather<'_> {
             let mut named = self.stock.named(first.name_id(), Queue::Binary);
             named.any(|place| self.counts(place))
         })
+    }
+}
+
+/// Those that have the most points, with their places among all.
+fn best<'u>(points: &[i64], all: &[Member<'u>]) -> Vec<(usize, Member<'u>)> {
+    let most = points.iter().max();
+    let all = all.iter().enumerate().zip(points).filter(|(_, points)| Some(*points) == most);
+    all.map(|((at, member), _)| (at, *member)).collect()
+}
+
+fn give(points: &mut [i64], more: i64, to: impl Iterator<Item = usize>) {
+    for at in to {
+        if let Some(points) = points.get_mut(at) {
+            *points += more;
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 use super::super::super::candidate::{Candidate, FileKind, PackagedFile};
 use super::super::super::decision::{Decision, Flag, Multilib, Reason, Request};
 use super::super::super::multilib::{Method, Profile};
+use super::super::super::relation::{Relation, Sense};
 use super::super::super::universe::Universe;
 use super::super::{Absence, decide, explain, gather};
 use super::*;
@@ -9,7 +10,7 @@ use crate::base::{Digest, Nevra};
 use crate::format::comps::Comps;
 
 /// A package: `[aside ]NAME-VERSION.ARCH: ITEMS`, items separated by `;`, each with a sign before it: `+` it provides, `?`
-/// requires, `-` obsoletes, `@` has that source package, `!` is not for that tree, `/` owns. It provides itself.
+/// requires, `-` obsoletes, `#` conflicts with, `@` has that source package, `!` is not for that tree, `/` owns. It provides itself.
 fn package(text: &str) -> Candidate {
     let (lookaside, rest) = match text.strip_prefix("aside ") {
         Some(rest) => (true, rest),
@@ -35,6 +36,7 @@ fn package(text: &str) -> Candidate {
             ("+", name) => candidate.provides.push(Relation::stated(name)),
             ("?", name) => candidate.requires.push(Relation::stated(name)),
             ("-", name) => candidate.obsoletes.push(Relation::stated(name)),
+            ("#", name) => candidate.conflicts.push(Relation::stated(name)),
             ("@", name) => candidate.source = Some(format!("{name}.src.rpm")),
             ("!", tree) => candidate.not_for.push(tree.into()),
             _ => candidate.files.push(PackagedFile(FileKind::File, item.into())),
@@ -50,13 +52,7 @@ fn universe(texts: &[&str]) -> Universe {
 fn request(tree: &str, method: Method) -> Request {
     let mut request = Request::new(TreeArch::find(tree).unwrap());
     request.method = crate::base::gather::Method::Mash;
-    request.multilib = Some(Multilib {
-        profile: Profile::Mash,
-        methods: vec![method],
-        whitelist: Vec::new(),
-        blacklist: Vec::new(),
-        patterns: Vec::new(),
-    });
+    request.multilib = Some(Multilib::by(Profile::Mash, [method]));
     request
 }
 
@@ -142,14 +138,16 @@ fn debugging_and_source_packages() {
         "n-debuginfo-1.noarch",
         "a-1.src: ?gcc",
         "a-0.src",
+        "y-1.x86_64: @z-1-1",
         "z-1.nosrc",
     ];
     let mut asked = request("x86_64", Method::Devel);
-    let decision = selects(&asked, &packages, "a-1.i686 a-1.x86_64");
+    let all = "a-1.i686 a-1.x86_64 y-1.x86_64";
+    let decision = selects(&asked, &packages, all);
     assert!(decision.debug.is_empty() && decision.sources.is_empty());
     asked.debug = true;
     asked.sources = true;
-    let decision = selects(&asked, &packages, "a-1.i686 a-1.x86_64");
+    let decision = selects(&asked, &packages, all);
     let debug: Vec<_> = decision.debug.keys().map(short).collect();
     assert_eq!(
         debug,
@@ -161,10 +159,11 @@ fn debugging_and_source_packages() {
         ]
     );
     let sources: Vec<_> = decision.sources.keys().map(short).collect();
-    assert_eq!(sources, ["a-0.src", "a-1.src", "z-1.nosrc"]);
+    // mash has no place for what comes without its sources.
+    assert_eq!(sources, ["a-0.src", "a-1.src"]);
     let built = decision.sources.values().map(|source| source.built.len()).collect::<Vec<_>>();
-    assert_eq!(built, [0, 2, 0]);
-    assert_eq!(why(&decision, "z-1.nosrc"), ["z-1.nosrc: among everything that the sources have"]);
+    assert_eq!(built, [0, 2]);
+    assert_eq!(why(&decision, "a-0.src"), ["a-0.src: among everything that the sources have"]);
 }
 
 #[test]
@@ -281,6 +280,16 @@ fn the_provider_is_yums() {
     }
 }
 
+/// yum takes what conflicts with the package that has the requirement where there is nothing else.
+#[test]
+fn what_conflicts_is_taken_last() {
+    let asking = "foo-devel-1.i686: ?x; #b";
+    let asked = request("x86_64", Method::Devel);
+    let expected = "a-long-name-1.i686 foo-devel-1.i686";
+    selects(&asked, &[asking, "b-1.i686: +x", "a-long-name-1.i686: +x"], expected);
+    selects(&asked, &[asking, "b-1.i686: +x"], "b-1.i686 foo-devel-1.i686");
+}
+
 /// The requirement with a version comes first, sonames come last, whatever the header's order.
 #[test]
 fn requirements_are_met_in_yums_order() {
@@ -325,42 +334,141 @@ fn versions_that_are_there_stay_enough() {
     );
 }
 
-/// All versions that a rule takes are there; required ones that are not the newest where nothing newer is there yet.
+/// Each row: packages, and those that are delivered, as yum 3.4's depsolver has them (its last state, run by Python 2.7).
 #[test]
-fn older_versions_come_in_and_count_no_more() {
+fn packages_come_and_leave_as_with_yum() {
+    for (packages, expected) in [
+        // An older version that a requirement brought in leaves when another one brings in a newer one; not so one that was
+        // there at first.
+        (
+            &["a-devel-1.i686: ?a(x86-32) = 1-1", "a-devel-2.i686: ?a(x86-32) = 2-1", "a-1.i686", "a-2.i686"]
+                [..],
+            "a-2.i686 a-devel-1.i686 a-devel-2.i686",
+        ),
+        (&["b-devel-1.i686: ?b(x86-32) = 1-1", "b-1.i686", "b-2.i686"], "b-1.i686 b-devel-1.i686"),
+        (
+            &["a-devel-1.i686: ?x; ?y", "b-1.i686: +x; /usr/lib/libb.so.1", "b-2.i686: +y", "c-1.i686: +x"],
+            "a-devel-1.i686 b-1.i686 b-2.i686 c-1.i686",
+        ),
+        // Beside a newer one no older one comes in.
+        (&["a-devel-1.i686: ?x", "b-1.i686: +x", "b-2.i686: /usr/lib/libb.so.1"], "a-devel-1.i686 b-2.i686"),
+        // What it met is met by another one; what it required has come in or not by then.
+        (
+            &[
+                "a-devel-1.i686: ?b(x86-32) = 1-1; ?x",
+                "c-devel-1.i686: ?b(x86-32) = 2-1",
+                "b-1.i686: +x; ?z",
+                "b-2.i686",
+                "z-1.i686: +z",
+                "y-1.i686: +x",
+            ],
+            "a-devel-1.i686 b-2.i686 c-devel-1.i686 y-1.i686",
+        ),
+        (
+            &[
+                "a-devel-1.i686: ?b(x86-32) = 1-1; ?/etc/b",
+                "c-devel-1.i686: ?b(x86-32) = 2-1",
+                "b-1.i686: /etc/b",
+                "b-2.i686",
+                "d-1.i686: /etc/b",
+            ],
+            "a-devel-1.i686 b-2.i686 c-devel-1.i686 d-1.i686",
+        ),
+        // What leaves for something that it requires itself is not looked after.
+        (
+            &[
+                "ccc-devel-1.i686: ?x",
+                "aaa-devel-1.i686: ?x = 1",
+                "a-1.i686: +x = 1; ?y",
+                "a-2.i686: +y",
+                "b-1.i686: +x = 2",
+            ],
+            "a-2.i686 aaa-devel-1.i686 ccc-devel-1.i686",
+        ),
+        // Of these there may be several versions.
+        (
+            &[
+                "a-devel-1.i686: ?b(x86-32) = 1-1",
+                "a-devel-2.i686: ?b(x86-32) = 2-1",
+                "b-1.i686: +installonlypkg(kernel)",
+                "b-2.i686: +installonlypkg(kernel)",
+            ],
+            "a-devel-1.i686 a-devel-2.i686 b-1.i686 b-2.i686",
+        ),
+        (
+            &["a-devel-1.i686: ?x", "k-1.i686: +x; +installonlypkg(vm)", "k-2.i686: /usr/lib/libk.so.1"],
+            "a-devel-1.i686 k-1.i686 k-2.i686",
+        ),
+        // The same version of another arch is in the place of one; another candidate is not looked for.
+        (&["b-devel-1.i686: ?x", "b-1.i586: +x", "b-1.i686: /usr/lib/libb.so.1"], "b-1.i686 b-devel-1.i686"),
+        (
+            &["bbb-devel-1.i686: ?x", "bbb-1.i686: +x", "bbb-1.noarch", "a-long-name-1.i686: +x"],
+            "bbb-1.noarch bbb-devel-1.i686",
+        ),
+        // A version that obsoletes its own older ones.
+        (&["a-devel-1.i686: ?x", "b-1.i686: +x", "b-2.x86_64: -b < 2"], "a-devel-1.i686 b-2.x86_64"),
+        (
+            &["a-devel-1.i686: ?x", "b-1.x86_64: +x", "b-2.x86_64: -b", "c-1.i686: +x"],
+            "a-devel-1.i686 b-1.x86_64 b-2.x86_64 c-1.i686",
+        ),
+        // What obsoletes the one that would be taken comes in instead, but not for a requirement with a version.
+        (
+            &["aaaa-devel-1.i686: ?x", "aaaa-1.i686: +x", "c-1.i686: -aaaa", "d-1.i686: -c; +x"],
+            "aaaa-devel-1.i686 d-1.i686",
+        ),
+        (
+            &["aaaa-devel-1.i686: ?x = 1", "aaaa-1.i686: +x = 1", "c-1.i686: -aaaa", "d-1.i686: -c; +x = 1"],
+            "aaaa-devel-1.i686",
+        ),
+        // Another package may take another candidate for the same requirement.
+        (
+            &[
+                "aaa-devel-1.i686: ?x",
+                "aaa-1.i686: +x",
+                "bbb-devel-1.i686: ?x",
+                "bbb-1.i686: +x",
+                "c-1.x86_64: -aaa",
+            ],
+            "aaa-devel-1.i686 bbb-1.i686 bbb-devel-1.i686 c-1.x86_64",
+        ),
+        // A required file is not looked for again when what had it is obsolete, but where its requirer lacks something.
+        (
+            &["a-devel-1.i686: ?/etc/b; ?nobody", "b-1.x86_64: /etc/b", "c-1.x86_64: -b", "d-1.i686: /etc/b"],
+            "a-devel-1.i686 b-1.x86_64 c-1.x86_64 d-1.i686",
+        ),
+        (
+            &["a-devel-1.i686: ?/etc/b", "b-1.x86_64: /etc/b", "c-1.x86_64: -b", "d-1.i686: /etc/b"],
+            "a-devel-1.i686 b-1.x86_64 c-1.x86_64",
+        ),
+    ] {
+        selects(&request("x86_64", Method::Devel), packages, expected);
+    }
+}
+
+/// A package that left is told where another one is there because of it.
+#[test]
+fn what_left_is_told_where_it_is_a_reason() {
     let packages = [
-        "a-devel-1.i686: ?a(x86-32) = 1-1",
-        "a-devel-2.i686: ?a(x86-32) = 2-1",
-        "a-1.i686",
-        "a-2.i686",
-        "b-devel-1.i686: ?b(x86-32) = 1-1",
-        "b-1.i686",
+        "a-devel-1.i686: ?b(x86-32) = 1-1",
+        "b-1.i686: ?y",
         "b-2.i686",
+        "y-1.i686: +y; ?b(x86-32) = 2-1",
+        "z-devel-1.i686: ?c(x86-32) = 1-1; ?c(x86-32) = 2-1",
+        "c-1.i686",
+        "c-2.i686",
     ];
     let decision = selects(
         &request("x86_64", Method::Devel),
         &packages,
-        "a-1.i686 a-2.i686 a-devel-1.i686 a-devel-2.i686 b-1.i686 b-devel-1.i686",
+        "a-devel-1.i686 b-2.i686 c-2.i686 y-1.i686 z-devel-1.i686",
     );
-    assert_eq!(decision.notes.len(), 0, "{:?}", decision.notes);
-    // Beside a newer one no older one comes in; one that was there at first is no longer enough.
-    let decision = selects(
-        &request("x86_64", Method::Devel),
-        &["a-devel-1.i686: ?x", "b-1.i686: +x", "b-2.i686: /usr/lib/libb.so.1"],
-        "a-devel-1.i686 b-2.i686",
-    );
-    assert_eq!(decision.notes.len(), 1, "{:?}", decision.notes);
-    selects(
-        &request("x86_64", Method::Devel),
-        &["a-devel-1.i686: ?x; ?y", "b-1.i686: +x; /usr/lib/libb.so.1", "b-2.i686: +y", "c-1.i686: +x"],
-        "a-devel-1.i686 b-1.i686 b-2.i686 c-1.i686",
-    );
-    let decision = selects(
-        &request("x86_64", Method::All),
-        &packages,
-        "a-1.i686 a-2.i686 a-devel-1.i686 a-devel-2.i686 b-1.i686 b-2.i686 b-devel-1.i686",
-    );
-    assert_eq!(decision.notes.len(), 0, "{:?}", decision.notes);
+    let replaced: Vec<_> = decision.packages.iter().filter(|(_, chosen)| !chosen.is_delivered()).collect();
+    assert_eq!(replaced.iter().map(|(nevra, _)| short(nevra)).collect::<Vec<_>>(), ["b-1.i686"]);
+    assert_eq!(replaced[0].1.flags, BTreeSet::from([Flag::Dependency, Flag::Replaced]));
+    let notes: Vec<_> = decision.notes.iter().map(ToString::to_string).collect();
+    let missing = |what: &str| format!("nothing provides '{what}', required by ");
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].starts_with(&missing("b(x86-32) = 1-1")), "{notes:?}");
 }
 
 #[test]

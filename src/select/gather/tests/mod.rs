@@ -46,13 +46,7 @@ fn request(packages: &[&str]) -> Request {
 }
 
 fn multilib(profile: Profile, methods: &[Method]) -> Option<Multilib> {
-    Some(Multilib {
-        profile,
-        methods: methods.to_vec(),
-        whitelist: Vec::new(),
-        blacklist: Vec::new(),
-        patterns: Vec::new(),
-    })
+    Some(Multilib::by(profile, methods))
 }
 
 fn names(decision: &Decision) -> Vec<String> {
