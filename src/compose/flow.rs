@@ -235,7 +235,10 @@ pub fn compose(
     let folder = lock_folder(recipe);
     let home = options.home.as_deref();
     let mut lock = match fitting(&files)? {
-        Some(lock) => lock,
+        Some(lock) => {
+            folder::tidy(&folder);
+            lock
+        }
         None if options.locked => return Err(ComposeError::NoLock(folder)),
         None => {
             let lock =

@@ -73,12 +73,27 @@ pub(super) fn turn(place: &Path) -> Option<fs::File> {
     folder.lock().ok().map(|()| folder)
 }
 
+/// Where a new folder is made before it takes the place of the old one.
+fn fresh(place: &Path) -> PathBuf {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    place.with_file_name(format!(".{name}.new"))
+}
+
+/// Removes what a run left that was killed after it had put a new lock in its place: nothing is to be written then, which
+/// would do it. What cannot be removed does no harm.
+pub(super) fn tidy(folder: &Path) {
+    let fresh = fresh(folder);
+    if fresh.is_dir() {
+        let _turn = turn(folder);
+        drop(remove(&fresh));
+    }
+}
+
 /// Writes a lock; a folder that is there is replaced, and left alone when nothing changed.
 pub(super) fn write(folder: &Path, lock: &Lock) -> Result<(), ComposeError> {
     let failed = |source| ComposeError::Lock { path: folder.into(), source };
     let files = lock.to_files().map_err(failed)?;
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let fresh = folder.with_file_name(format!(".{name}.new"));
+    let fresh = fresh(folder);
     let write = |error| ComposeError::write(&fresh, error);
     let _turn = turn(folder);
     // A run that was killed may have left one, also when it had done its work already.
@@ -147,6 +162,17 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_is_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let (lock, left) = (place.path().join("a.lock"), place.path().join(".a.lock.new"));
+        fs::create_dir_all(left.join("objects")).unwrap();
+        tidy(&lock);
+        assert!(!left.exists());
+        tidy(&lock);
+        assert!(!lock.exists());
+    }
 
     #[test]
     fn a_folder_that_was_moved_aside_comes_back() {
