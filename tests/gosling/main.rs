@@ -4,7 +4,7 @@
 //! The first compose is shared by all tests; its downloads, and those of the machine that boots media, are the only
 //! uses of the network. Every later store
 //! begins empty and gets the same Debian packages from a mirror on the loopback device. The tests need some
-//! 4 GB below `/var/tmp` (or `TMPDIR`). `GANDER_TEST_MIRROR` may name the mirror for both. While working
+//! 20 GB below `/var/tmp` (or `TMPDIR`). `GANDER_TEST_MIRROR` may name the mirror for both. While working
 //! on a test, `GANDER_TEST_COMPOSED` may name a folder with `recipes`, `store` and `out` of a compose that is there:
 //! it is taken for the first one, and must not be in use.
 
