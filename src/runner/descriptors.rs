@@ -10,7 +10,7 @@ use rustix::net::{
 };
 
 /// Sends one descriptor.
-pub(super) fn send(socket: &UnixStream, file: BorrowedFd<'_>) -> io::Result<()> {
+pub fn send(socket: &UnixStream, file: BorrowedFd<'_>) -> io::Result<()> {
     let fds = [file];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -22,7 +22,7 @@ pub(super) fn send(socket: &UnixStream, file: BorrowedFd<'_>) -> io::Result<()> 
 }
 
 /// Receives one descriptor.
-pub(super) fn receive(socket: &UnixStream) -> io::Result<OwnedFd> {
+pub fn receive(socket: &UnixStream) -> io::Result<OwnedFd> {
     let mut byte = [0];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);

@@ -59,6 +59,7 @@ mod supervise;
 mod sys;
 mod within;
 
+pub use descriptors::{receive as take_over, send as hand_over};
 pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
 pub use folders::LayOut;
 pub use ids::Choice;

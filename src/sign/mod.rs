@@ -4,6 +4,7 @@
 //! [`attach`] step, which has no key, puts them where they belong. The same key, data and time give
 //! the same packet each time, so a table that was lost can be made anew.
 
+pub mod agent;
 pub mod attach;
 pub mod demonstration;
 pub mod key;
