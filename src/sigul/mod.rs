@@ -4,5 +4,6 @@
 //! connections to the bridge, client and server have a TLS connection of their own for the secrets, which the bridge
 //! passes on without reading it.
 
+pub mod authority;
 pub mod stream;
 pub mod wire;
