@@ -5,5 +5,6 @@
 //! passes on without reading it.
 
 pub mod authority;
+pub mod client;
 pub mod stream;
 pub mod wire;
