@@ -92,17 +92,15 @@ impl Authority {
         let usage = KeyUsage::new().critical().digital_signature().key_agreement().build()?;
         builder.append_extension(usage)?;
         builder.append_extension(ExtendedKeyUsage::new().server_auth().client_auth().build()?)?;
-        let context = builder.x509v3_context(Some(&self.certificate), None);
-        let identifier = SubjectKeyIdentifier::new().build(&context)?;
-        let issuer = AuthorityKeyIdentifier::new().keyid(true).build(&context)?;
-        let alternative = SubjectAlternativeName::new().dns(name).build(&context);
-        drop(context);
+        let (identifier, issuer, alternative) = {
+            let context = builder.x509v3_context(Some(&self.certificate), None);
+            let identifier = SubjectKeyIdentifier::new().build(&context)?;
+            let issuer = AuthorityKeyIdentifier::new().keyid(true).build(&context)?;
+            (identifier, issuer, SubjectAlternativeName::new().dns(name).build(&context)?)
+        };
         builder.append_extension(identifier)?;
         builder.append_extension(issuer)?;
-        // A user's name may be none of a host.
-        if let Ok(alternative) = alternative {
-            builder.append_extension(alternative)?;
-        }
+        builder.append_extension(alternative)?;
         builder.sign(&self.key, MessageDigest::sha256())?;
         pem(&builder.build(), &key)
     }

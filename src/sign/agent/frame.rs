@@ -94,8 +94,11 @@ pub(super) fn head_of(kind: Kind, length: usize) -> [u8; HEAD] {
     [a, b, c, d, kind as u8]
 }
 
-/// Reads a frame; none at the end of the connection. The content is wiped when it is dropped.
-pub fn read(mut reader: impl Read) -> Result<Option<(Kind, Zeroizing<Vec<u8>>)>, FrameError> {
+/// A frame that was read. Its content is wiped when it is dropped.
+pub type Frame = (Kind, Zeroizing<Vec<u8>>);
+
+/// Reads a frame; none at the end of the connection.
+pub fn read(mut reader: impl Read) -> Result<Option<Frame>, FrameError> {
     let mut first = [0; HEAD];
     let mut had = 0;
     while had < HEAD {

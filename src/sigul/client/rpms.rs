@@ -190,7 +190,7 @@ impl Client {
             let mut mac = payload_key.advance();
             match package {
                 Package::Koji { .. } => {
-                    self.send(&mut outgoing, 0, &mut std::io::empty(), None, |_| ()).await?
+                    self.send(&mut outgoing, 0, &mut std::io::empty(), None, |_| ()).await?;
                 }
                 Package::File(path) => {
                     let (mut file, size) = open(path)?;
