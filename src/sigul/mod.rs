@@ -5,6 +5,8 @@
 //! passes on without reading it.
 
 pub mod authority;
+pub mod bridge;
 pub mod client;
+pub mod service;
 pub mod stream;
 pub mod wire;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod asking;
+mod bridge;
 mod keys;
 mod secrets;
 mod signing;
@@ -29,6 +30,8 @@ enum Verb {
     Keys(keys::Verb),
     #[command(flatten)]
     Users(users::Verb),
+    /// Run a bridge: it pairs clients with the server's connections.
+    Bridge(bridge::Args),
 }
 
 /// Runs the command.
@@ -37,6 +40,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         Verb::Signing(verb) => signing::run(global, verb)?,
         Verb::Keys(verb) => keys::run(verb)?,
         Verb::Users(verb) => users::run(verb)?,
+        Verb::Bridge(args) => bridge::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
