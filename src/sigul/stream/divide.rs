@@ -67,7 +67,20 @@ pub struct Channel {
 #[derive(Debug)]
 pub struct Incoming {
     pipe: DuplexStream,
-    broken: Arc<OnceLock<String>>,
+    end: Arc<OnceLock<Result<(), String>>>,
+}
+
+/// Where what arrived of one stream is put.
+struct Sorted {
+    pipe: DuplexStream,
+    end: Arc<OnceLock<Result<(), String>>>,
+}
+
+impl Sorted {
+    /// Says how the stream ended. The first reason is the one that counts.
+    fn finish(self, how: Result<(), String>) {
+        self.end.get_or_init(|| how);
+    }
 }
 
 /// What is sent of one stream. It is to be shut down where the other side waits for its end.
@@ -88,16 +101,15 @@ where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (read, write) = tokio::io::split(connection);
-    let broken = Arc::new(OnceLock::new());
-    let (outer_in, outer) = incoming(&broken);
-    let (inner_in, inner) = incoming(&broken);
+    let (outer_in, outer) = incoming();
+    let (inner_in, inner) = incoming();
     let (ending, ended) = watch::channel(false);
     let (queue, pieces) = mpsc::channel(QUEUE);
     let mut sorting = tokio::spawn(async move {
-        let error = sort(read, outer, inner).await;
-        // The first reason is the one that counts.
+        let mut streams = [Some(outer), Some(inner)];
+        let error = sort(read, &mut streams).await;
         let reason = error.map_or_else(|error| error.to_string(), |()| "the connection has ended".into());
-        broken.get_or_init(|| reason);
+        streams.into_iter().flatten().for_each(|stream| stream.finish(Err(reason.clone())));
         ending.send_replace(true);
     });
     tokio::spawn(async move {
@@ -115,19 +127,18 @@ where
     }
 }
 
-fn incoming(broken: &Arc<OnceLock<String>>) -> (Incoming, DuplexStream) {
-    let (pipe, writer) = tokio::io::duplex(BUFFER);
-    (Incoming { pipe, broken: broken.clone() }, writer)
+fn incoming() -> (Incoming, Sorted) {
+    let (reader, writer) = tokio::io::duplex(BUFFER);
+    let end = Arc::new(OnceLock::new());
+    (Incoming { pipe: reader, end: end.clone() }, Sorted { pipe: writer, end })
 }
 
 /// Sorts what arrives, until the connection ends.
 async fn sort(
     connection: impl AsyncRead + Unpin,
-    outer: DuplexStream,
-    inner: DuplexStream,
+    [outer, inner]: &mut [Option<Sorted>; 2],
 ) -> io::Result<()> {
     let mut connection = tokio::io::BufReader::with_capacity(1 << 16, connection);
-    let [mut outer, mut inner] = [Some(outer), Some(inner)];
     let mut buffer = vec![0; LARGEST];
     loop {
         let mut head = [0; HEAD];
@@ -136,12 +147,14 @@ async fn sort(
         }
         connection.read_exact(&mut head[1..]).await?;
         let (stream, length) = chunk::parse(head);
-        let pipe = match stream {
-            Stream::Outer => &mut outer,
-            Stream::Inner => &mut inner,
+        let sorted = match stream {
+            Stream::Outer => &mut *outer,
+            Stream::Inner => &mut *inner,
         };
-        if length == 0 {
-            drop(pipe.take());
+        if length == 0
+            && let Some(sorted) = sorted.take()
+        {
+            sorted.finish(Ok(()));
         }
         let mut left = length as usize;
         while left > 0 {
@@ -152,13 +165,13 @@ async fn sort(
             }
             left -= read;
             let part = part.get(..read).unwrap_or_default();
-            let taken = match pipe {
-                Some(pipe) => pipe.write_all(part).await,
+            let taken = match sorted {
+                Some(sorted) => sorted.pipe.write_all(part).await,
                 None => Ok(()),
             };
             // Nobody reads that stream any more; the other one may still matter.
             if taken.is_err() {
-                drop(pipe.take());
+                drop(sorted.take());
             }
         }
     }
@@ -197,7 +210,7 @@ impl AsyncRead for Incoming {
         ready!(Pin::new(&mut self.pipe).poll_read(cx, buf))?;
         if buf.filled().len() == before
             && buf.remaining() > 0
-            && let Some(reason) = self.broken.get()
+            && let Some(Err(reason)) = self.end.get()
         {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, reason.clone())));
         }
