@@ -8,6 +8,7 @@ pub mod agent;
 pub mod attach;
 pub mod demonstration;
 pub mod key;
+pub mod ledger;
 mod packet;
 
 use crate::base::SourceDate;
