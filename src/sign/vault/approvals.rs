@@ -29,7 +29,11 @@ pub(super) struct Subject<'a> {
 impl Subject<'_> {
     pub fn id(&self) -> String {
         let mut encoder = Encoder::new("gander signing request 1");
-        encoder.bytes(self.kind.name()).bytes(self.fingerprint).bytes(self.digest.as_bytes()).optional(self.reference);
+        encoder
+            .bytes(self.kind.name())
+            .bytes(self.fingerprint)
+            .bytes(self.digest.as_bytes())
+            .optional(self.reference);
         encoder.finish().hex().chars().take(32).collect()
     }
 }
@@ -52,7 +56,7 @@ pub(super) fn standing(
     user: &str,
     now: SourceDate,
 ) -> rusqlite::Result<Standing> {
-    database.prepare_cached("DELETE FROM gander_pending WHERE until <= ?")?.execute([now.seconds()])?;
+    database.prepare("DELETE FROM gander_pending WHERE until <= ?")?.execute([now.seconds()])?;
     let id = subject.id();
     let mut approvals = approvers(database, &id)?;
     approvals.retain(|name| approve.of.contains(name) && (approve.requester || name != user));
@@ -65,15 +69,29 @@ pub(super) fn standing(
         ON CONFLICT (id) DO NOTHING";
     let until = now.seconds() + i64::from(approve.valid.0);
     let Subject { fingerprint, kind, digest, nevra, reference } = subject;
-    let values =
-        params![id, fingerprint, kind.name(), digest.hex(), nevra, reference, user, now.seconds(), until, MOST];
-    database.prepare_cached(sql)?.execute(values)?;
-    let there = database.prepare_cached("SELECT 1 FROM gander_pending WHERE id = ?")?.exists([&id])?;
+    let values = params![
+        id,
+        fingerprint,
+        kind.name(),
+        digest.hex(),
+        nevra,
+        reference,
+        user,
+        now.seconds(),
+        until,
+        MOST
+    ];
+    database.prepare(sql)?.execute(values)?;
+    let there = database.prepare("SELECT 1 FROM gander_pending WHERE id = ?")?.exists([&id])?;
     Ok(if there { Standing::Waiting { id, given } } else { Standing::Full })
 }
 
 fn approvers(database: &Connection, id: &str) -> rusqlite::Result<Vec<String>> {
-    super::database::names(database, "SELECT user FROM gander_approvals WHERE pending = ? ORDER BY user", [id])
+    super::database::names(
+        database,
+        "SELECT user FROM gander_approvals WHERE pending = ? ORDER BY user",
+        [id],
+    )
 }
 
 /// Who asked for what waits under an id of a key.
@@ -84,7 +102,7 @@ pub(super) fn requester(
     now: SourceDate,
 ) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT user FROM gander_pending WHERE id = ? AND fingerprint = ? AND until > ?";
-    database.prepare_cached(sql)?.query_row(params![id, fingerprint, now.seconds()], |row| row.get(0)).optional()
+    database.prepare(sql)?.query_row(params![id, fingerprint, now.seconds()], |row| row.get(0)).optional()
 }
 
 /// Takes an approval, and says how many there are of those who count.
@@ -97,17 +115,21 @@ pub(super) fn approve(
     now: SourceDate,
 ) -> rusqlite::Result<u32> {
     let sql = "INSERT OR IGNORE INTO gander_approvals (pending, user, time) VALUES (?, ?, ?)";
-    database.prepare_cached(sql)?.execute(params![id, user, now.seconds()])?;
+    database.prepare(sql)?.execute(params![id, user, now.seconds()])?;
     let mut all = approvers(database, id)?;
     all.retain(|name| approve.of.contains(name) && (approve.requester || name != requester));
     Ok(u32::try_from(all.len()).unwrap_or(u32::MAX))
 }
 
 /// What waits for a key, a line of JSON each, and how many lines.
-pub(super) fn list(database: &Connection, fingerprint: &str, now: SourceDate) -> rusqlite::Result<(u32, String)> {
+pub(super) fn list(
+    database: &Connection,
+    fingerprint: &str,
+    now: SourceDate,
+) -> rusqlite::Result<(u32, String)> {
     let sql = "SELECT id, kind, digest, nevra, reference, user, time, until FROM gander_pending
         WHERE fingerprint = ? AND until > ? ORDER BY time, id";
-    let mut found = database.prepare_cached(sql)?;
+    let mut found = database.prepare(sql)?;
     let of = |row: &Row<'_>| {
         let time = |place| {
             let date = SourceDate::from_seconds(row.get(place)?);

@@ -84,7 +84,9 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     for suffix in ["", "-wal", "-shm"] {
         let path = format!("{}{suffix}", path.display());
         match fs::set_permissions(&path, fs::Permissions::from_mode(0o600)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(Path::new(&path), &error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(failed(Path::new(&path), &error));
+            }
             _ => {}
         }
     }
@@ -113,36 +115,48 @@ fn key_of(row: &Row<'_>) -> rusqlite::Result<Key> {
 
 pub(super) fn user(database: &Connection, name: &str) -> rusqlite::Result<Option<User>> {
     let sql = "SELECT id, name, sha512_password, admin FROM users WHERE name = ?";
-    database.prepare_cached(sql)?.query_row([name], user_of).optional()
+    database.prepare(sql)?.query_row([name], user_of).optional()
 }
 
 pub(super) fn key(database: &Connection, name: &str) -> rusqlite::Result<Option<Key>> {
     let sql = "SELECT id, name, keytype, fingerprint FROM keys WHERE name = ?";
-    database.prepare_cached(sql)?.query_row([name], key_of).optional()
+    database.prepare(sql)?.query_row([name], key_of).optional()
+}
+
+fn access_row(row: &Row<'_>) -> rusqlite::Result<Access> {
+    let sealed = match row.get_ref(1)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
+        _ => Vec::new(),
+    };
+    Ok(Access { id: row.get(0)?, sealed, admin: row.get(2)? })
 }
 
 pub(super) fn access(database: &Connection, key: i64, user: i64) -> rusqlite::Result<Option<Access>> {
     let sql = "SELECT id, encrypted_passphrase, key_admin FROM key_accesses WHERE key_id = ? AND user_id = ?";
-    let of = |row: &Row<'_>| {
-        let sealed = match row.get_ref(1)? {
-            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
-            _ => Vec::new(),
-        };
-        Ok(Access { id: row.get(0)?, sealed, admin: row.get(2)? })
-    };
-    database.prepare_cached(sql)?.query_row([key, user], of).optional()
+    database.prepare(sql)?.query_row([key, user], access_row).optional()
+}
+
+/// An access by its number, if it is still to that key.
+pub(super) fn access_of(database: &Connection, key: i64, access: i64) -> rusqlite::Result<Option<Access>> {
+    let sql = "SELECT id, encrypted_passphrase, key_admin FROM key_accesses WHERE key_id = ? AND id = ?";
+    database.prepare(sql)?.query_row([key, access], access_row).optional()
 }
 
 /// The names that a query of one column gives.
-pub(super) fn names(database: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<String>> {
-    database.prepare_cached(sql)?.query_map(params, |row| row.get(0))?.collect()
+pub(super) fn names(
+    database: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> rusqlite::Result<Vec<String>> {
+    database.prepare(sql)?.query_map(params, |row| row.get(0))?.collect()
 }
 
 pub(super) fn head(database: &Connection) -> rusqlite::Result<Option<Head>> {
     let of = |row: &Row<'_>| {
         let hash: String = row.get(1)?;
-        let hash = Digest::from_hex(&hash)
-            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, error.into()))?;
+        let hash = Digest::from_hex(&hash).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, error.into())
+        })?;
         Ok(Head { count: row.get::<_, i64>(0)?.unsigned_abs(), hash })
     };
     database.query_row("SELECT count, hash FROM gander_ledger", [], of).optional()
@@ -150,7 +164,7 @@ pub(super) fn head(database: &Connection) -> rusqlite::Result<Option<Head>> {
 
 pub(super) fn keep_head(database: &Connection, head: Head) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO gander_ledger (one, count, hash) VALUES (1, ?, ?)";
-    database.prepare_cached(sql)?.execute(params![head.count.cast_signed(), head.hash.hex()]).map(drop)
+    database.prepare(sql)?.execute(params![head.count.cast_signed(), head.hash.hex()]).map(drop)
 }
 
 pub(super) fn failures(database: &Connection) -> rusqlite::Result<Vec<(Who, Failures)>> {
@@ -165,12 +179,13 @@ pub(super) fn failures(database: &Connection) -> rusqlite::Result<Vec<(Who, Fail
 pub(super) fn keep_failures(database: &Connection, who: &Who, failures: Failures) -> rusqlite::Result<()> {
     if failures.count == 0 {
         let sql = "DELETE FROM gander_failures WHERE user = ? AND key = ?";
-        return database.prepare_cached(sql)?.execute([&who.0, &who.1]).map(drop);
+        return database.prepare(sql)?.execute([&who.0, &who.1]).map(drop);
     }
     // A user with a certificate can name any key: the table stays small all the same.
-    database.execute("DELETE FROM gander_failures WHERE until < ? - 86400000", [failures.until.cast_signed()])?;
+    database
+        .execute("DELETE FROM gander_failures WHERE until < ? - 86400000", [failures.until.cast_signed()])?;
     let sql = "INSERT OR REPLACE INTO gander_failures (user, key, count, until)
         SELECT ?, ?, ?, ? WHERE (SELECT count(*) FROM gander_failures) < 4096";
     let values = params![who.0, who.1, failures.count, failures.until.cast_signed()];
-    database.prepare_cached(sql)?.execute(values).map(drop)
+    database.prepare(sql)?.execute(values).map(drop)
 }

@@ -17,7 +17,8 @@ const MOST_ROUNDS: u32 = 1_000_000;
 pub(super) fn hash(password: &[u8]) -> Option<String> {
     let mut random = [0; 16];
     openssl::rand::rand_bytes(&mut random).ok()?;
-    let salt: Vec<u8> = random.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63)).copied()).collect();
+    let salt: Vec<u8> =
+        random.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63)).copied()).collect();
     let hash = encode(&Zeroizing::new(sha512_crypt(password, &salt, Params::new(ROUNDS).ok()?))[..]);
     Some(format!("$6${}${hash}", String::from_utf8(salt).ok()?))
 }

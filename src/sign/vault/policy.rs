@@ -170,7 +170,9 @@ impl TryFrom<Number> for Size {
             let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
             number.checked_mul(1 << shift)
         });
-        found.map(Self).ok_or_else(|| format!("'{}' is no size such as 1048576 or \"1MiB\"", text.escape_debug()))
+        found
+            .map(Self)
+            .ok_or_else(|| format!("'{}' is no size such as 1048576 or \"1MiB\"", text.escape_debug()))
     }
 }
 
@@ -187,7 +189,8 @@ impl TryFrom<String> for Hours {
             let (hour, minute) = text.split_once(':')?;
             let plain = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
             let (hour, minute) = (plain(hour).then_some(hour)?, plain(minute).then_some(minute)?);
-            let minutes = hour.parse::<u32>().ok()? * 60 + minute.parse::<u32>().ok().filter(|minute| *minute < 60)?;
+            let minutes =
+                hour.parse::<u32>().ok()? * 60 + minute.parse::<u32>().ok().filter(|minute| *minute < 60)?;
             (minutes <= 1440).then_some(minutes)
         };
         let found = text.split_once('-').and_then(|(from, to)| Some(Self(minute(from)?, minute(to)?)));
@@ -241,7 +244,11 @@ impl Policy {
             .map_err(|error| PolicyError::Syntax(error.to_string().trim().replace('\n', " ")))?;
         for (place, rule) in policy.rules.iter().enumerate() {
             if let Some(detail) = rule.nonsense() {
-                return Err(PolicyError::Rule { rule: place + 1, key: rule.key.escape_debug().to_string(), detail });
+                return Err(PolicyError::Rule {
+                    rule: place + 1,
+                    key: rule.key.escape_debug().to_string(),
+                    detail,
+                });
             }
         }
         Ok(policy)
@@ -267,7 +274,9 @@ impl Policy {
 
     /// The approvals that a user can take part in for a key.
     pub fn approver(&self, key: &str, user: &str) -> Option<&Approve> {
-        self.of(key).filter_map(|rule| rule.approve.as_ref()).find(|approve| approve.of.iter().any(|name| name == user))
+        self.of(key)
+            .filter_map(|rule| rule.approve.as_ref())
+            .find(|approve| approve.of.iter().any(|name| name == user))
     }
 
     fn of(&self, key: &str) -> impl Iterator<Item = &Rule> {
@@ -301,7 +310,8 @@ impl Rule {
         if of.len() != approve.of.len() {
             return Some("the same user stands twice among those who approve");
         }
-        (u64::from(approve.needed) > of.len() as u64).then_some("more approvals are needed than there are users for")
+        (u64::from(approve.needed) > of.len() as u64)
+            .then_some("more approvals are needed than there are users for")
     }
 
     /// Why a request is not allowed by this rule.
@@ -343,14 +353,16 @@ impl Rule {
         }
         let minute = u32::try_from(case.now.seconds().rem_euclid(86_400) / 60).unwrap_or_default();
         if let Some(Hours(from, to)) = self.hours {
-            let inside = if from < to { from <= minute && minute < to } else { minute >= from || minute < to };
+            let inside =
+                if from < to { from <= minute && minute < to } else { minute >= from || minute < to };
             if !inside {
                 return Some("not at this hour (UTC)".into());
             }
         }
         // 1970 began on a Thursday.
         let week = [Day::Thu, Day::Fri, Day::Sat, Day::Sun, Day::Mon, Day::Tue, Day::Wed];
-        let today = week.get(usize::try_from(case.now.seconds().div_euclid(86_400).rem_euclid(7)).unwrap_or_default());
+        let today = week
+            .get(usize::try_from(case.now.seconds().div_euclid(86_400).rem_euclid(7)).unwrap_or_default());
         let days = self.days.as_ref()?;
         (!today.is_some_and(|today| days.contains(today))).then(|| "not on this day (UTC)".into())
     }

@@ -88,9 +88,11 @@ fn every_rule_counts() {
 
 #[test]
 fn hours_may_go_past_midnight_and_other_keys_may_be_refused() {
-    let policy = Policy::parse("unlisted = 'refuse'\n[[rule]]\nkey = 'gosling-1'\nhours = '22:00-04:00'").unwrap();
+    let policy =
+        Policy::parse("unlisted = 'refuse'\n[[rule]]\nkey = 'gosling-1'\nhours = '22:00-04:00'").unwrap();
     let judge = |time: &str| policy.judge(&Case { now: time.parse().unwrap(), ..case(None) }).is_ok();
-    let times = ["2026-11-23T21:59:00Z", "2026-11-23T22:00:00Z", "2026-11-23T03:59:00Z", "2026-11-23T04:00:00Z"];
+    let times =
+        ["2026-11-23T21:59:00Z", "2026-11-23T22:00:00Z", "2026-11-23T03:59:00Z", "2026-11-23T04:00:00Z"];
     assert_eq!(times.map(judge), [false, true, true, false]);
     assert!(policy.judge(&Case { key: "another", ..case(None) }).is_err());
 }
