@@ -38,6 +38,7 @@ mod rpm;
 mod run;
 mod select;
 mod session;
+mod sigul;
 mod store;
 mod timings;
 
@@ -78,6 +79,7 @@ enum Command {
     Import(import::Args),
     Hub(hub::Args),
     Rpm(rpm::Args),
+    Sigul(sigul::Args),
     Completions(completions::Args),
     Man(man::Args),
     /// Carry out one step inside its jail (started by gander itself).
@@ -119,6 +121,7 @@ fn command_line() -> ExitCode {
         Command::Import(args) => import::run(global, args),
         Command::Hub(args) => hub::run(global, args),
         Command::Rpm(args) => rpm::run(global, args),
+        Command::Sigul(args) => sigul::run(global, args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Jail(args) => return jail::run(args),

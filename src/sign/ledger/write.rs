@@ -178,7 +178,8 @@ impl Writer {
         if let Some(why) = &self.broken {
             return Err(LedgerError::Broken(why.clone()));
         }
-        if self.length >= self.rotate_at {
+        // An empty file is one that a killed signer had begun.
+        if self.length > 0 && self.length >= self.rotate_at {
             self.file = create(&self.folder, self.head.count + 1)
                 .map_err(|error| LedgerError::Write(error.to_string()))?;
             self.length = 0;

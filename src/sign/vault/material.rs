@@ -1,22 +1,28 @@
 //! Key material as the vault handles it: made, imported, put under its random passphrase, unlocked.
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
-use sequoia_openpgp::Packet;
 use sequoia_openpgp::cert::Cert;
 use sequoia_openpgp::cert::amalgamation::key::PrimaryKey as _;
-use sequoia_openpgp::crypto::Password;
-use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::crypto::{KeyPair, Password, SessionKey};
 use sequoia_openpgp::packet::key::{Key4, PrimaryRole, SecretParts};
-use sequoia_openpgp::parse::{PacketParser, PacketParserResult, Parse as _};
+use sequoia_openpgp::packet::{Key, PKESK, SKESK};
+use sequoia_openpgp::parse::Parse as _;
+use sequoia_openpgp::parse::stream::{
+    DecryptionHelper, DecryptorBuilder, MessageStructure, VerificationHelper,
+};
+use sequoia_openpgp::policy::StandardPolicy;
 use sequoia_openpgp::serialize::SerializeInto as _;
 use sequoia_openpgp::serialize::stream::{Encryptor, LiteralWriter, Message};
-use sequoia_openpgp::types::Curve;
+use sequoia_openpgp::types::{Curve, SymmetricAlgorithm};
+use sequoia_openpgp::{KeyHandle, Packet};
 use zeroize::Zeroizing;
 
 use super::VaultError;
 use crate::base::SourceDate;
 use crate::openpgp::Certificate;
+use crate::sign::agent::request::LARGEST_MESSAGE;
 use crate::sign::{LocalSigner, packet};
 
 /// Why key material cannot be used. Trying again cannot help.
@@ -113,18 +119,43 @@ impl Material {
         Ok(self.signer.clone())
     }
 
+    /// Changes when the key expires; subkeys (from 1) keep their own time.
     pub fn extend(
         &mut self,
-        _subkey: Option<u32>,
-        _expires: Option<SourceDate>,
-        _now: SourceDate,
+        subkey: Option<u32>,
+        expires: Option<SourceDate>,
+        now: SourceDate,
     ) -> Result<(), MaterialError> {
-        let _unused = Duration::ZERO;
-        Err(malformed("not yet"))
+        if subkey.is_some_and(|number| number > 0) {
+            return Err(malformed("the key has no such subkey whose time could be changed"));
+        }
+        let public = self.cert.primary_key().key().clone().take_secret().0;
+        let lifetime = match expires {
+            None => None,
+            Some(expires) => {
+                let made = self.certificate().created();
+                let seconds = u64::try_from(expires.seconds() - made).ok().filter(|seconds| *seconds > 0);
+                Some(Duration::from_secs(
+                    seconds.ok_or_else(|| malformed("it would expire before it was made"))?,
+                ))
+            }
+        };
+        let mut bindings = Vec::new();
+        for user_id in self.cert.userids() {
+            let pair = self.signer.pair();
+            let binding = packet::binding(pair, &public, user_id.userid(), now.seconds(), lifetime);
+            bindings.push(Packet::from(binding.map_err(malformed)?));
+        }
+        self.cert = self.cert.clone().insert_packets(bindings).map_err(malformed)?.0;
+        self.signer = LocalSigner::of(&self.cert).map_err(malformed)?;
+        Ok(())
     }
 
-    pub fn decrypt(&self, _message: &[u8]) -> Result<Zeroizing<Vec<u8>>, MaterialError> {
-        Err(malformed("not yet"))
+    pub fn decrypt(&self, message: &[u8]) -> Result<Zeroizing<Vec<u8>>, MaterialError> {
+        let keys =
+            self.cert.keys().unencrypted_secret().filter_map(|key| key.key().clone().into_keypair().ok());
+        let helper = Helper { keys: keys.collect(), password: None };
+        open(message, helper, usize::try_from(LARGEST_MESSAGE).unwrap_or(usize::MAX)).map_err(malformed)
     }
 }
 
@@ -146,7 +177,6 @@ pub(super) fn random_passphrase() -> Result<Zeroizing<Vec<u8>>, VaultError> {
 
 /// Puts a secret under a passphrase.
 pub(super) fn seal(secret: &[u8], passphrase: &[u8]) -> Result<Vec<u8>, VaultError> {
-    use std::io::Write as _;
     let failed = |error: sequoia_openpgp::anyhow::Error| VaultError::Library(error.to_string());
     let mut sealed = Vec::new();
     let message = Message::new(&mut sealed);
@@ -157,28 +187,63 @@ pub(super) fn seal(secret: &[u8], passphrase: &[u8]) -> Result<Vec<u8>, VaultErr
     Ok(sealed)
 }
 
-/// Opens what [`seal`] made.
+/// Opens what [`seal`] or `gpg --symmetric` made.
 pub(super) fn unseal(sealed: &[u8], passphrase: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let password = Password::from(passphrase);
-    let mut found = None;
-    let mut session = None;
-    let mut next = PacketParser::from_bytes(sealed).ok()?;
-    while let PacketParserResult::Some(mut parser) = next {
-        match &mut parser.packet {
-            Packet::SKESK(skesk) => session = Some(skesk.decrypt(&password).ok()?),
-            Packet::SEIP(_) => {
-                let (algorithm, key) = session.clone()?;
-                parser.decrypt(algorithm, &key).ok()?;
-            }
-            Packet::Literal(_) => {
-                let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
-                std::io::Read::read_to_end(&mut std::io::Read::take(&mut parser, 4096), &mut bytes).ok()?;
-                found = Some(bytes);
-            }
-            Packet::MDC(mdc) if !mdc.valid() => return None,
-            _ => {}
-        }
-        next = parser.recurse().ok()?.1;
+    let helper = Helper { keys: Vec::new(), password: Some(Password::from(passphrase)) };
+    open(sealed, helper, 4096).ok()
+}
+
+/// What opens a message.
+struct Helper {
+    keys: Vec<KeyPair>,
+    password: Option<Password>,
+}
+
+impl VerificationHelper for Helper {
+    fn get_certs(&mut self, _ids: &[KeyHandle]) -> sequoia_openpgp::Result<Vec<Cert>> {
+        Ok(Vec::new())
     }
-    found
+
+    fn check(&mut self, _structure: MessageStructure<'_>) -> sequoia_openpgp::Result<()> {
+        Ok(())
+    }
+}
+
+impl DecryptionHelper for Helper {
+    fn decrypt(
+        &mut self,
+        pkesks: &[PKESK],
+        skesks: &[SKESK],
+        algorithm: Option<SymmetricAlgorithm>,
+        decrypt: &mut dyn FnMut(Option<SymmetricAlgorithm>, &SessionKey) -> bool,
+    ) -> sequoia_openpgp::Result<Option<Cert>> {
+        for skesk in skesks {
+            let opened = self.password.as_ref().and_then(|password| skesk.decrypt(password).ok());
+            if opened.is_some_and(|(algorithm, key)| decrypt(algorithm, &key)) {
+                return Ok(None);
+            }
+        }
+        for pkesk in pkesks {
+            for pair in &mut self.keys {
+                let opened = pkesk.decrypt(pair, algorithm);
+                if opened.is_some_and(|(algorithm, key)| decrypt(algorithm, &key)) {
+                    return Ok(None);
+                }
+            }
+        }
+        Err(sequoia_openpgp::anyhow::anyhow!("nothing here opens the message"))
+    }
+}
+
+/// Reads a message into a buffer that does not grow.
+fn open(message: &[u8], helper: Helper, limit: usize) -> sequoia_openpgp::Result<Zeroizing<Vec<u8>>> {
+    let policy = StandardPolicy::new();
+    let reader = DecryptorBuilder::from_bytes(message)?.with_policy(&policy, None, helper)?;
+    // Compression aside, what comes out is shorter than the message.
+    let mut out = Zeroizing::new(Vec::with_capacity(limit.min(message.len() + 4096)));
+    reader.take(limit as u64 + 1).read_to_end(&mut out)?;
+    if out.len() > limit {
+        return Err(sequoia_openpgp::anyhow::anyhow!("the message is too large"));
+    }
+    Ok(out)
 }

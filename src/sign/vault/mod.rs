@@ -298,6 +298,17 @@ impl Vault {
     }
 }
 
+/// The head of the ledger as the database of a store has it, which may be in use.
+pub fn noted_head(folder: &Path) -> Result<Option<Head>, VaultError> {
+    let path = folder.join("vault.sqlite");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let database = Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    database.busy_timeout(Duration::from_secs(10))?;
+    Ok(database::head(&database)?)
+}
+
 /// The name of an operation, as sigul has it.
 fn name_of(operation: &Operation) -> String {
     let value = serde_json::to_value(operation).unwrap_or_default();
