@@ -18,6 +18,9 @@ use super::{probe, sys};
 /// Where the folder is afterwards.
 const PLACE: &str = "store";
 
+/// What ids look like that a user namespace does not map (Linux's default).
+const OVERFLOW: u32 = 65_534;
+
 /// Why this process could not be confined. Trying again cannot help.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfineError {
@@ -89,6 +92,11 @@ pub fn confine(folder: &Path) -> Result<PathBuf, ConfineError> {
             let reasons = probe::forbidden(&source);
             ConfineError::Forbidden { doing: "make namespaces of its own", reasons, source }
         })?;
+        if user == OVERFLOW {
+            let reasons = vec!["the user 'nobody' cannot be told from all others there; use another".into()];
+            let source = io::ErrorKind::Unsupported.into();
+            return Err(ConfineError::Forbidden { doing: "have a user namespace", reasons, source });
+        }
         let map = |file: &str, text: String| {
             std::fs::write(format!("/proc/self/{file}"), text).map_err(setup("write its map of ids"))
         };
