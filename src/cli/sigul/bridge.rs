@@ -6,6 +6,10 @@ use super::super::{Failure, Kind};
 use crate::sigul::bridge::{Bridge, BridgeError, Config, ConfigError};
 use crate::sigul::service::FileError;
 
+/// Run a bridge: it pairs clients with connections that the server holds open.
+///
+/// Prints where it listens, and then a line of log for each request on stderr. SIGTERM lets requests finish, SIGHUP reads
+/// the certificates again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration file.

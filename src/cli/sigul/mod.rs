@@ -1,18 +1,23 @@
 //! `gander sigul`: sign through a bridge, administer a signing service, run its parts.
 
+mod administrator;
 mod answers;
 mod asking;
 mod bridge;
 mod keys;
+mod ledger;
 mod secrets;
+mod signer;
 mod signing;
 mod users;
 
 use std::process::ExitCode;
 
-use super::{Failure, Global};
+use super::{Failure, Global, Kind};
+use crate::sign::ledger::{LedgerError, ReadError};
+use crate::sign::vault::VaultError;
 
-/// Sign through a bridge that speaks sigul's protocol, and administer what stands behind it.
+/// Sign through a bridge that speaks sigul's protocol, administer what stands behind it, and run its parts.
 ///
 /// The operations have sigul's names. Where the bridge is and who asks stands in a configuration file; passphrases and
 /// passwords come from files, file descriptors or the terminal, never from the command line.
@@ -30,8 +35,10 @@ enum Verb {
     Keys(keys::Verb),
     #[command(flatten)]
     Users(users::Verb),
-    /// Run a bridge: it pairs clients with the server's connections.
     Bridge(bridge::Args),
+    Signer(signer::Args),
+    Administrator(administrator::Args),
+    Ledger(ledger::Args),
 }
 
 /// Runs the command.
@@ -41,6 +48,25 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         Verb::Keys(verb) => keys::run(verb)?,
         Verb::Users(verb) => users::run(verb)?,
         Verb::Bridge(args) => bridge::run(&args)?,
+        Verb::Signer(args) => return signer::run(global, &args),
+        Verb::Administrator(args) => return administrator::run(global, &args),
+        Verb::Ledger(args) => return ledger::run(global, &args),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
+        let kind = match &error {
+            VaultError::Ledger(LedgerError::Changed(_)) => Kind::Verdict,
+            _ => Kind::Surroundings,
+        };
+        Self::from_error(kind, &error).hint_full_disk("the store's disk")
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::from_error(Kind::Input, &error)
+    }
 }
