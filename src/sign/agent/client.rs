@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use zeroize::Zeroizing;
 
-use super::frame::{self, FrameError, HEAD, Kind};
+use super::frame::{self, Frame, FrameError, HEAD, Kind};
 use super::request::{Answer, LONGEST_SECRET, Refusal, Request, Secret};
 use crate::runner::hand_over;
 
@@ -258,7 +258,7 @@ impl Answers {
         }
     }
 
-    async fn frame(&mut self) -> Result<(Kind, Zeroizing<Vec<u8>>), AgentError> {
+    async fn frame(&mut self) -> Result<Frame, AgentError> {
         match tokio::time::timeout(self.patience, read_frame(&mut self.reader)).await {
             Ok(frame) => frame?.ok_or(AgentError::Ended),
             Err(_) => Err(AgentError::Silent(self.patience)),
@@ -266,9 +266,7 @@ impl Answers {
     }
 }
 
-async fn read_frame(
-    reader: &mut (impl AsyncRead + Unpin),
-) -> Result<Option<(Kind, Zeroizing<Vec<u8>>)>, FrameError> {
+async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> Result<Option<Frame>, FrameError> {
     let mut first = [0; HEAD];
     let mut had = 0;
     while had < HEAD {

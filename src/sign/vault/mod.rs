@@ -50,7 +50,8 @@ use limit::Limits;
 use policy::{Policy, PolicyError};
 use unlocked::Cache;
 
-pub use work::{Made, Opened, Subject};
+use work::Subject;
+pub use work::{Made, Opened};
 
 /// Why a vault cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -235,10 +236,10 @@ impl Vault {
         administer::set_administrator(self, name, password)
     }
 
-    /// Answers a request that signs and decrypts nothing. A key to be imported comes as `data`. The refusal is not
-    /// recorded yet ([`Self::refused`]).
+    /// Answers a request that signs and decrypts nothing. A key to be imported comes as `data`.
     pub fn administer(&self, request: &Request, secrets: &Secrets, data: &[u8]) -> Result<Reply, Refusal> {
         administer::answer(self, request, secrets, data)
+            .inspect_err(|refusal| self.refused(request, refusal, None))
     }
 
     /// How the signer is.
@@ -253,8 +254,13 @@ impl Vault {
         }
     }
 
+    /// Records that a request was refused which never reached the vault.
+    pub fn turned_away(&self, request: &Request, refusal: &Refusal) {
+        self.refused(request, refusal, None);
+    }
+
     /// Records a refusal, without waiting for it.
-    pub fn refused(&self, request: &Request, refusal: &Refusal, subject: Option<&Subject>) {
+    fn refused(&self, request: &Request, refusal: &Refusal, subject: Option<&Subject>) {
         self.refusals.fetch_add(1, Ordering::Relaxed);
         // Who is refused untried could fill the disk; where the ledger fails, there is nothing to write on.
         if matches!(refusal.code, Code::TooManyFailures | Code::Unavailable) {
