@@ -25,6 +25,7 @@ pub mod build;
 pub mod koji;
 pub mod hub;
 pub mod sign;
+pub mod sigul;
 pub mod repo;
 pub mod media;
 pub mod boot;

@@ -36,6 +36,7 @@ mod rpmkeys;
 mod rpmsign;
 mod signature_pairs;
 mod signature_words;
+mod sigul;
 mod variant_modules;
 
 #[path = "../hub_setup/mod.rs"]

@@ -1,8 +1,15 @@
-//! `gander sigul`: one file per verb.
+//! `gander sigul`: sign through a bridge, administer a signing service, run its parts.
 
 mod administrator;
+mod answers;
+mod asking;
+mod bridge;
+mod keys;
 mod ledger;
+mod secrets;
 mod signer;
+mod signing;
+mod users;
 
 use std::process::ExitCode;
 
@@ -10,7 +17,10 @@ use super::{Failure, Global, Kind};
 use crate::sign::ledger::{LedgerError, ReadError};
 use crate::sign::vault::VaultError;
 
-/// Sign with sigul's protocol: the signing service.
+/// Sign through a bridge that speaks sigul's protocol, administer what stands behind it, and run its parts.
+///
+/// The operations have sigul's names. Where the bridge is and who asks stands in a configuration file; passphrases and
+/// passwords come from files, file descriptors or the terminal, never from the command line.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -19,6 +29,13 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    #[command(flatten)]
+    Signing(signing::Verb),
+    #[command(flatten)]
+    Keys(keys::Verb),
+    #[command(flatten)]
+    Users(users::Verb),
+    Bridge(bridge::Args),
     Signer(signer::Args),
     Administrator(administrator::Args),
     Ledger(ledger::Args),
@@ -27,10 +44,15 @@ enum Verb {
 /// Runs the command.
 pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     match args.verb {
-        Verb::Signer(args) => signer::run(global, &args),
-        Verb::Administrator(args) => administrator::run(global, &args),
-        Verb::Ledger(args) => ledger::run(global, &args),
+        Verb::Signing(verb) => signing::run(global, verb)?,
+        Verb::Keys(verb) => keys::run(verb)?,
+        Verb::Users(verb) => users::run(verb)?,
+        Verb::Bridge(args) => bridge::run(&args)?,
+        Verb::Signer(args) => return signer::run(global, &args),
+        Verb::Administrator(args) => return administrator::run(global, &args),
+        Verb::Ledger(args) => return ledger::run(global, &args),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 impl From<VaultError> for Failure {

@@ -49,9 +49,6 @@ impl Kind {
     }
 }
 
-/// A frame: its kind and its content, which is wiped when it is dropped.
-pub type Frame = (Kind, Zeroizing<Vec<u8>>);
-
 /// Why a frame is none. Trying again cannot help, except where reading or writing failed.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
@@ -97,7 +94,10 @@ pub(super) fn head_of(kind: Kind, length: usize) -> [u8; HEAD] {
     [a, b, c, d, kind as u8]
 }
 
-/// Reads a frame; none at the end of the connection. The content is wiped when it is dropped.
+/// A frame that was read. Its content is wiped when it is dropped.
+pub type Frame = (Kind, Zeroizing<Vec<u8>>);
+
+/// Reads a frame; none at the end of the connection.
 pub fn read(mut reader: impl Read) -> Result<Option<Frame>, FrameError> {
     let mut first = [0; HEAD];
     let mut had = 0;

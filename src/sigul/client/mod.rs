@@ -1,0 +1,51 @@
+//! The client: asks a server for something, through a bridge.
+//!
+//! Each request has a connection of its own. The bridge gets the request and its payload, the server alone the secrets.
+
+mod call;
+mod config;
+mod rpms;
+
+pub use call::{ClientError, Payload, Request};
+pub use config::{Config, ConfigError};
+pub use rpms::{Package, PartFailure, RpmsOptions, Signed};
+
+use std::time::Duration;
+
+use super::stream::{Identity, Tls, TlsError};
+
+/// Where the bridge is, and who is who.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The bridge: host and port (sigul's is 44334).
+    pub bridge: (String, u16),
+    /// The name in the bridge's certificate.
+    pub bridge_name: String,
+    /// The name in the server's certificate.
+    pub server_name: String,
+    /// Who asks; the server compares it with the common name of the certificate.
+    pub user: String,
+    /// The user's certificate.
+    pub identity: Identity,
+    /// How long nothing may happen.
+    pub patience: Duration,
+}
+
+/// A client. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    settings: Settings,
+    tls: Tls,
+}
+
+impl Client {
+    /// Reads the certificates.
+    pub fn new(settings: Settings) -> Result<Self, TlsError> {
+        Ok(Self { tls: Tls::new(&settings.identity)?, settings })
+    }
+
+    /// Who asks.
+    pub fn user(&self) -> &str {
+        &self.settings.user
+    }
+}

@@ -1,0 +1,11 @@
+//! What bridge and server have in common: their log, their figures, how they are told to end.
+
+mod files;
+mod log;
+mod signals;
+mod status;
+
+pub use files::{FileError, private, read};
+pub use log::{Form, Log};
+pub use signals::{Signal, Signals};
+pub use status::{Figures, serve};

@@ -1,0 +1,9 @@
+//! The connections to a bridge: TLS, and within it two streams.
+
+mod divide;
+mod messages;
+mod tls;
+
+pub use divide::{Channel, Divided, Ended, Incoming, Outgoing, divide};
+pub use messages::{StreamError, read_fields, read_mac, read_u32, read_u64};
+pub use tls::{Identity, Tls, TlsError, common_name};
