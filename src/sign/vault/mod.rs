@@ -184,6 +184,14 @@ impl Vault {
         });
         let known = database::head(&database)?;
         let ledger = Ledger::open(&folder.join("ledger"), known, clock::now(), options.rotate_at, keep)?;
+        let fingerprints = database::names(&database, "SELECT fingerprint FROM keys", [])?;
+        for name in keyfile::strangers(folder, &fingerprints).map_err(file(&folder.join("keys")))? {
+            // From a signer that was killed while it made or deleted a key, or from before a backup was put back.
+            eprintln!(
+                "gander signer: no key is known to the file '{}' in the store's 'keys'",
+                name.escape_debug()
+            );
+        }
         let limits = Limits::new(database::failures(&database)?);
         let nothing = material::seal(&material::random_passphrase()?, &material::random_passphrase()?)?;
         let vault = Self {

@@ -58,11 +58,15 @@ impl Vault {
         let known = |known: &Option<(Key, Access)>| {
             known.as_ref().map_or(Known::Nothing, |(_, access)| self.cache.find(access.id, passphrase))
         };
-        if !self.limits.is_failing(&who)
-            && let Known::Right(unlocked) = known(&found)
-            && let Some((key, access)) = found
-        {
-            return Ok(Entrance { key, access, unlocked });
+        if !self.limits.is_failing(&who) {
+            match (known(&found), found.clone()) {
+                (Known::Right(unlocked), Some((key, access))) => {
+                    return Ok(Entrance { key, access, unlocked });
+                }
+                // Else many guesses at once could all be tried against a key that is unlocked.
+                (Known::Wrong, _) => self.limits.suspect(&who),
+                _ => {}
+            }
         }
         self.limits.attempt(
             &who,
