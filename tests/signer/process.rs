@@ -213,8 +213,20 @@ fn a_kill_at_any_moment_leaves_a_whole_ledger_and_no_signature_without_a_line() 
             sending.abort();
             packets
         });
+        // Users come and go meanwhile.
+        let client = signer.client();
+        let administering = signer.runtime.spawn(async move {
+            for number in 0.. {
+                let name = format!("user-{round}-{number}");
+                let request = Request { user: "root".into(), operation: Op::NewUser { name, admin: false } };
+                if client.ask(&request, &[(Secret::Password, PASSWORD.as_bytes())]).await.is_err() {
+                    break;
+                }
+            }
+        });
         std::thread::sleep(Duration::from_millis(350 + 37 * round));
         signer.end("KILL");
+        signer.runtime.block_on(administering).unwrap();
         stop.store(true, Ordering::Relaxed);
         answered.extend(signer.runtime.block_on(signing).unwrap());
         signer.start();
@@ -223,6 +235,14 @@ fn a_kill_at_any_moment_leaves_a_whole_ledger_and_no_signature_without_a_line() 
     }
     assert!(answered.len() > 12, "{}", answered.len());
     let ledger = signer.ledger();
+    // Every user that is there was written down before.
+    let (_, names) = signer.administer(Op::ListUsers {}).unwrap();
+    let made = |name: &str| {
+        let detail = format!("admin=false, password=false, name={name}");
+        ledger.iter().any(|entry| entry["operation"] == "new-user" && entry["detail"] == detail.as_str())
+    };
+    let names: Vec<_> = names.split(|byte| *byte == 0).map(|name| String::from_utf8_lossy(name)).collect();
+    assert!(names.len() > 12 && names.iter().filter(|name| name.starts_with("user-")).all(|name| made(name)));
     let known: BTreeSet<_> = ledger.iter().filter_map(|entry| entry["signature"].as_str()).collect();
     for packet in &answered {
         assert!(known.contains(Digest::of(packet).to_string().as_str()), "a signature is not in the ledger");
@@ -399,6 +419,38 @@ fn mutated_frames_end_their_session_only() {
     }
     assert!(signer.verify_ledger().0);
     assert!(!signer.log().contains("panicked"), "{}", signer.log());
+}
+
+#[test]
+fn a_false_signer_does_its_client_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let answers: [&[u8]; 8] = [
+        b"",
+        b"\xff\xff\xff\xff\x05",
+        b"\0\0\0\x02\x05{}",
+        b"\0\0\0\x02\x06[]",
+        b"\0\0\0\x01\x02x",
+        b"\0\0\0\0\x04",
+        b"\0\0\0\x12\x05{\"answer\":\"done\"}\0\0\0",
+        b"\0\0\0\x12\x05{\"answer\":\"done\"}\0\0\0\x02\x05{}",
+    ];
+    let count = answers.len();
+    let liar = std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(answer).unwrap();
+        }
+    });
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = gander::sign::agent::Client::at(&path).with_patience(Duration::from_secs(5));
+    let request = Request { user: "x".into(), operation: Op::Health {} };
+    for _ in 0..count {
+        let outcome = runtime.block_on(client.ask(&request, &[]));
+        assert!(outcome.is_err(), "{outcome:?}");
+    }
+    liar.join().unwrap();
 }
 
 #[test]

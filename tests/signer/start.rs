@@ -172,6 +172,24 @@ fn only_one_has_a_store_and_it_ends_when_its_sessions_have() {
 }
 
 #[test]
+fn a_store_of_another_user_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    fs::create_dir(&store).unwrap();
+    fs::write(folder.path().join("password"), "x\n").unwrap();
+    if std::os::unix::fs::chown(&store, Some(4711), Some(4711)).is_err() {
+        println!("SKIPPED a_store_of_another_user_is_left_alone: only root can give a folder away");
+        return;
+    }
+    let mut command = gander();
+    command.args(["sigul", "administrator", "root", "--store"]).arg(&store);
+    let output = command.arg("--password-file").arg(folder.path().join("password")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(4) && said.contains("belongs to the user 4711"), "{said}");
+    assert_eq!(fs::read_dir(&store).unwrap().count(), 0);
+}
+
+#[test]
 fn unlocked_keys_are_wiped_by_a_signal_and_after_their_time() {
     let signer = Signer::new(&["--idle", "0"]);
     signer.with_key("ed25519");

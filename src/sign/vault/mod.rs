@@ -35,7 +35,7 @@ mod work;
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -63,6 +63,14 @@ pub enum VaultError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Somebody else's: what is made in it here, its owner could not read. Trying again cannot help.
+    #[error("the store '{}' belongs to the user {owner}, so only that user can use it", path.display())]
+    Owner {
+        /// The store.
+        path: PathBuf,
+        /// Its owner's id.
+        owner: u32,
     },
     /// Another process has it open. Trying again helps once that has ended.
     #[error("another signer has the store '{}' open", .0.display())]
@@ -161,12 +169,16 @@ fn file(path: &Path) -> impl FnOnce(io::Error) -> VaultError {
 impl Vault {
     /// Opens the vault in a folder, which is made if it is not there.
     pub fn open(folder: &Path, options: Options) -> Result<Self, VaultError> {
-        for path in [folder.to_path_buf(), folder.join("keys")] {
-            match fs::DirBuilder::new().mode(0o700).create(&path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(file(&path)(error)),
-                _ => {}
-            }
+        let make = |path: &Path| match fs::DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(file(path)(error)),
+            _ => Ok(()),
+        };
+        make(folder)?;
+        let owner = fs::metadata(folder).map_err(file(folder))?.uid();
+        if owner != rustix::process::geteuid().as_raw() {
+            return Err(VaultError::Owner { path: folder.into(), owner });
         }
+        make(&folder.join("keys"))?;
         let path = folder.join("lock");
         let lock =
             fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(file(&path))?;
