@@ -7,6 +7,7 @@ mod bridge;
 mod keys;
 mod ledger;
 mod secrets;
+mod server;
 mod signer;
 mod signing;
 mod users;
@@ -36,6 +37,7 @@ enum Verb {
     #[command(flatten)]
     Users(users::Verb),
     Bridge(bridge::Args),
+    Server(server::Args),
     Signer(signer::Args),
     Administrator(administrator::Args),
     Ledger(ledger::Args),
@@ -48,6 +50,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         Verb::Keys(verb) => keys::run(verb)?,
         Verb::Users(verb) => users::run(verb)?,
         Verb::Bridge(args) => bridge::run(&args)?,
+        Verb::Server(args) => server::run(&args)?,
         Verb::Signer(args) => return signer::run(global, &args),
         Verb::Administrator(args) => return administrator::run(global, &args),
         Verb::Ledger(args) => return ledger::run(global, &args),

@@ -24,7 +24,7 @@ pub use config::{Config, ConfigError};
 
 use self::handshakes::Handshakes;
 use self::pool::Pool;
-use super::service::{Figures, Log, Signal, Signals};
+use super::service::{Figures, Log, Signal, Signals, keep_alive};
 use super::stream::{Tls, TlsError, common_name, divide};
 
 /// Connections that the kernel holds until they are taken.
@@ -135,6 +135,7 @@ impl Bridge {
             }
         }
         shared.log.event("started", &[]);
+        super::service::ready();
         loop {
             match signals.next().await {
                 Signal::End => break,
@@ -194,8 +195,6 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, side: Side, handshak
 /// Makes the handshake, and goes on in a task of its own.
 async fn greet(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, side: Side, done: handshakes::Done) {
     let tls = shared.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
-    // Small messages must not wait for more; and one that is dead without a word is found out.
-    drop(stream.set_nodelay(true));
     keep_alive(&stream);
     let refused = |reason: &dyn std::fmt::Display| {
         shared.figures.add("refused_total", &format!("side=\"{}\"", side.name()), 1);
@@ -227,14 +226,4 @@ fn who(stream: &SslStream<TcpStream>) -> Result<String, TlsError> {
     let certificate = stream.ssl().peer_certificate().ok_or(TlsError::Name)?;
     let certificate: &X509Ref = &certificate;
     common_name(certificate)
-}
-
-/// Has the kernel ask a silent partner whether it is still there.
-fn keep_alive(stream: &TcpStream) {
-    use rustix::net::sockopt;
-    // A connection without it still ends when it is used.
-    let _ = sockopt::set_socket_keepalive(stream, true);
-    let _ = sockopt::set_tcp_keepidle(stream, Duration::from_secs(60));
-    let _ = sockopt::set_tcp_keepintvl(stream, Duration::from_secs(10));
-    let _ = sockopt::set_tcp_keepcnt(stream, 3);
 }

@@ -71,7 +71,7 @@ impl Config {
         let malformed = |reason: String| FileError::Malformed { path: path.into(), what, reason };
         let folder = path.parent().unwrap_or(Path::new("."));
         let beside = |file: PathBuf| folder.join(file);
-        let (host, port) = address(&file.bridge)
+        let (host, port) = address(&file.bridge, PORT)
             .ok_or_else(|| malformed(format!("'{}' is no host, or host and port", file.bridge)))?;
         let identity = Identity {
             certificate: beside(file.certificate),
@@ -107,8 +107,8 @@ fn name_of(path: &Path) -> Result<String, TlsError> {
     common_name(&certificate)
 }
 
-/// Host and port; an address of IPv6 with a port stands in brackets.
-fn address(text: &str) -> Option<(String, u16)> {
+/// Host and port, or the port that is usual; an address of IPv6 with a port stands in brackets.
+pub fn address(text: &str, usual: u16) -> Option<(String, u16)> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']')?;
@@ -117,7 +117,7 @@ fn address(text: &str) -> Option<(String, u16)> {
         None if text.matches(':').count() > 1 => (text, ""),
         None => text.split_once(':').unwrap_or((text, "")),
     };
-    let port = if port.is_empty() { PORT } else { port.parse().ok()? };
+    let port = if port.is_empty() { usual } else { port.parse().ok()? };
     (!host.is_empty() && !host.contains(char::is_whitespace)).then(|| (host.into(), port))
 }
 
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_bridge_is_a_host_and_perhaps_a_port() {
-        let known = |text| address(text).map(|(host, port)| format!("{host} {port}"));
+        let known = |text| address(text, PORT).map(|(host, port)| format!("{host} {port}"));
         assert_eq!(known("b.example.org").as_deref(), Some("b.example.org 44334"));
         assert_eq!(known("b.example.org:1").as_deref(), Some("b.example.org 1"));
         assert_eq!(known("[::1]:2").as_deref(), Some("::1 2"));
