@@ -12,7 +12,7 @@
 //! # Secrets
 //! A key's passphrase is kept once for each user who has access, under the user's passphrase, as `gpg --symmetric` does.
 //! Administrators' passwords are crypt(3) strings. A wrong secret takes as long whether there is such a user or key, or
-//! not, and delays the next try ([`limit`]).
+//! not, and delays the next try (`limit.rs`).
 //!
 //! # What differs from sigul
 //! Its operations behave as sigul's do, with these exceptions, which are defects there: without a `name-real` a new key
