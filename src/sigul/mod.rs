@@ -5,6 +5,7 @@
 //! passes on without reading it.
 
 pub mod authority;
+pub mod bridge;
 pub mod client;
 pub mod stream;
 pub mod wire;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod asking;
+mod bridge;
 mod keys;
 mod secrets;
 mod signing;
@@ -29,6 +30,7 @@ enum Verb {
     Keys(keys::Verb),
     #[command(flatten)]
     Users(users::Verb),
+    Bridge(bridge::Args),
 }
 
 /// Runs the command.
@@ -37,6 +39,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         Verb::Signing(verb) => signing::run(global, verb)?,
         Verb::Keys(verb) => keys::run(verb)?,
         Verb::Users(verb) => users::run(verb)?,
+        Verb::Bridge(args) => return bridge::run(&args),
     }
     Ok(ExitCode::SUCCESS)
 }
