@@ -176,6 +176,17 @@ pub fn verify_detached(
     best(pending.into_iter().map(|signature| signature.finish(certificates, Judgement::at(at))))
 }
 
+/// Verifies one signature packet over a document that was hashed already, by the hash that the packet names and as for a
+/// signature of its version; judged at the signature's creation time.
+pub(crate) fn verify_hashed(
+    certificate: &Certificate,
+    packet: &[u8],
+    document: Context,
+) -> Result<Verified, VerifyError> {
+    let signature = packet::parse_single(packet)?;
+    Judgement::at(None).of(std::slice::from_ref(certificate), &signature, document)
+}
+
 /// Verifies an RPM header signature (one packet, as it stands in the signature header) over the exact
 /// bytes of the main header.
 pub fn verify_header(

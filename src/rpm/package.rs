@@ -292,6 +292,12 @@ fn is_source(main: &Header) -> Result<bool, PackageError> {
     Ok(nameless || directories.is_empty() && old)
 }
 
+/// The full name of the package whose main header this is, without looking at anything else in it.
+pub fn name_of(main: &Header) -> Result<Nevra, PackageError> {
+    let is_source = sourcerpm(main)?.is_none() && is_source(main)?;
+    nevra(main, is_source, main.number(tags::EPOCH)?)
+}
+
 fn nevra(main: &Header, is_source: bool, epoch: Option<u64>) -> Result<Nevra, PackageError> {
     let needed = |tag, what| main.text(tag)?.ok_or(PackageError::Missing(what));
     let arch = match (is_source, main.find(tags::NOSOURCE).or(main.find(tags::NOPATCH))) {

@@ -20,8 +20,9 @@ use std::process::ExitCode;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{DumpableBehavior, PidfdFlags, Signal, WaitOptions, WaitStatus};
-use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid, UnshareFlags};
+use rustix::thread::{Gid, Uid, UnshareFlags};
 
+use super::confine::give_up_rights;
 use super::descriptors;
 use super::mounts;
 use super::request::{Cell, Go, Report, Request, Stage, Task, Work, receive, send};
@@ -404,25 +405,8 @@ fn inherited(cell: &Cell) -> io::Result<()> {
 
 /// Gives up every right that the step does not need.
 fn confine(cell: &Cell) -> Result<(), Stuck> {
-    let confine = || -> io::Result<()> {
-        rustix::thread::set_no_new_privs(true)?;
-        let kept = rights::capabilities(cell.rights);
-        for bit in 0..64 {
-            let capability = CapabilitySet::from_bits_retain(1 << bit);
-            if kept.contains(capability) {
-                continue;
-            }
-            match rustix::thread::remove_capability_from_bounding_set(capability) {
-                // The kernel knows no more capabilities.
-                Err(rustix::io::Errno::INVAL) => break,
-                result => result?,
-            }
-        }
-        let inheritable = CapabilitySet::empty();
-        let sets = CapabilitySets { effective: kept, permitted: kept, inheritable };
-        Ok(rustix::thread::set_capabilities(None, sets)?)
-    };
-    confine().at(Stage::Confine, "give up the rights that the step does not need")
+    give_up_rights(rights::capabilities(cell.rights))
+        .at(Stage::Confine, "give up the rights that the step does not need")
 }
 
 #[cfg(test)]

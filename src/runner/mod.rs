@@ -40,6 +40,7 @@
 //! carry out when it has ended.
 
 mod bundle;
+mod confine;
 mod cpus;
 mod descriptors;
 mod error;
@@ -55,13 +56,16 @@ mod roots;
 mod run;
 mod runtime;
 mod stage;
+mod start;
 mod supervise;
 mod sys;
 mod within;
 
+pub use confine::{ConfineError, confine, hide_memory};
 pub use descriptors::{receive as take_over, send as hand_over};
 pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
 pub use folders::LayOut;
 pub use ids::Choice;
 pub use jail::{Native, enter};
 pub use run::{Backend, Command, Next, Outcome, Root, RunOptions, Runner, Watched};
+pub use start::{activated, start};

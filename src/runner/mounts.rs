@@ -66,7 +66,7 @@ pub(super) fn open(cell: &Cell) -> Result<Sources, MountError> {
     Ok(Sources { root, binds, devices })
 }
 
-fn host_path(path: &Path) -> Result<OwnedFd, MountError> {
+pub(super) fn host_path(path: &Path) -> Result<OwnedFd, MountError> {
     clone(CWD, path).doing(|| format!("open '{}' for the jail", path.display()))
 }
 
@@ -115,14 +115,16 @@ pub(super) fn enter(sources: Sources, cell: &Cell) -> Result<(), MountError> {
             }
         }
     }
-    let pivot = || -> io::Result<()> {
-        rustix::process::fchdir(&root)?;
-        rustix::process::pivot_root(".", ".")?;
-        // The old root now lies over the new one, at the folder we are in.
-        rustix::mount::unmount(".", UnmountFlags::DETACH)?;
-        Ok(rustix::process::chdir("/")?)
-    };
-    pivot().doing(|| "leave the host's file system".into())
+    pivot(&root).doing(|| "leave the host's file system".into())
+}
+
+/// Makes a mount the root, and lets go of the old one.
+pub(super) fn pivot(root: &OwnedFd) -> io::Result<()> {
+    rustix::process::fchdir(root)?;
+    rustix::process::pivot_root(".", ".")?;
+    // The old root now lies over the new one, at the folder we are in.
+    rustix::mount::unmount(".", UnmountFlags::DETACH)?;
+    Ok(rustix::process::chdir("/")?)
 }
 
 /// Makes the folders that a root file system being made is mounted on, where they are not there.
@@ -166,7 +168,7 @@ fn furnish(out: &OwnedFd, root: &OwnedFd) -> Result<(), MountError> {
     put(&memory("1777", TMP_SIZE, no_devices)?, "var/tmp")
 }
 
-fn set_attributes(mount: &OwnedFd, target: &str, writable: bool) -> Result<(), MountError> {
+pub(super) fn set_attributes(mount: &OwnedFd, target: &str, writable: bool) -> Result<(), MountError> {
     let read_only = if writable { 0 } else { libc::MOUNT_ATTR_RDONLY };
     let attributes = read_only | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
     sys::set_mount_attributes(mount.as_fd(), attributes, true)
@@ -246,13 +248,13 @@ fn attach_devices(root: &OwnedFd, devices: &[(OwnedFd, &str)]) -> Result<(), Mou
         .doing(|| "make /dev read-only".into())
 }
 
-fn flags(more: u64) -> MountAttrFlags {
+pub(super) fn flags(more: u64) -> MountAttrFlags {
     let bits = u32::try_from(more | libc::MOUNT_ATTR_NOSUID).unwrap_or_default();
     MountAttrFlags::from_bits_retain(bits)
 }
 
 /// A new file system in memory, attached nowhere yet.
-fn memory(mode: &str, size: &str, attributes: MountAttrFlags) -> Result<OwnedFd, MountError> {
+pub(super) fn memory(mode: &str, size: &str, attributes: MountAttrFlags) -> Result<OwnedFd, MountError> {
     let make = || -> io::Result<OwnedFd> {
         let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
         fsconfig_set_string(context.as_fd(), "mode", mode)?;
@@ -275,7 +277,7 @@ pub(super) fn proc() -> Result<OwnedFd, MountError> {
     make().doing(|| "mount a fresh /proc (a container that masks parts of /proc forbids it)".into())
 }
 
-fn place(mount: &OwnedFd, folder: BorrowedFd<'_>, path: &str) -> io::Result<()> {
+pub(super) fn place(mount: &OwnedFd, folder: BorrowedFd<'_>, path: &str) -> io::Result<()> {
     let mut flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     if path.is_empty() {
         flags |= MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
@@ -284,7 +286,7 @@ fn place(mount: &OwnedFd, folder: BorrowedFd<'_>, path: &str) -> io::Result<()> 
 }
 
 /// Attaches a mount at a path below a folder that no symbolic link is part of.
-fn attach(mount: &OwnedFd, folder: &OwnedFd, path: &str) -> Result<(), MountError> {
+pub(super) fn attach(mount: &OwnedFd, folder: &OwnedFd, path: &str) -> Result<(), MountError> {
     let found = inside(folder, path).doing(|| format!("find the mount point '{path}' in the root"))?;
     place_at(mount, &found).doing(|| format!("mount '{path}'"))
 }

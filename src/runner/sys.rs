@@ -1,9 +1,12 @@
 //! The few system calls that no safe wrapper offers. All unsafe code of gander is in this file and in
 //! `supervise/notify.rs`.
-#![allow(unsafe_code, reason = "fork, personality, signals, keyctl and mount_setattr have no safe form")]
+#![allow(
+    unsafe_code,
+    reason = "fork, personality, signals, keyctl, descriptors of systemd and mount_setattr have no safe form"
+)]
 
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
 use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
@@ -120,6 +123,14 @@ pub(super) fn close_inherited() -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// The descriptor that systemd passes first (sd_listen_fds(3)).
+pub(super) fn first_passed() -> OwnedFd {
+    const SD_LISTEN_FDS_START: i32 = 3;
+    // SAFETY: who asks has looked into the environment that systemd made it for this process, takes it out of there and
+    // asks only once, before it opens anything; so the descriptor is open and nobody else's.
+    unsafe { OwnedFd::from_raw_fd(SD_LISTEN_FDS_START) }
 }
 
 /// Sets mount attributes (`MOUNT_ATTR_*`) of the mount behind a descriptor, and makes it private.

@@ -15,10 +15,11 @@ use sequoia_openpgp::Packet;
 use sequoia_openpgp::cert::Cert;
 use sequoia_openpgp::crypto::{KeyPair, Password};
 use sequoia_openpgp::packet::key::{Key4, PrimaryRole, SecretParts};
-use sequoia_openpgp::packet::{Key, UserID};
+use sequoia_openpgp::packet::one_pass_sig::OnePassSig3;
+use sequoia_openpgp::packet::{Key, Literal, OnePassSig, UserID};
 use sequoia_openpgp::parse::Parse as _;
 use sequoia_openpgp::serialize::SerializeInto as _;
-use sequoia_openpgp::types::SignatureType;
+use sequoia_openpgp::types::{DataFormat, SignatureType};
 use zeroize::Zeroizing;
 
 use super::{SignError, Signer, packet};
@@ -135,6 +136,36 @@ impl LocalSigner {
         }
         let pair = key.role_into_unspecified().into_keypair().map_err(|error| bad(error.to_string()))?;
         Ok(Self { certificate: Certificate::from_cert(&cert), pair })
+    }
+
+    pub(super) const fn pair(&self) -> &KeyPair {
+        &self.pair
+    }
+
+    pub(super) fn of(cert: &Cert) -> Result<Self, KeyError> {
+        let key = cert.primary_key().key().clone().parts_into_secret().map_err(library)?;
+        let pair = key.role_into_unspecified().into_keypair().map_err(library)?;
+        Ok(Self { certificate: Certificate::from_cert(cert), pair })
+    }
+
+    /// Signs data in one message: what `gpg --sign` makes, not armored and not compressed.
+    pub fn inline(&self, data: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError> {
+        let failed = |error: sequoia_openpgp::anyhow::Error| SignError::Library(error.to_string());
+        let packet = self.sign_detached(data, created)?;
+        let signature = match Packet::from_bytes(&packet).map_err(failed)? {
+            Packet::Signature(signature) => signature,
+            _ => return Err(SignError::Library("no signature was made".into())),
+        };
+        let mut begin = OnePassSig3::try_from(&signature).map_err(failed)?;
+        begin.set_last(true);
+        let mut literal = Literal::new(DataFormat::Binary);
+        literal.set_body(data.to_vec());
+        let packets = [Packet::from(OnePassSig::from(begin)), Packet::from(literal), Packet::from(signature)];
+        let mut message = Vec::new();
+        for packet in packets {
+            message.extend(packet.to_vec().map_err(failed)?);
+        }
+        Ok(message)
     }
 
     /// Puts a certificate around a primary key.

@@ -7,8 +7,11 @@
 pub mod agent;
 pub mod attach;
 pub mod demonstration;
+pub mod hashing;
 pub mod key;
+pub mod ledger;
 mod packet;
+pub mod vault;
 
 use crate::base::SourceDate;
 use crate::openpgp::{Certificate, CleartextError, VerifyError};

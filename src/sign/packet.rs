@@ -75,6 +75,20 @@ pub(super) fn document(
     Packet::from(Signature::from(signature)).to_vec().map_err(failed)
 }
 
+/// A signature over a document that was hashed already, as a packet.
+pub(super) fn hashed(
+    pair: &KeyPair,
+    kind: SignatureType,
+    document: &Context,
+    created: i64,
+) -> Result<Vec<u8>, SignError> {
+    let signature = sign(pair, kind, common(pair, created, true)?, |context, fields| {
+        *context = document.clone();
+        fields.hash(context).map_err(failed)
+    })?;
+    Packet::from(Signature::from(signature)).to_vec().map_err(failed)
+}
+
 /// A primary key's signature over its own user id.
 pub(super) fn binding(
     pair: &KeyPair,

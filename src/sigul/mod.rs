@@ -7,5 +7,7 @@
 pub mod authority;
 pub mod bridge;
 pub mod client;
+pub mod server;
+pub mod service;
 pub mod stream;
 pub mod wire;

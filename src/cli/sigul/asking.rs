@@ -98,9 +98,9 @@ fn default_config() -> PathBuf {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        match &error {
-            ConfigError::File { .. } | ConfigError::Certificate(_) => Self::from_error(Kind::Input, &error),
-            ConfigError::Malformed { .. } | ConfigError::Open(_) => Self::from_error(Kind::Usage, &error),
+        match error {
+            ConfigError::File(error) => error.into(),
+            ConfigError::Certificate(error) => error.into(),
         }
     }
 }

@@ -1,100 +1,74 @@
 //! `gander sigul bridge`.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
-use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::{Failure, Kind};
-use crate::sigul::bridge::{Bridge, BridgeError, Config, ConfigError, Log, LogFormat};
+use crate::sigul::bridge::{Bridge, BridgeError, Config, ConfigError};
+use crate::sigul::service::FileError;
 
-/// Run the bridge, where clients and servers of signing services meet.
+/// Run a bridge: it pairs clients with connections that the server holds open.
 ///
-/// It works until SIGTERM or SIGINT, then passes on what is under way and ends. SIGHUP has it read its certificates
-/// again. Events go to stderr, one line each.
+/// Prints where it listens, and then a line of log for each request on stderr. SIGTERM lets requests finish, SIGHUP reads
+/// the certificates again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration file.
     #[arg(long, value_name = "FILE", default_value = "/etc/gander/sigul-bridge.toml")]
     config: PathBuf,
-    /// How events are written.
-    #[arg(long, value_name = "FORMAT", default_value = "logfmt")]
-    log_format: Format,
-    /// Look whether the configuration and its certificates can be used, and end.
+    /// Look at the configuration, and do nothing.
     #[arg(long)]
     check: bool,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    Logfmt,
-    Json,
-}
-
-impl From<Format> for LogFormat {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Logfmt => Self::Logfmt,
-            Format::Json => Self::Json,
-        }
-    }
-}
-
 /// Runs the command.
-pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+pub fn run(args: &Args) -> Result<(), Failure> {
     let config = Config::read(&args.config)?;
     if args.check {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
-    let broken = |error: std::io::Error| Failure::from_error(Kind::Surroundings, &error);
-    // Two connections for a request, and those that only wait: more than the usual 1024 descriptors.
+    // Two connections a request, and those that only wait: more than the usual 1024.
     let files = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(broken)?;
-    let done = runtime.block_on(async {
-        let log = Arc::new(Log::new(args.log_format.into(), std::io::stderr()));
-        // Before it listens, so that no signal is missed.
-        let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(broken)?;
-        let mut hang_up = signal(SignalKind::hangup()).map_err(broken)?;
-        let bridge = Bridge::bind(config, log)?;
-        let reload = bridge.reload();
-        let reloading = tokio::spawn(async move {
-            while hang_up.recv().await.is_some() {
-                reload.certificates();
-            }
-        });
-        bridge
-            .run(async {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-            })
-            .await;
-        reloading.abort();
-        Ok(ExitCode::SUCCESS)
-    });
-    // What still hangs had its time.
-    runtime.shutdown_background();
-    done
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::from_error(Kind::Surroundings, &error))?;
+    runtime.block_on(async {
+        let bridge = Bridge::listen(config)?;
+        let (clients, servers) = bridge.addresses().map_err(BridgeError::from)?;
+        for (side, addresses) in [("clients", clients), ("servers", servers)] {
+            addresses.iter().for_each(|address| println!("{side} {address}"));
+        }
+        Ok(bridge.run().await?)
+    })
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        let kind = match &error {
+            FileError::Read { .. } => Kind::Input,
+            FileError::Malformed { .. } | FileError::Open(_) => Kind::Usage,
+        };
+        Self::from_error(kind, &error)
+    }
 }
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        let kind = match &error {
-            ConfigError::File { .. } => Kind::Input,
-            ConfigError::Wrong { .. } => Kind::Usage,
-        };
-        let failure = Self::from_error(kind, &error);
-        failure.hint("docs/sigul-bridge.md has an example; --check looks without running")
+        match error {
+            ConfigError::File(error) => error.into(),
+            ConfigError::Wrong { .. } => Self::from_error(Kind::Usage, &error),
+        }
     }
 }
 
 impl From<BridgeError> for Failure {
     fn from(error: BridgeError) -> Self {
-        Self::from_error(Kind::Surroundings, &error)
+        match error {
+            BridgeError::Tls(error) => error.into(),
+            BridgeError::Listen { .. } | BridgeError::System(_) => {
+                Self::from_error(Kind::Surroundings, &error)
+            }
+        }
     }
 }

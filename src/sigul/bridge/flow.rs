@@ -122,7 +122,8 @@ impl Meter {
             let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
             let piece = buffer.get_mut(..most).unwrap_or_default();
             let begun = Instant::now();
-            let read = Self::within(self.idle, side, "a payload", async { Ok(from.read(piece).await?) }).await?;
+            let read =
+                Self::within(self.idle, side, "a payload", async { Ok(from.read(piece).await?) }).await?;
             if read == 0 {
                 return Err(Broken::Gone(side, "a payload was cut off".into()));
             }

@@ -1,80 +1,54 @@
-//! The bridge: where clients and servers of signing services meet.
+//! The bridge: the only part that others connect to. It pairs clients with connections that the server holds open, and
+//! passes on what they say, but not the secrets, which go through it in a TLS connection of the two.
 //!
-//! Both connect to it, each side at addresses of its own, with certificates of one authority; a server's has to have a
-//! configured name. Each handshake and each request has a task of its own, so nobody waits for another's network.
-//! Clients whose request was read and judged get the server that has waited longest; the bridge passes on what both say
-//! and never sees the secrets in it. It keeps nothing: a killed bridge loses the requests that were on their way.
+//! Handshakes are made at once, each in a task of its own, and never wait for a partner. One that does not come to an
+//! end is ended: after a time, or when too many wait and it is the oldest.
 
 mod config;
 mod flow;
+mod handshakes;
 mod koji;
-mod listen;
-mod log;
-mod metrics;
 mod pair;
 mod parts;
 mod pool;
 
-pub use config::{CLIENTS, Config, ConfigError, Limits, Listen, SERVERS, Seconds};
-pub use koji::{FetchError, Instance};
-pub use log::{Event, Log, LogFormat};
-
+use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use openssl::x509::X509Ref;
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+
+pub use config::{Config, ConfigError};
+pub use koji::{FetchError, Instance};
 
 use self::flow::Side;
-use self::listen::Handshakes;
-use self::metrics::{Counts, Now, add};
-use self::pair::Client;
+use self::handshakes::Handshakes;
 use self::pool::{Pool, Server};
+use super::service::{Figures, Log, Signal, Signals, keep_alive};
 use super::stream::{Tls, TlsError, common_name, divide};
-use crate::base::chain;
 
-/// Between two looks at what is still queued where the bridge ends.
-const QUEUED: Duration = Duration::from_millis(20);
-/// After an error of the system, such as too many open files.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Connections that the kernel holds until they are taken.
+const BACKLOG: u32 = 1024;
 
-/// Why there is no bridge.
-#[derive(Debug, thiserror::Error)]
-pub enum BridgeError {
-    /// The certificates cannot be used. Retrying cannot help.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// It cannot listen somewhere. A retry helps where something else does.
-    #[error("the bridge cannot listen at {address}")]
-    Listen {
-        /// Where.
-        address: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// None of the addresses is one that this machine can have. Retrying cannot help.
-    #[error("this machine has none of the addresses at which the bridge has to listen for {0}")]
-    Nowhere(&'static str),
-}
+/// How long the bridge looks for more connections that were made before it was told to end.
+const LAST: Duration = Duration::from_millis(50);
 
-/// What all tasks of a bridge have.
+/// What the tasks of a bridge share.
 #[derive(Debug)]
 struct Shared {
     config: Config,
-    log: Arc<Log>,
     tls: RwLock<Tls>,
     pool: Arc<Pool>,
-    /// Places for requests that are passed on.
-    requests: Arc<Semaphore>,
+    /// Places for pairs.
+    room: Arc<Semaphore>,
     /// Places for clients.
     clients: Arc<Semaphore>,
-    counts: Arc<Counts>,
-    handshakes: [Handshakes; 2],
-    next: AtomicU64,
+    figures: Arc<Figures>,
+    log: Log,
 }
 
 /// A bridge that listens.
@@ -83,147 +57,150 @@ pub struct Bridge {
     shared: Arc<Shared>,
     clients: Vec<TcpListener>,
     servers: Vec<TcpListener>,
-    status: Option<UnixListener>,
+}
+
+/// Why there is no bridge. Retrying helps where an address was in use.
+#[derive(Debug, thiserror::Error)]
+pub enum BridgeError {
+    /// Its certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// It cannot listen.
+    #[error("the bridge cannot listen at {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refused something else.
+    #[error("the bridge cannot run")]
+    System(#[from] io::Error),
 }
 
 impl Bridge {
-    /// Listens.
-    pub fn bind(config: Config, log: Arc<Log>) -> Result<Self, BridgeError> {
-        let tls = Tls::new(&config.identity)?;
-        let clients = bind(&config.listen.clients, "clients")?;
-        let servers = bind(&config.listen.servers, "servers")?;
-        let status = match &config.listen.status {
-            None => None,
-            Some(path) => Some(metrics::bind(path).map_err(|source| BridgeError::Listen {
-                address: path.display().to_string(),
-                source,
-            })?),
+    /// Listens where the configuration says. A bridge that is to take over may listen at the same addresses.
+    pub fn listen(config: Config) -> Result<Self, BridgeError> {
+        let all = |addresses: &[SocketAddr]| -> Result<Vec<TcpListener>, BridgeError> {
+            let mut listeners = Vec::new();
+            for address in addresses {
+                match listen(*address) {
+                    Ok(listener) => listeners.push(listener),
+                    // A machine without IPv6 has no "all its addresses".
+                    Err(error) if addresses.len() > 1 && is_no_family(*address, &error) => {}
+                    Err(source) => return Err(BridgeError::Listen { address: *address, source }),
+                }
+            }
+            Ok(listeners)
         };
-        let limits = config.limits;
+        let (clients, servers) = (all(&config.listen_clients)?, all(&config.listen_servers)?);
         let shared = Shared {
-            tls: RwLock::new(tls),
-            pool: Pool::new(limits.servers),
-            requests: Arc::new(Semaphore::new(limits.requests)),
-            clients: Arc::new(Semaphore::new(limits.clients)),
-            counts: Arc::default(),
-            handshakes: [Handshakes::new(limits.handshakes), Handshakes::new(limits.handshakes)],
-            next: AtomicU64::new(1),
-            log,
+            tls: RwLock::new(Tls::new(&config.identity)?),
+            pool: Pool::new(config.spare_servers),
+            room: Arc::new(Semaphore::new(config.most_pairs)),
+            clients: Arc::new(Semaphore::new(config.most_clients)),
+            figures: Arc::default(),
+            log: Log::new(config.log),
             config,
         };
-        Ok(Self { shared: Arc::new(shared), clients, servers, status })
+        Ok(Self { shared: Arc::new(shared), clients, servers })
     }
 
-    /// Where it listens, for clients and for servers.
-    pub fn addresses(&self) -> [Vec<SocketAddr>; 2] {
-        [&self.clients, &self.servers]
-            .map(|all| all.iter().filter_map(|one| one.local_addr().ok()).collect())
-    }
-
-    /// What reads the certificates again.
-    pub fn reload(&self) -> Reload {
-        Reload(self.shared.clone())
-    }
-
-    /// Works until `end`, and then until what is under way is done, or for as long as that may take.
-    pub async fn run(self, end: impl Future<Output = ()>) {
-        let [clients, servers] = self.addresses();
-        let shown = |all: Vec<SocketAddr>| {
-            all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    /// Where clients and servers connect.
+    pub fn addresses(&self) -> io::Result<(Vec<SocketAddr>, Vec<SocketAddr>)> {
+        let all = |listeners: &[TcpListener]| -> io::Result<Vec<SocketAddr>> {
+            listeners.iter().map(TcpListener::local_addr).collect()
         };
-        let shared = self.shared;
-        shared.log.write(
-            "started",
-            vec![("clients", shown(clients).into()), ("servers", shown(servers).into())],
-        );
+        Ok((all(&self.clients)?, all(&self.servers)?))
+    }
+
+    /// Works until it is told to end; then takes nobody any more, serves those who are there, and returns.
+    pub async fn run(self) -> Result<(), BridgeError> {
+        let Self { shared, clients, servers } = self;
+        let mut signals = Signals::new()?;
+        if let Some(path) = &shared.config.status {
+            let health = shared.clone();
+            let healthy = move || match health.pool.len() + health.busy() {
+                0 => Some("no server is connected".into()),
+                _ => None,
+            };
+            super::service::serve(path, "gander_sigul_bridge", shared.figures.clone(), healthy).await?;
+        }
         let (stop, stopped) = watch::channel(false);
-        let mut accepting = tokio::task::JoinSet::new();
-        for (listeners, side) in [(self.clients, Side::Client), (self.servers, Side::Server)] {
+        let mut accepting = JoinSet::new();
+        let all = [Side::Client, Side::Server].map(|_| Handshakes::new(shared.config.most_handshakes));
+        for (listeners, side) in [(clients, Side::Client), (servers, Side::Server)] {
+            let [of_clients, of_servers] = &all;
+            let handshakes = if side == Side::Client { of_clients } else { of_servers };
             for listener in listeners {
-                accepting.spawn(accept(shared.clone(), listener, side, stopped.clone()));
+                accepting.spawn(accept(shared.clone(), listener, side, handshakes.clone(), stopped.clone()));
             }
         }
-        let status = self.status.map(|listener| {
-            let shown = shared.clone();
-            tokio::spawn(metrics::serve(listener, shared.counts.clone(), move || shown.now()))
-        });
-        end.await;
-        shared.log.write("ending", vec![("clients", shared.now().clients.into())]);
+        shared.log.event("started", &[]);
+        super::service::ready();
+        loop {
+            match signals.next().await {
+                Signal::End => break,
+                Signal::Reload => match Tls::new(&shared.config.identity) {
+                    Ok(tls) => {
+                        *shared.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
+                        shared.log.event("certificates-read", &[]);
+                    }
+                    Err(error) => shared.log.event("certificates-not-read", &[("reason", &error)]),
+                },
+            }
+        }
+        shared.log.event("ending", &[]);
         stop.send_replace(true);
-        let limit = shared.config.seconds.ending();
         let done = async {
             while accepting.join_next().await.is_some() {}
-            while shared.handshakes[0].count() > 0 {
-                tokio::time::sleep(QUEUED).await;
+            let [of_clients, _] = &all;
+            while of_clients.len() > 0 {
+                tokio::time::sleep(LAST).await;
             }
-            let all = u32::try_from(shared.config.limits.clients).unwrap_or(u32::MAX);
+            let all = u32::try_from(shared.config.most_clients).unwrap_or(u32::MAX);
             drop(shared.clients.acquire_many(all).await);
         };
-        let cut_off = timeout(limit, done).await.is_err();
-        shared.log.write("ended", vec![("cut-off", if cut_off { shared.now().clients } else { 0 }.into())]);
-        if let Some(status) = status {
-            status.abort();
-        }
+        drop(tokio::time::timeout(shared.config.grace, done).await);
+        shared.pool.close();
+        shared.log.event("ended", &[]);
+        Ok(())
     }
-}
-
-/// Reads the certificates of a bridge again.
-#[derive(Clone, Debug)]
-pub struct Reload(Arc<Shared>);
-
-impl Reload {
-    /// Reads them; those that were there stay where the new ones cannot be used. The log has it.
-    pub fn certificates(&self) {
-        let outcome = match Tls::new(&self.0.config.identity) {
-            Ok(tls) => {
-                *self.0.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
-                vec![("outcome", "read".into())]
-            }
-            Err(error) => vec![("outcome", "failed".into()), ("reason", chain(&error).into())],
-        };
-        self.0.log.write("certificates", outcome);
-    }
-}
-
-fn bind(addresses: &[SocketAddr], what: &'static str) -> Result<Vec<TcpListener>, BridgeError> {
-    let mut listeners = Vec::new();
-    for address in addresses {
-        let failed = |source| BridgeError::Listen { address: address.to_string(), source };
-        listeners.extend(listen::bind(*address).map_err(failed)?);
-    }
-    if listeners.is_empty() { Err(BridgeError::Nowhere(what)) } else { Ok(listeners) }
 }
 
 impl Shared {
-    fn now(&self) -> Now {
-        let (idle, waiting) = self.pool.counts();
-        let taken = |places: &Semaphore, all: usize| all.saturating_sub(places.available_permits());
-        Now {
-            running: taken(&self.requests, self.config.limits.requests),
-            clients: taken(&self.clients, self.config.limits.clients),
-            idle,
-            waiting,
-            handshakes: self.handshakes.each_ref().map(Handshakes::count),
-        }
-    }
-
-    /// Tells that a connection was not what it had to be.
-    fn refuse(&self, side: Side, address: SocketAddr, id: u64, reason: String) {
-        add(&self.counts.refused[usize::from(side == Side::Server)], 1);
-        self.log.write(
-            "refused",
-            vec![
-                ("connection", id.into()),
-                ("address", address.to_string().into()),
-                ("side", side.to_string().into()),
-                ("reason", reason.into()),
-            ],
-        );
+    /// Pairs at the moment.
+    fn busy(&self) -> usize {
+        self.config.most_pairs.saturating_sub(self.room.available_permits())
     }
 }
 
-/// Accepts connections until the bridge ends, and then those that the system has accepted already.
-async fn accept(shared: Arc<Shared>, listener: TcpListener, side: Side, mut stopped: watch::Receiver<bool>) {
+/// Whether the machine has no addresses of the family of one that stands for all.
+fn is_no_family(address: SocketAddr, error: &io::Error) -> bool {
+    let no = [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::ADDRNOTAVAIL];
+    address.ip().is_unspecified() && no.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    if address.is_ipv6() {
+        // So that the same port on all addresses of IPv4 is another place.
+        rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Takes connections of one side until the bridge ends, and then those that the system has taken already.
+async fn accept(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    side: Side,
+    handshakes: Handshakes,
+    mut stopped: watch::Receiver<bool>,
+) {
     loop {
         let accepted = tokio::select! {
             biased;
@@ -231,97 +208,78 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, side: Side, mut stop
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
         match accepted {
-            Ok((stream, address)) => drop(tokio::spawn(welcome(shared.clone(), stream, address, side))),
+            Ok((stream, peer)) => welcome(&shared, stream, peer, side, &handshakes),
+            // Out of file descriptors, say: others will end.
             Err(error) => {
-                shared.log.write("accept", vec![("reason", error.to_string().into())]);
-                tokio::time::sleep(PAUSE).await;
+                shared.log.event("not-accepted", &[("side", &side), ("reason", &error)]);
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
-    while let Ok(Ok((stream, address))) = timeout(QUEUED, listener.accept()).await {
-        drop(tokio::spawn(welcome(shared.clone(), stream, address, side)));
+    while let Ok(Ok((stream, peer))) = tokio::time::timeout(LAST, listener.accept()).await {
+        welcome(&shared, stream, peer, side, &handshakes);
     }
 }
 
-/// Makes the handshake with whoever has connected, and finds out who it is.
-async fn welcome(shared: Arc<Shared>, stream: TcpStream, address: SocketAddr, side: Side) {
-    let id = shared.next.fetch_add(1, Ordering::Relaxed);
-    let place = usize::from(side == Side::Server);
-    let [clients, servers] = &shared.handshakes;
-    let handshakes = if side == Side::Client { clients } else { servers };
-    add(&shared.counts.connections[place], 1);
-    let thrown_out = handshakes.begin(id);
-    let limit = shared.config.seconds.handshake();
+fn welcome(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr, side: Side, handshakes: &Handshakes) {
+    shared.figures.add("connections_total", &format!("side=\"{side}\""), 1);
+    let shared = shared.clone();
+    let patience = shared.config.handshake;
+    handshakes.spawn(patience, move |done| async move { greet(shared, stream, peer, side, done).await });
+}
+
+/// Makes the handshake, and goes on in a task of its own.
+async fn greet(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, side: Side, done: handshakes::Done) {
     let tls = shared.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
-    let handshake = async {
-        listen::prepare(&stream).map_err(|error| error.to_string())?;
-        match timeout(limit, tls.accept(stream)).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("the handshake took more than {} seconds", limit.as_secs())),
-        }
+    keep_alive(&stream);
+    let refused = |reason: &dyn std::fmt::Display| {
+        shared.figures.add("refused_total", &format!("side=\"{side}\""), 1);
+        shared.log.event("refused", &[("side", &side), ("peer", &peer), ("reason", reason)]);
     };
-    let done = tokio::select! {
-        done = handshake => done,
-        _ = thrown_out => Err("it was the oldest of too many unfinished handshakes".into()),
+    let stream = match tls.accept(stream).await {
+        Ok(stream) => stream,
+        Err(error) => return refused(&error),
     };
-    let certificate = done.and_then(|stream| {
-        let certificate = stream.ssl().peer_certificate().ok_or("it has no certificate")?;
-        Ok((stream, certificate))
-    });
-    let (stream, certificate) = match certificate {
-        Ok(both) => both,
-        Err(reason) => {
-            handshakes.end(id);
-            return shared.refuse(side, address, id, reason);
-        }
-    };
-    let connection = divide(stream, shared.config.seconds.idle());
+    let Some(certificate) = stream.ssl().peer_certificate() else { return refused(&TlsError::Name) };
+    let patience = shared.config.idle;
     match side {
         Side::Server => {
-            handshakes.end(id);
             let names = names(&certificate);
             let Some(name) = shared.config.server_names.iter().find(|name| names.contains(name)) else {
-                let names = names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>();
-                let reason = format!("its certificate is none of a server: {}", names.join(", "));
-                return shared.refuse(side, address, id, reason);
+                let names: Vec<_> = names.iter().map(|name| name.escape_debug().to_string()).collect();
+                let names = names.join(" ");
+                return refused(&format!("its certificate is that of '{names}', which is no server here"));
             };
-            let server = Server { id, name: name.clone(), connection };
-            match shared.pool.add(server) {
-                Ok(()) => shared.log.write(
-                    "server",
-                    vec![
-                        ("connection", id.into()),
-                        ("address", address.to_string().into()),
-                        ("server", name.as_str().into()),
-                    ],
-                ),
-                Err(_) => shared.refuse(side, address, id, "there are too many idle servers".into()),
+            let server = Server { number: 0, name: name.clone(), connection: divide(stream, patience) };
+            if shared.pool.offer(server) {
+                shared.log.event("server", &[("peer", &peer), ("name", name)]);
+            } else {
+                refused(&"more connections of servers wait than are kept");
             }
         }
         Side::Client => {
-            // Before the handshake counts as ended: whoever ends the bridge sees one or the other.
-            let place = shared.clients.clone().try_acquire_owned();
-            handshakes.end(id);
             let name = match common_name(&certificate) {
                 Ok(name) => name,
-                Err(error) => return shared.refuse(side, address, id, error.to_string()),
+                Err(error) => return refused(&error),
             };
-            let Ok(place) = place else {
-                return shared.refuse(side, address, id, "there are too many clients".into());
+            let Ok(place) = shared.clients.clone().try_acquire_owned() else {
+                return refused(&"more clients are connected than are served");
             };
-            let client = Client { id, name, address: address.to_string(), connection };
-            pair::serve(shared.clone(), client).await;
-            drop(place);
+            tokio::spawn(async move {
+                let connection = divide(stream, patience);
+                pair::serve(&shared, pair::Client { name, peer, connection }).await;
+                drop(place);
+            });
         }
     }
+    drop(done);
 }
 
-/// What a certificate is called: its common name and its alternative names that are those of hosts.
+/// What a certificate is called: its common name, and those of its alternative names that are names of hosts.
 fn names(certificate: &X509Ref) -> Vec<String> {
     let mut names: Vec<String> = common_name(certificate).into_iter().collect();
     for other in certificate.subject_alt_names().into_iter().flatten() {
-        names.extend(other.dnsname().map(str::to_owned).filter(|name| !names.contains(name)));
+        names.extend(other.dnsname().map(str::to_owned));
     }
     names
 }

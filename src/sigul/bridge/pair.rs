@@ -3,22 +3,20 @@
 //! The head, the payload and the inner stream go to the server as they are; the reply goes back after the inner stream
 //! has ended in both directions: a client takes no outer bytes within it. Both payloads are passed on piece by piece.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::Shared;
 use super::flow::{Broken, Meter, Side};
 use super::koji::Desk;
-use super::log::Event;
-use super::metrics::add;
 use super::parts::{Wishes, fetch, relay, signed};
 use super::pool::Server;
 use crate::sigul::stream::{
-    Channel, Divided, Ended, Incoming, Outgoing, read_fields, read_mac, read_u32, read_u64,
+    Channel, Divided, Ended, Incoming, Outgoing, Sent, read_fields, read_mac, read_u32, read_u64,
 };
 use crate::sigul::wire::{Code, Fields, MAC, Operation, VERSION};
 
@@ -30,10 +28,9 @@ const TRIES: usize = 3;
 /// A client that was let in.
 #[derive(Debug)]
 pub(super) struct Client {
-    pub(super) id: u64,
     /// The common name of its certificate.
     pub(super) name: String,
-    pub(super) address: String,
+    pub(super) peer: SocketAddr,
     pub(super) connection: Divided,
 }
 
@@ -48,13 +45,11 @@ struct Asked {
 
 /// Everything about a request that the log tells.
 #[derive(Default)]
-struct Told {
-    fields: Event,
-}
+struct Told(Vec<(&'static str, String)>);
 
 impl Told {
-    fn add(&mut self, name: &'static str, value: impl Into<Value>) {
-        self.fields.push((name, value.into()));
+    fn add(&mut self, name: &'static str, value: impl std::fmt::Display) {
+        self.0.push((name, value.to_string()));
     }
 }
 
@@ -67,17 +62,15 @@ pub(super) struct Wires<'a> {
 }
 
 /// Serves a client to its end, and tells of it.
-pub(super) async fn serve(shared: Arc<Shared>, client: Client) {
+pub(super) async fn serve(shared: &Arc<Shared>, client: Client) {
     let begun = tokio::time::Instant::now();
     let mut told = Told::default();
-    told.add("connection", client.id);
-    told.add("address", client.address);
-    told.add("client", client.name.clone());
-    let meter = Meter::new(shared.config.seconds.idle(), shared.config.limits.pace);
-    let Divided { outer, inner, mut ended, sent } = client.connection;
-    let mut outer = outer;
+    told.add("peer", client.peer);
+    told.add("certificate", &client.name);
+    let meter = Meter::new(shared.config.idle, shared.config.pace);
+    let Divided { mut outer, inner, mut ended, sent } = client.connection;
     let done = {
-        let work = request(&shared, &meter, &client.name, &mut outer, inner, &mut told);
+        let work = request(shared, &meter, &client.name, &mut outer, inner, &mut told);
         let mut gone = ended.clone();
         tokio::select! {
             biased;
@@ -86,33 +79,31 @@ pub(super) async fn serve(shared: Arc<Shared>, client: Client) {
         }
     };
     let [request, reply] = meter.bytes();
-    add(&shared.counts.bytes[0], request);
-    add(&shared.counts.bytes[1], reply);
-    add(
-        match &done {
-            Ok(()) => &shared.counts.requests[0],
-            Err(Broken::NoServer(_)) => &shared.counts.requests[2],
-            Err(_) => &shared.counts.requests[1],
-        },
-        1,
-    );
+    for (direction, bytes) in [("request", request), ("reply", reply)] {
+        let label = format!("direction=\"{direction}\"");
+        shared.figures.add("bytes_total", &label, i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
     told.add("request-bytes", request);
     told.add("reply-bytes", reply);
-    told.add("milliseconds", u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
-    match &done {
-        Ok(()) => told.add("outcome", "answered"),
-        Err(error) => {
-            told.add("outcome", "failed");
-            told.add("reason", crate::base::chain(error));
-        }
+    told.add("ms", begun.elapsed().as_millis());
+    let outcome = match &done {
+        Ok(()) => "answered",
+        Err(Broken::NoServer(_)) => "no-server",
+        Err(_) => "failed",
+    };
+    shared.figures.add("requests_total", &format!("outcome=\"{outcome}\""), 1);
+    told.add("outcome", outcome);
+    if let Err(error) = &done {
+        told.add("reason", crate::base::chain(error));
     }
-    shared.log.write("request", told.fields);
+    let values = told.0.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display));
+    shared.log.event("request", &values.collect::<Vec<_>>());
     close(outer, &mut ended, sent, done.is_ok()).await;
 }
 
 /// Ends a client's connection so that it gets everything: whoever closes with bytes unread has the system discard what is
 /// still to be sent.
-async fn close(mut outer: Channel, ended: &mut Ended, sent: crate::sigul::stream::Sent, answered: bool) {
+async fn close(mut outer: Channel, ended: &mut Ended, sent: Sent, answered: bool) {
     if answered {
         drop(timeout(CLOSING, outer.outgoing.shutdown()).await);
         drop(outer.outgoing);
@@ -144,11 +135,11 @@ async fn request(
         // Before anything is signed in vain.
         desk.is_open().map_err(Broken::Koji)?;
     }
-    let limit = shared.config.seconds.server();
+    let limit = shared.config.wait;
     let since = tokio::time::Instant::now();
     let waiting = async {
         // Of those who wait, the one that came first is served first.
-        let place = shared.requests.clone().acquire_owned().await.ok()?;
+        let place = shared.room.clone().acquire_owned().await.ok()?;
         for _ in 0..TRIES {
             let mut server = shared.pool.take().await;
             if meter.write(&mut server.connection.outer.outgoing, Side::Server, &asked.head).await.is_ok() {
@@ -159,9 +150,8 @@ async fn request(
     };
     let found = timeout(limit, waiting).await.ok().flatten();
     let (place, server) = found.ok_or(Broken::NoServer(limit))?;
-    told.add("server", server.name.clone());
-    told.add("server-connection", server.id);
-    told.add("waited-milliseconds", u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX));
+    told.add("server", &server.name);
+    told.add("waited-ms", since.elapsed().as_millis());
     let channels = (outer, &mut inner, server);
     let passed = pass(shared, meter, (&asked, wishes), channels, &desk, told).await;
     desk.close().await;
@@ -171,7 +161,7 @@ async fn request(
 
 /// Reads the head of a request and judges it.
 async fn read_head(shared: &Shared, outer: &mut Channel) -> Result<Asked, Broken> {
-    let limit = shared.config.seconds.request();
+    let limit = shared.config.handshake;
     let incoming = &mut outer.incoming;
     let (version, fields, raw, payload) = Meter::within(limit, Side::Client, "a request", async {
         let version = read_u32(incoming).await?;
@@ -233,7 +223,7 @@ async fn pass(
             said = &mut secrets => said.map(|_| false)?,
         };
         if all_sent {
-            let limit = shared.config.seconds.secrets();
+            let limit = shared.config.secrets;
             let said = timeout(limit, secrets).await;
             said.map_err(|_| Broken::Silent(Side::Server, limit, "the inner connection"))??;
         } else {
@@ -258,7 +248,7 @@ async fn reply(
     desk: &Desk,
     told: &mut Told,
 ) -> Result<(), Broken> {
-    let limit = shared.config.seconds.answer();
+    let limit = shared.config.answer;
     let from = &mut *wires.server_in;
     let (code, raw, mac) = Meter::within(limit, Side::Server, "an answer", async {
         let code = read_u32(from).await?;
@@ -294,7 +284,7 @@ async fn reply_payload(
     desk: &Desk,
 ) -> Result<(), Broken> {
     let from = &mut *wires.server_in;
-    let limit = shared.config.seconds.answer();
+    let limit = shared.config.answer;
     let size = Meter::within(limit, Side::Server, "a payload", read_u64(from)).await?;
     if let Some(package) = package {
         signed(shared, meter, desk, package, (from, size), wires.client_out).await?;

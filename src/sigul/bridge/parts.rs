@@ -8,7 +8,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::Shared;
 use super::flow::{Broken, Meter, Side};
 use super::koji::{Desk, INTRO, LARGEST_HEADER, header_length, nevra};
-use super::metrics::add;
 use super::pair::Wires;
 use crate::rpm::headers::LEAD;
 use crate::sigul::stream::{Incoming, Outgoing, read_fields, read_mac, read_u64};
@@ -36,14 +35,7 @@ pub(super) async fn fetch(
         Ok(download) => download,
         Err(error) => {
             let reason = crate::base::chain(&error);
-            shared.log.write(
-                "koji-fetch",
-                vec![
-                    ("package", nevra(fields).into()),
-                    ("outcome", "failed".into()),
-                    ("reason", reason.into()),
-                ],
-            );
+            shared.log.event("koji-not-fetched", &[("package", &nevra(fields)), ("reason", &reason)]);
             meter.write(to, Side::Server, &0_u64.to_be_bytes()).await?;
             return Ok(0);
         }
@@ -56,9 +48,7 @@ pub(super) async fn fetch(
         meter.write(to, Side::Server, &piece).await?;
         left -= piece.len() as u64;
     }
-    shared
-        .log
-        .write("koji-fetch", vec![("package", nevra(fields).into()), ("outcome", "fetched".into()), ("bytes", size.into())]);
+    shared.log.event("koji-fetched", &[("package", &nevra(fields)), ("bytes", &size)]);
     Ok(size)
 }
 
@@ -99,15 +89,10 @@ pub(super) async fn signed(
         let header = read_header(meter, from, size, wishes.headers_only, &mut start).await?;
         let header = start.get(header..).unwrap_or_default();
         let (sigkey, sighash) = desk.import(fields, header).await.map_err(Broken::Koji)?;
-        add(&shared.counts.imported, 1);
-        shared.log.write(
-            "koji-import",
-            vec![
-                ("package", nevra(fields).into()),
-                ("sigkey", sigkey.into()),
-                ("sighash", sighash.into()),
-            ],
-        );
+        shared.figures.add("koji_signatures_total", "", 1);
+        let values: &[(&str, &dyn std::fmt::Display)] =
+            &[("package", &nevra(fields)), ("sigkey", &sigkey), ("sighash", &sighash)];
+        shared.log.event("koji-signature", values);
     }
     let rest = size - start.len() as u64;
     let given = if wishes.returned { size } else { 0 };
@@ -128,9 +113,8 @@ async fn read_header(
     start: &mut Vec<u8>,
 ) -> Result<usize, Broken> {
     let no = || Broken::Form(Side::Server, "a signed package that is none".into());
-    let bounded = |size: u64| {
-        usize::try_from(size).ok().filter(|size| *size <= LARGEST_HEADER).ok_or_else(no)
-    };
+    let bounded =
+        |size: u64| usize::try_from(size).ok().filter(|size| *size <= LARGEST_HEADER).ok_or_else(no);
     if headers_only {
         read_to(meter, from, start, bounded(size)?).await?;
         return Ok(0);
@@ -148,12 +132,18 @@ async fn read_header(
     Ok(LEAD)
 }
 
-async fn read_to(meter: &Meter, from: &mut Incoming, start: &mut Vec<u8>, wanted: usize) -> Result<(), Broken> {
+async fn read_to(
+    meter: &Meter,
+    from: &mut Incoming,
+    start: &mut Vec<u8>,
+    wanted: usize,
+) -> Result<(), Broken> {
     let have = start.len();
     start.resize(wanted, 0);
     let rest = start.get_mut(have..).unwrap_or_default();
     meter.count(Side::Server, rest.len());
-    Meter::within(meter.idle, Side::Server, "a package", async { Ok(from.read_exact(rest).await.map(drop)?) }).await
+    Meter::within(meter.idle, Side::Server, "a package", async { Ok(from.read_exact(rest).await.map(drop)?) })
+        .await
 }
 
 /// The parts that were asked for.
@@ -184,14 +174,18 @@ pub(super) async fn relay(
     let done = tokio::select! {
         done = requests => done,
         done = replies => done,
-        silent = meter.silence(shared.config.seconds.answer()) => Err(silent),
+        silent = meter.silence(shared.config.answer) => Err(silent),
     };
     let asked = asked.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.map(|()| (asked.parts.len() as u64, asked.answered))
 }
 
 /// The next part's fields and their bytes with the HMAC; none at the end.
-async fn read_part(meter: &Meter, from: &mut Incoming, side: Side) -> Result<Option<(Fields, Vec<u8>)>, Broken> {
+async fn read_part(
+    meter: &Meter,
+    from: &mut Incoming,
+    side: Side,
+) -> Result<Option<(Fields, Vec<u8>)>, Broken> {
     let mut first = [0];
     // How long nothing may come is watched for both directions together.
     if from.read(&mut first).await.map_err(|error| Broken::Gone(side, error.to_string()))? == 0 {
@@ -216,7 +210,7 @@ async fn requests(
     asked: &Mutex<Asked>,
 ) -> Result<(), Broken> {
     let form = |what: &str| Broken::Form(Side::Client, what.into());
-    let most = shared.config.limits.packages;
+    let most = shared.config.package_bytes;
     let mut sum = 0_u64;
     while let Some((fields, head)) = read_part(meter, from, Side::Client).await? {
         PART.check(&fields).map_err(|error| Broken::Fields(Side::Client, error))?;

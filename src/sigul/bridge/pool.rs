@@ -10,8 +10,8 @@ use crate::sigul::stream::Divided;
 /// A server's connection.
 #[derive(Debug)]
 pub(super) struct Server {
-    /// The number of its connection.
-    pub(super) id: u64,
+    /// Its number in the pool, which gives it.
+    pub(super) number: u64,
     /// The name that it is known by.
     pub(super) name: String,
     pub(super) connection: Divided,
@@ -21,6 +21,8 @@ pub(super) struct Server {
 struct State {
     idle: VecDeque<Server>,
     waiting: VecDeque<oneshot::Sender<Server>>,
+    next: u64,
+    closed: bool,
 }
 
 /// What waits, on both sides. Never do both.
@@ -35,30 +37,32 @@ impl Pool {
         Arc::new(Self { most, state: Mutex::default() })
     }
 
-    /// Takes in a server; gives it back where there are too many.
-    pub(super) fn add(self: &Arc<Self>, mut server: Server) -> Result<(), Server> {
+    /// Takes in a server, and lets go of it as soon as it is gone. One too many is not taken.
+    pub(super) fn offer(self: &Arc<Self>, mut server: Server) -> bool {
         let mut ended = server.connection.ended.clone();
-        let id = server.id;
-        {
+        let number = {
             let mut state = self.state();
             while let Some(client) = state.waiting.pop_front() {
                 // A client that waits no more gives it back.
                 match client.send(server) {
-                    Ok(()) => return Ok(()),
+                    Ok(()) => return true,
                     Err(back) => server = back,
                 }
             }
-            if state.idle.len() >= self.most {
-                return Err(server);
+            if state.closed || state.idle.len() >= self.most {
+                return false;
             }
+            state.next += 1;
+            server.number = state.next;
             state.idle.push_back(server);
-        }
+            state.next
+        };
         let pool = self.clone();
         tokio::spawn(async move {
             ended.wait().await;
-            pool.state().idle.retain(|server| server.id != id);
+            pool.state().idle.retain(|server| server.number != number);
         });
-        Ok(())
+        true
     }
 
     /// A server, as soon as there is one. To be dropped where nobody waits any more.
@@ -86,10 +90,16 @@ impl Pool {
         }
     }
 
-    /// Idle servers, and clients that wait.
-    pub(super) fn counts(&self) -> (usize, usize) {
-        let state = self.state();
-        (state.idle.len(), state.waiting.iter().filter(|client| !client.is_closed()).count())
+    /// Idle servers.
+    pub(super) fn len(&self) -> usize {
+        self.state().idle.len()
+    }
+
+    /// Lets all go, and takes none any more.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        state.idle.clear();
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -107,7 +117,7 @@ impl Drop for Given {
     fn drop(&mut self) {
         self.waiting.close();
         if let Ok(server) = self.waiting.try_recv() {
-            drop(self.pool.add(server));
+            self.pool.offer(server);
         }
     }
 }

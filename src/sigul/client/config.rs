@@ -15,8 +15,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,35 +22,18 @@ use openssl::x509::X509;
 use serde::Deserialize;
 
 use super::Settings;
+use crate::sigul::service::{self, FileError};
 use crate::sigul::stream::{Identity, TlsError, common_name};
 
 /// The port on which bridges expect clients.
 pub const PORT: u16 = 44334;
-/// Bytes of a configuration file.
-const LARGEST: u64 = 1 << 20;
 
 /// Why there is no configuration. Retrying helps only where a file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A file cannot be read.
-    #[error("the file '{path}' cannot be read")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file is malformed.
-    #[error("'{path}' is no configuration of a signing client: {reason}")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        reason: String,
-    },
-    /// A secret could be read by others.
-    #[error("others than its owner may read '{0}'; take that from them with chmod 600")]
-    Open(PathBuf),
+    /// A file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] TlsError),
@@ -85,23 +66,21 @@ struct File {
 impl Config {
     /// Reads a configuration.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = read(path)?;
-        let malformed = |reason: String| ConfigError::Malformed { path: path.into(), reason };
-        let text = String::from_utf8(text).map_err(|_| malformed("it is no UTF-8".into()))?;
-        let file: File = toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        let what = "configuration of a signing client";
+        let file: File = service::read(path, what)?;
+        let malformed = |reason: String| FileError::Malformed { path: path.into(), what, reason };
         let folder = path.parent().unwrap_or(Path::new("."));
         let beside = |file: PathBuf| folder.join(file);
-        let (host, port) = address(&file.bridge)
+        let (host, port) = address(&file.bridge, PORT)
             .ok_or_else(|| malformed(format!("'{}' is no host, or host and port", file.bridge)))?;
         let identity = Identity {
             certificate: beside(file.certificate),
             key: beside(file.key),
             authority: beside(file.authority),
         };
-        for secret in
-            [&identity.key].into_iter().chain(file.passphrases.values().map(|path| path as &PathBuf))
-        {
-            private(&folder.join(secret))?;
+        service::private(&identity.key)?;
+        for secret in file.passphrases.values() {
+            service::private(&beside(secret.clone()))?;
         }
         let user = match file.user {
             Some(user) => user,
@@ -121,28 +100,15 @@ impl Config {
 }
 
 /// The common name in a certificate's file.
-fn name_of(path: &Path) -> Result<String, ConfigError> {
-    let pem = read(path)?;
-    let certificate = X509::from_pem(&pem).map_err(|error| TlsError::File {
-        path: path.into(),
-        what: "a certificate",
-        reason: error.to_string(),
-    })?;
-    Ok(common_name(&certificate)?)
+fn name_of(path: &Path) -> Result<String, TlsError> {
+    let failed = |reason: String| TlsError::File { path: path.into(), what: "a certificate", reason };
+    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let certificate = X509::from_pem(&pem).map_err(|error| failed(error.to_string()))?;
+    common_name(&certificate)
 }
 
-/// Refuses a secret that others may read.
-fn private(path: &Path) -> Result<(), ConfigError> {
-    let metadata =
-        std::fs::metadata(path).map_err(|source| ConfigError::File { path: path.into(), source })?;
-    match metadata.permissions().mode() & 0o077 {
-        0 => Ok(()),
-        _ => Err(ConfigError::Open(path.into())),
-    }
-}
-
-/// Host and port; an address of IPv6 with a port stands in brackets.
-fn address(text: &str) -> Option<(String, u16)> {
+/// Host and port, or the port that is usual; an address of IPv6 with a port stands in brackets.
+pub fn address(text: &str, usual: u16) -> Option<(String, u16)> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']')?;
@@ -151,25 +117,19 @@ fn address(text: &str) -> Option<(String, u16)> {
         None if text.matches(':').count() > 1 => (text, ""),
         None => text.split_once(':').unwrap_or((text, "")),
     };
-    let port = if port.is_empty() { PORT } else { port.parse().ok()? };
+    let port = if port.is_empty() { usual } else { port.parse().ok()? };
     (!host.is_empty() && !host.contains(char::is_whitespace)).then(|| (host.into(), port))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(LARGEST).read_to_end(&mut bytes))
-        .map_err(|source| ConfigError::File { path: path.into(), source })?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
     fn a_bridge_is_a_host_and_perhaps_a_port() {
-        let known = |text| address(text).map(|(host, port)| format!("{host} {port}"));
+        let known = |text| address(text, PORT).map(|(host, port)| format!("{host} {port}"));
         assert_eq!(known("b.example.org").as_deref(), Some("b.example.org 44334"));
         assert_eq!(known("b.example.org:1").as_deref(), Some("b.example.org 1"));
         assert_eq!(known("[::1]:2").as_deref(), Some("::1 2"));
@@ -204,7 +164,7 @@ mod tests {
         for (closed, still_open) in [("user.key", "user.key"), ("pass", "pass")] {
             let refused = Config::read(&path);
             assert!(
-                matches!(&refused, Err(ConfigError::Open(file)) if file.ends_with(still_open)),
+                matches!(&refused, Err(ConfigError::File(FileError::Open(file))) if file.ends_with(still_open)),
                 "{refused:?}"
             );
             open(closed, 0o600);
@@ -213,6 +173,6 @@ mod tests {
         assert_eq!((config.settings.user.as_str(), config.settings.bridge_name.as_str()), ("goose", "b"));
         super::super::Client::new(config.settings).unwrap();
         std::fs::write(&path, format!("other = 1\n{text}")).unwrap();
-        assert!(matches!(Config::read(&path), Err(ConfigError::Malformed { .. })));
+        assert!(matches!(Config::read(&path), Err(ConfigError::File(FileError::Malformed { .. }))));
     }
 }

@@ -7,7 +7,7 @@ mod config;
 mod rpms;
 
 pub use call::{ClientError, Payload, Request};
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, address};
 pub use rpms::{Package, PartFailure, RpmsOptions, Signed};
 
 use std::time::Duration;

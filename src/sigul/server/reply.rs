@@ -1,0 +1,95 @@
+//! Replies, with the proofs that they are the server's.
+
+use tokio::io::AsyncWriteExt as _;
+use zeroize::Zeroizing;
+
+use super::packages::SignedPackage;
+use super::request::RequestError;
+use crate::sigul::stream::Outgoing;
+use crate::sigul::wire::{Code, Fields, Mac, Proof, Reply};
+
+/// Bytes that are copied at once.
+const PIECE: usize = 1 << 16;
+
+/// What follows the head of a reply.
+pub(super) enum Body {
+    /// Bytes, which may be a secret.
+    Bytes(Zeroizing<Vec<u8>>),
+    /// A signed package.
+    Package(SignedPackage),
+}
+
+impl Body {
+    /// None.
+    pub(super) fn empty() -> Self {
+        Self::Bytes(Zeroizing::default())
+    }
+}
+
+/// An answer.
+pub(super) struct Answered {
+    pub(super) reply: Reply,
+    pub(super) body: Body,
+}
+
+impl Answered {
+    /// Something was done, and there is nothing more to say.
+    pub(super) fn done(fields: Fields) -> Self {
+        Self { reply: Reply { code: Code::Ok, fields }, body: Body::empty() }
+    }
+
+    /// Something was done, and these bytes are what came of it.
+    pub(super) fn with(fields: Fields, bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self { reply: Reply { code: Code::Ok, fields }, body: Body::Bytes(bytes) }
+    }
+
+    /// Something was refused.
+    pub(super) fn refused(code: Code, message: Option<&str>) -> Self {
+        let mut fields = Fields::default();
+        if let Some(message) = message {
+            fields.set("message", message);
+        }
+        Self { reply: Reply { code, fields }, body: Body::empty() }
+    }
+}
+
+/// Sends an answer.
+pub(super) async fn send(
+    outgoing: &mut Outgoing,
+    proof: &Proof,
+    answered: Answered,
+) -> Result<(), RequestError> {
+    let head = answered.reply.encode()?;
+    let mac = Mac::of(&proof.header_key, &head);
+    outgoing.write_all(&[&head[..], &mac].concat()).await?;
+    send_body(outgoing, Mac::new(&proof.payload_key), answered.body).await
+}
+
+/// Sends a payload: its length, its bytes, their HMAC.
+pub(super) async fn send_body(outgoing: &mut Outgoing, mut mac: Mac, body: Body) -> Result<(), RequestError> {
+    match body {
+        Body::Bytes(bytes) => {
+            outgoing.write_all(&(bytes.len() as u64).to_be_bytes()).await?;
+            mac.update(&bytes);
+            outgoing.write_all(&bytes).await?;
+        }
+        Body::Package(mut package) => {
+            outgoing.write_all(&package.size().to_be_bytes()).await?;
+            mac.update(package.start());
+            outgoing.write_all(package.start()).await?;
+            let mut buffer = vec![0; PIECE];
+            let mut place = package.rest_at();
+            loop {
+                let read = package.read_at(place, &mut buffer)?;
+                let piece = buffer.get(..read).unwrap_or_default();
+                if piece.is_empty() {
+                    break;
+                }
+                mac.update(piece);
+                outgoing.write_all(piece).await?;
+                place += read as u64;
+            }
+        }
+    }
+    Ok(outgoing.write_all(&mac.finish()).await?)
+}
