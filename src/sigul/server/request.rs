@@ -137,7 +137,7 @@ async fn answer(
     seen: &mut Seen,
 ) -> Result<(), RequestError> {
     let idle = shared.config.idle;
-    let Divided { outer, inner, mut ended } = streams;
+    let Divided { outer, inner, mut ended, .. } = streams;
     let Channel { mut incoming, mut outgoing } = outer;
     // What the bridge passes on.
     let mut version = [first[0], 0, 0, 0];
