@@ -152,9 +152,8 @@ impl LocalSigner {
     pub fn inline(&self, data: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError> {
         let failed = |error: sequoia_openpgp::anyhow::Error| SignError::Library(error.to_string());
         let packet = self.sign_detached(data, created)?;
-        let signature = match Packet::from_bytes(&packet).map_err(failed)? {
-            Packet::Signature(signature) => signature,
-            _ => return Err(SignError::Library("no signature was made".into())),
+        let Packet::Signature(signature) = Packet::from_bytes(&packet).map_err(failed)? else {
+            return Err(SignError::Library("no signature was made".into()));
         };
         let mut begin = OnePassSig3::try_from(&signature).map_err(failed)?;
         begin.set_last(true);
