@@ -361,7 +361,7 @@ async fn finish(
     };
     let Some(mut text) = text else { return Ok(answered(operation, answer, bytes)) };
     let mut whole = Vec::new();
-    text.from_start()?.read_to_end(&mut whole)?;
+    text.read_whole()?.read_to_end(&mut whole)?;
     Ok(Answered::with(Fields::default(), clearsign(&whole, &bytes)?.into()))
 }
 

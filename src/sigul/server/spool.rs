@@ -90,7 +90,7 @@ impl Spool {
     }
 
     /// Reads it from its start.
-    pub(super) fn from_start(&mut self) -> io::Result<Box<dyn Read + '_>> {
+    pub(super) fn read_whole(&mut self) -> io::Result<Box<dyn Read + '_>> {
         Ok(match &mut self.kept {
             Kept::Memory(bytes) => Box::new(&bytes[..]),
             Kept::File(file) => {
@@ -142,14 +142,15 @@ mod tests {
             let mut spool = Spool::new(&room);
             bytes[..size].chunks(777).for_each(|piece| spool.add(piece).unwrap());
             let mut read = Vec::new();
-            spool.from_start().unwrap().read_to_end(&mut read).unwrap();
+            spool.read_whole().unwrap().read_to_end(&mut read).unwrap();
             assert!(read == bytes[..size], "{size}");
             let mut part = [0; 10];
             let place = size.saturating_sub(4);
             assert_eq!(spool.read_at(place as u64, &mut part).unwrap(), size - place);
             assert_eq!(part[..size - place], bytes[place..size]);
             let on_disk = size > 1000 || memory < 1000;
-            let wanted = if on_disk { (memory, (1 << 30) - size as u64) } else { (memory - size as u64, 1 << 30) };
+            let wanted =
+                if on_disk { (memory, (1 << 30) - size as u64) } else { (memory - size as u64, 1 << 30) };
             assert_eq!(left(&room), wanted);
             drop(spool);
             assert_eq!(left(&room), (memory, 1 << 30));
