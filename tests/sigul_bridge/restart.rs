@@ -20,7 +20,7 @@ fn a_bridge_that_ends_serves_those_who_are_there() {
     let mut bridge = Bridge::with("wait-seconds = 3");
     run(async {
         let slow: Answers = Arc::new(|_, payload| {
-            std::thread::sleep(Duration::from_millis(700));
+            std::thread::sleep(Duration::from_millis(1500));
             (Code::Ok, payload.to_vec())
         });
         let _servers = servers(&bridge, 1, slow);

@@ -231,5 +231,8 @@ impl Drop for Bridge {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        if std::thread::panicking() {
+            println!("the bridge told:\n{}", self.log());
+        }
     }
 }
