@@ -1,10 +1,8 @@
 //! Where the signer is: a socket, or a child of this process.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::sync::{Mutex, PoisonError};
 
 use super::config::SignerAt;
@@ -27,7 +25,7 @@ pub(super) struct Signer {
 #[derive(Debug)]
 enum Place {
     Socket(Client),
-    Child { started: Mutex<Started>, store: std::path::PathBuf },
+    Child { started: Mutex<Started>, store: PathBuf },
 }
 
 /// A child and the way to it.
@@ -65,12 +63,9 @@ impl Signer {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "it is this very program, which confines itself")]
 fn start(store: &Path) -> io::Result<Started> {
-    let (ours, theirs) = UnixStream::pair()?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["sigul", "signer", "--stdin", "--store"]).arg(store);
-    command.env_clear().stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
-    let child = command.spawn()?;
-    Ok(Started { child, client: Client::child(ours) })
+    let store = store.to_str().ok_or_else(|| io::Error::other("the store's path is no UTF-8"))?;
+    let arguments = ["sigul", "signer", "--stdin", "--store", store];
+    let (child, socket) = crate::runner::start(&std::env::current_exe()?, &arguments)?;
+    Ok(Started { child, client: Client::child(socket) })
 }
