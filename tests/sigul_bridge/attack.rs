@@ -105,8 +105,10 @@ fn forge(bridge: &Bridge, file: &str, authority: &Authority, forgery: &Forgery<'
     builder.set_not_after(&day(to)).unwrap();
     builder.append_extension(BasicConstraints::new().build().unwrap()).unwrap();
     if let Some(name) = forgery.alternative {
-        let alternative =
-            SubjectAlternativeName::new().dns(name).build(&builder.x509v3_context(Some(&issuer), None)).unwrap();
+        let alternative = SubjectAlternativeName::new()
+            .dns(name)
+            .build(&builder.x509v3_context(Some(&issuer), None))
+            .unwrap();
         builder.append_extension(alternative).unwrap();
     }
     builder.sign(&PKey::private_key_from_pem(&pem.key).unwrap(), MessageDigest::sha256()).unwrap();
@@ -243,7 +245,8 @@ impl Random {
 
 #[test]
 fn random_and_truncated_frames_harm_nobody() {
-    let bridge = Bridge::with("handshake-seconds = 1\nwait-seconds = 1\nsecrets-seconds = 1\nidle-seconds = 1");
+    let bridge =
+        Bridge::with("handshake-seconds = 1\nwait-seconds = 1\nsecrets-seconds = 1\nidle-seconds = 1");
     let mut random = Random(0x5eed_0007);
     run(async {
         let _servers = servers(&bridge, 2, echo());

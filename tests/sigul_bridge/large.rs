@@ -60,7 +60,10 @@ fn a_large_payload_takes_no_memory() {
         serving.await.unwrap();
         let (seconds, peak) = (begun.elapsed().as_secs_f64(), bridge.peak());
         let mib = f64::from(u32::try_from(size >> 20).unwrap());
-        println!("{mib} MiB in {seconds:.1} s: {:.0} MiB/s; the bridge had {peak} KiB at most", mib / seconds);
+        println!(
+            "{mib} MiB in {seconds:.1} s: {:.0} MiB/s; the bridge had {peak} KiB at most",
+            mib / seconds
+        );
         assert!(peak * 1024 < MEMORY, "{peak} KiB");
     });
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gander::sigul::stream::{
-    Channel, Divided, Tls, read_fields, read_mac, read_u32, read_u64,
-};
+use gander::sigul::stream::{Channel, Divided, Tls, read_fields, read_mac, read_u32, read_u64};
 use gander::sigul::wire::{Code, Fields, MAC, Mac, PartKey, Proof, Reply, proof};
 use sha2::{Digest as _, Sha512};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -153,7 +151,8 @@ async fn serve_parts(outer: &mut Channel, secrets: &Fields, answers: &Answers) -
         // What a bridge fetched is vouched for by its MD5.
         assert!(is_whole || fields.get("rpm-sigmd5").is_some(), "a part's payload");
         let (code, signed) = tokio::task::block_in_place(|| answers(&fields, &payload));
-        let reply = Fields::default().with("id", fields.bytes("id")?).with("status", code.number().to_be_bytes());
+        let reply =
+            Fields::default().with("id", fields.bytes("id")?).with("status", code.number().to_be_bytes());
         let raw = reply.encode()?;
         let mut mac = head_back.advance();
         mac.update(&raw);

@@ -24,8 +24,7 @@ fn a_server_that_vanishes_ends_its_client_and_no_other() {
     let bridge = Bridge::with(LONG);
     run(async {
         let payload = vec![1; 4_000_000];
-        let stages =
-            [Stage::Head, Stage::Payload, Stage::Secrets, Stage::Answer, Stage::AnswerPayload];
+        let stages = [Stage::Head, Stage::Payload, Stage::Secrets, Stage::Answer, Stage::AnswerPayload];
         for stage in stages {
             let (tls, streams) = server(&bridge).await;
             let answers = echo();
@@ -36,10 +35,7 @@ fn a_server_that_vanishes_ends_its_client_and_no_other() {
                 tokio::join!(client.call(request, 1 << 30), serve(&tls, streams, &answers, stage));
             let ended = ended.unwrap_err();
             assert!(begun.elapsed() < SOON, "{stage:?}: {ended}");
-            assert!(
-                matches!(ended, ClientError::Ended { .. } | ClientError::Tls(_)),
-                "{stage:?}: {ended:?}"
-            );
+            assert!(matches!(ended, ClientError::Ended { .. } | ClientError::Tls(_)), "{stage:?}: {ended:?}");
         }
         works(&bridge).await;
     });

@@ -36,7 +36,8 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
 
 /// A file that only its owner may read.
 pub fn write_secret(path: &Path, bytes: &[u8]) {
-    let mut file = fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    let mut file =
+        fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
     file.write_all(bytes).unwrap();
 }
 

@@ -262,11 +262,7 @@ impl Desk {
     }
 
     /// Gives the signature header of a package to the hub, unless it has it, and says which it was.
-    pub(super) async fn import(
-        &self,
-        fields: &Fields,
-        header: &[u8],
-    ) -> Result<Imported, FetchError> {
+    pub(super) async fn import(&self, fields: &Fields, header: &[u8]) -> Result<Imported, FetchError> {
         let instance = self.instance()?;
         let mut writer = self.writer.lock().await;
         let hub = match &*writer {

@@ -37,7 +37,7 @@ impl Log {
     /// Writes a line.
     pub fn event(self, event: &str, values: &[(&str, &dyn Display)]) {
         // A line that cannot be written is lost; nobody's request is.
-        let _ = writeln!(std::io::stderr(), "{}", self.line(&now(), event, values));
+        drop(writeln!(std::io::stderr(), "{}", self.line(&now(), event, values)));
     }
 
     fn line(self, time: &str, event: &str, values: &[(&str, &dyn Display)]) -> String {
