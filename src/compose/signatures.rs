@@ -24,7 +24,7 @@ const LARGEST: u64 = 64 << 20;
 #[derive(Debug)]
 pub(super) enum Backend {
     /// A key in this process.
-    Local(LocalSigner),
+    Local(Box<LocalSigner>),
     /// A key on a server.
     Remote(Box<RemoteKey>),
 }
@@ -53,7 +53,7 @@ pub(super) fn open(
     let backend = match &recipe.sign {
         None => return Ok(None),
         Some(Sign::Demonstration { phrase }) => {
-            Backend::Local(sign::demonstration(phrase, source_date, &recipe.release.name)?)
+            Backend::Local(Box::new(sign::demonstration(phrase, source_date, &recipe.release.name)?))
         }
         Some(Sign::KeyFile { key, passphrase }) => {
             let passphrase = match passphrase {
@@ -61,7 +61,7 @@ pub(super) fn open(
                 None => None,
             };
             let passphrase = passphrase.as_ref().map(|phrase| phrase.as_slice());
-            Backend::Local(LocalSigner::open(&locate(key)?, passphrase)?)
+            Backend::Local(Box::new(LocalSigner::open(&locate(key)?, passphrase)?))
         }
         Some(Sign::Sigul { config, key, fingerprint }) => {
             let wanted = fingerprint.as_ref().map(|fingerprint| fingerprint.as_str());

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::{Failure, Kind};
+use crate::runner::hide_memory;
 use crate::sigul::server::{Config, ServerError, run as serve};
 
 /// Run a server: it takes requests from a bridge, and asks the signer.
@@ -18,6 +19,8 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let config = Config::read(&args.config)?;
+    // Secrets of clients pass through it.
+    hide_memory().map_err(|error| Failure::from_error(Kind::Surroundings, &error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::from_error(Kind::Surroundings, &error))?;
     Ok(runtime.block_on(serve(config))?)

@@ -18,6 +18,8 @@
 //! requests = 64                          # at a time
 //! spare = 8                              # connections that wait at the bridge
 //! handshake-seconds = 30
+//! spool-mebibytes = 20480                # for packages and texts of all requests, on disk
+//! memory-mebibytes = 32                  # and, for small ones, in memory
 //! idle-seconds = 600                     # in which something has to happen
 //! grace-seconds = 600                    # that requests may take when the server is to end
 //! ```
@@ -68,6 +70,10 @@ pub struct Config {
     pub requests: usize,
     /// Connections that wait at the bridge.
     pub spare: usize,
+    /// Bytes that all requests may keep on disk.
+    pub spool_disk: u64,
+    /// Bytes that they may keep in memory before they go to disk.
+    pub spool_memory: u64,
     /// How long a handshake may take, but the bridge's, which may wait for a client.
     pub handshake: Duration,
     /// How long nothing may happen in a request.
@@ -103,6 +109,8 @@ struct File {
 struct Limits {
     requests: usize,
     spare: usize,
+    spool_mebibytes: u64,
+    memory_mebibytes: u64,
     handshake_seconds: u64,
     idle_seconds: u64,
     grace_seconds: u64,
@@ -110,7 +118,15 @@ struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests: 64, spare: 8, handshake_seconds: 30, idle_seconds: 600, grace_seconds: 600 }
+        Self {
+            requests: 64,
+            spare: 8,
+            spool_mebibytes: 20 << 10,
+            memory_mebibytes: 32,
+            handshake_seconds: 30,
+            idle_seconds: 600,
+            grace_seconds: 600,
+        }
     }
 }
 
@@ -148,6 +164,8 @@ impl Config {
             proxies: file.proxy_usernames,
             requests: file.limits.requests.clamp(1, 1 << 16),
             spare: file.limits.spare.clamp(1, 1 << 10),
+            spool_disk: file.limits.spool_mebibytes.saturating_mul(1 << 20),
+            spool_memory: file.limits.memory_mebibytes.saturating_mul(1 << 20),
             handshake: seconds(file.limits.handshake_seconds),
             idle: seconds(file.limits.idle_seconds),
             grace: seconds(file.limits.grace_seconds),

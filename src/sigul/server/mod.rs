@@ -15,7 +15,7 @@ mod spool;
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
@@ -26,11 +26,14 @@ pub use config::{Config, SignerAt};
 pub use signer::SignerError;
 
 use self::signer::Signer;
+use self::spool::Room;
 use super::service::{Figures, Log, Signal, Signals, keep_alive};
 use super::stream::{Divided, Tls, TlsError, divide};
 
 /// The longest pause after the bridge could not be reached.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A connection that the bridge has not ended by then is one that it takes.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// What the tasks of a server share.
 #[derive(Debug)]
@@ -38,10 +41,29 @@ struct Shared {
     config: Config,
     tls: RwLock<Tls>,
     signer: Signer,
+    /// Why the signer cannot sign, when it was asked last.
+    signer_trouble: Mutex<Option<String>>,
+    spool: Arc<Room>,
     figures: Arc<Figures>,
     log: Log,
     /// Failures to reach the bridge, one after the other.
     failures: AtomicU32,
+    /// Who has it tries to reach the bridge.
+    trying: tokio::sync::Mutex<()>,
+}
+
+impl Shared {
+    fn tls(&self) -> Tls {
+        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What keeps it from serving requests.
+    fn trouble(&self) -> Option<String> {
+        if self.figures.get("waiting", "") + self.figures.get("requests", "") == 0 {
+            return Some("the bridge cannot be reached, or accepts no connection of this server".into());
+        }
+        self.signer_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Why there is no server. Retrying helps where the signer did not start for a passing reason.
@@ -64,6 +86,9 @@ pub async fn run(config: Config) -> Result<(), ServerError> {
     let shared = Arc::new(Shared {
         tls: RwLock::new(Tls::new(&config.identity)?),
         signer: Signer::new(&config.signer)?,
+        signer_trouble: Mutex::default(),
+        spool: Room::new(config.spool.clone(), config.spool_memory, config.spool_disk),
+        trying: tokio::sync::Mutex::default(),
         figures: Arc::default(),
         log: Log::new(config.log),
         failures: AtomicU32::new(0),
@@ -71,15 +96,13 @@ pub async fn run(config: Config) -> Result<(), ServerError> {
     });
     if let Some(path) = &shared.config.status {
         let health = shared.clone();
-        let healthy = move || match health.failures.load(Ordering::Relaxed) {
-            0 => None,
-            _ => Some("the bridge cannot be reached".into()),
-        };
+        let healthy = move || health.trouble();
         super::service::serve(path, "gander_sigul_server", shared.figures.clone(), healthy).await?;
     }
     let room = Arc::new(Semaphore::new(shared.config.requests));
     let spare = Arc::new(Semaphore::new(shared.config.spare));
     let (end, ending) = watch::channel(false);
+    let watching = tokio::spawn(signer::watch(shared.clone()));
     let opening = tokio::spawn(open(shared.clone(), room.clone(), spare, ending));
     shared.log.event("started", &[]);
     super::service::ready();
@@ -100,6 +123,7 @@ pub async fn run(config: Config) -> Result<(), ServerError> {
     end.send_replace(true);
     let all = u32::try_from(shared.config.requests).unwrap_or(u32::MAX);
     drop(tokio::time::timeout(shared.config.grace, room.acquire_many(all)).await);
+    watching.abort();
     shared.log.event("ended", &[]);
     Ok(())
 }
@@ -126,52 +150,103 @@ async fn attend(
     place: OwnedSemaphorePermit,
     mut ending: watch::Receiver<bool>,
 ) {
-    let tls = shared.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
-    let waiting = async {
-        let mut streams = match connect(&shared, &tls).await {
-            Ok(streams) => streams,
-            Err(error) => {
-                pause(&shared, &error).await;
-                return None;
-            }
-        };
-        shared.failures.store(0, Ordering::Relaxed);
-        shared.figures.add("connections_total", "", 1);
-        // The first byte is the first of a client's request; it may be long in coming.
-        let mut first = [0];
-        let read = streams.outer.incoming.read_exact(&mut first).await;
-        read.ok().map(|_| (streams, first))
-    };
     let begun = tokio::select! {
-        begun = waiting => begun,
+        begun = wait(&shared) => begun,
         _ = ending.wait_for(|ending| *ending) => None,
     };
     if let Some((streams, first)) = begun {
         // The next one may be opened.
         drop(spare);
-        request::serve(&shared, &tls, streams, first).await;
+        request::serve(&shared, streams, first).await;
     }
     drop(place);
 }
 
-/// Connects to the bridge. A bridge of sigul's makes its handshake only when there is a client, which may be never.
-async fn connect(shared: &Shared, tls: &Tls) -> Result<Divided, TlsError> {
+/// A connection on which a client's request has begun; none where the bridge gave it up.
+async fn wait(shared: &Shared) -> Option<(Divided, [u8; 1])> {
+    let tcp = reach(shared).await;
+    shared.figures.add("connections_total", "", 1);
+    shared.figures.add("waiting", "", 1);
+    let count = Count(shared);
+    let begun = {
+        let beginning = begin(shared, tcp);
+        tokio::pin!(beginning);
+        tokio::select! {
+            begun = &mut beginning => begun.map_err(|error| (error, true)),
+            () = tokio::time::sleep(SETTLED) => {
+                reached(shared);
+                beginning.await.map_err(|error| (error, false))
+            }
+        }
+    };
+    drop(count);
+    match begun {
+        Ok(begun) => {
+            reached(shared);
+            Some(begun)
+        }
+        Err((error, at_once)) => {
+            // A bridge that ends gracefully closes those that wait.
+            shared.figures.add("lost_total", "", 1);
+            if at_once {
+                let _trying = shared.trying.lock().await;
+                pause(shared, &error).await;
+            }
+            None
+        }
+    }
+}
+
+/// One that waits less when it is dropped.
+struct Count<'a>(&'a Shared);
+
+impl Drop for Count<'_> {
+    fn drop(&mut self) {
+        self.0.figures.add("waiting", "", -1);
+    }
+}
+
+/// Makes the handshake, and waits for the first byte of a client's request. Both may be long in coming: a bridge of
+/// sigul's makes its handshake only when there is a client.
+async fn begin(shared: &Shared, tcp: TcpStream) -> Result<(Divided, [u8; 1]), TlsError> {
+    let name = &shared.config.bridge_name;
+    let stream = shared.tls().connect(name, tcp).await?;
+    let mut streams = divide(stream, shared.config.idle);
+    let mut first = [0];
+    let read = streams.outer.incoming.read_exact(&mut first).await;
+    read.map_err(|error| TlsError::Handshake { peer: name.clone(), reason: error.to_string() })?;
+    Ok((streams, first))
+}
+
+/// Connects to the bridge. While that fails, only one tries, with pauses.
+async fn reach(shared: &Shared) -> TcpStream {
+    let _trying = shared.trying.lock().await;
     let (host, port) = &shared.config.bridge;
-    let unreachable =
-        |error: io::Error| TlsError::Handshake { peer: format!("{host}:{port}"), reason: error.to_string() };
-    let connecting = TcpStream::connect((host.as_str(), *port));
-    let tcp = tokio::time::timeout(shared.config.handshake, connecting).await;
-    let tcp = tcp.unwrap_or(Err(io::ErrorKind::TimedOut.into())).map_err(unreachable)?;
-    keep_alive(&tcp);
-    let stream = tls.connect(&shared.config.bridge_name, tcp).await?;
-    Ok(divide(stream, shared.config.idle))
+    loop {
+        let connecting = TcpStream::connect((host.as_str(), *port));
+        let tcp = tokio::time::timeout(shared.config.handshake, connecting).await;
+        match tcp.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(tcp) => {
+                keep_alive(&tcp);
+                return tcp;
+            }
+            Err(error) => pause(shared, &error).await,
+        }
+    }
+}
+
+/// Notes that the bridge takes connections.
+fn reached(shared: &Shared) {
+    if shared.failures.swap(0, Ordering::Relaxed) > 0 {
+        shared.log.event("bridge-reached", &[]);
+    }
 }
 
 /// Waits the longer the more often the bridge could not be reached.
-async fn pause(shared: &Shared, error: &TlsError) {
+async fn pause(shared: &Shared, error: &(dyn std::error::Error + Sync)) {
     let failures = shared.failures.fetch_add(1, Ordering::Relaxed);
     if failures == 0 {
-        shared.log.event("bridge-not-reached", &[("reason", error)]);
+        shared.log.event("bridge-not-reached", &[("reason", &error)]);
     }
     let pause = Duration::from_millis(100) * 2_u32.saturating_pow(failures.min(12));
     tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;

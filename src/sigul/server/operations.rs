@@ -11,24 +11,28 @@ use crate::sigul::wire::{Code, Fields, FieldsError};
 pub(super) enum Takes {
     /// It has none.
     Nothing,
-    /// In memory, at most so many bytes.
-    Memory(u64),
-    /// The signer gets it while it comes.
-    Stream,
+    /// The signer gets it while it comes; at most so many bytes.
+    Stream(u64),
+    /// The same, and it is part of the answer.
+    Text(u64),
     /// A package.
     Package,
     /// It is not offered: whatever comes is passed over.
     Refused,
 }
 
+/// The most bytes of data that are signed, as sigul has it.
+const LARGEST_DATA: u64 = 1 << 40;
+
 /// How an operation of that name takes its payload.
 pub(super) fn takes(operation: &str) -> Takes {
     use crate::sign::agent::request::{LARGEST_IMPORT, LARGEST_MESSAGE, LARGEST_TEXT};
     match operation {
-        "sign-text" | "sign-git-tag" | "sign-container" => Takes::Memory(LARGEST_TEXT),
-        "decrypt" => Takes::Memory(LARGEST_MESSAGE),
-        "import-key" => Takes::Memory(LARGEST_IMPORT),
-        "sign-data" => Takes::Stream,
+        "sign-text" => Takes::Text(LARGEST_TEXT),
+        "sign-git-tag" | "sign-container" => Takes::Stream(LARGEST_TEXT),
+        "decrypt" => Takes::Stream(LARGEST_MESSAGE),
+        "import-key" => Takes::Stream(LARGEST_IMPORT),
+        "sign-data" => Takes::Stream(LARGEST_DATA),
         "sign-rpm" => Takes::Package,
         "sign-pe" | "sign-certificate" | "sign-ostree" => Takes::Refused,
         _ => Takes::Nothing,

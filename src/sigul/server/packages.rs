@@ -31,7 +31,7 @@ impl Arrived {
     /// Looks at a package: it has to be whole, as its digests say, and the one that the fields name, if they do.
     pub(super) fn check(mut spool: Spool, fields: &Fields) -> Result<Self, Refused> {
         let corrupt = |error: &dyn std::error::Error| (Code::CorruptRpm, Some(words(error)));
-        let read = spool.from_start().map_err(|error| corrupt(&error))?;
+        let read = spool.read_whole().map_err(|error| (Code::UnknownError, Some(words(&error))))?;
         let (headers, identity) = identify(read).map_err(|error| corrupt(&error))?;
         meant(&headers, fields)?;
         Ok(Self { spool, headers, size: identity.size })
@@ -74,7 +74,7 @@ impl SignedPackage {
     }
 
     /// Reads what arrived at a place, as far as the buffer goes.
-    pub(super) fn read_at(&mut self, place: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn read_at(&self, place: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.spool.read_at(place, buffer)
     }
 }
@@ -108,7 +108,7 @@ fn meant(headers: &Headers, fields: &Fields) -> Result<(), Refused> {
 }
 
 /// An error for people at the other end: printable, and no longer than a field.
-fn words(error: &dyn std::error::Error) -> String {
+pub(super) fn words(error: &dyn std::error::Error) -> String {
     let clean = |c: char| if (' '..='~').contains(&c) { c } else { '?' };
     error.to_string().chars().map(clean).take(255).collect()
 }

@@ -3,14 +3,17 @@
 //! The order of what is answered is that of what was asked, except that failures come last: a client of sigul's counts
 //! only successes, and takes no answer after a failure for genuine.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 use super::Shared;
 use super::operations::{refused, secrets};
 use super::packages::{Arrived, Refused};
-use super::reply::{Answered, Body, send, send_body};
-use super::request::{PIECE, RequestError, Seen, check, timely};
+use super::reply::{Answered, Body, send, send_body, write};
+use super::request::{PIECE, RequestError, Seen, check, failed, open, timely};
 use super::spool::Spool;
 use crate::sign::agent::request::Request as Asked;
 use crate::sign::agent::{Answers, Asking, Session};
@@ -22,6 +25,10 @@ use crate::sigul::wire::{Code, Fields, PartKey, Proof};
 const AT_A_TIME: usize = 16;
 /// The most bytes of all packages of a request, as sigul has it.
 const LARGEST: u64 = 10 << 30;
+/// What each counts as at least, so that there are not millions; a client of sigul's rounds up to as much.
+const ROUNDED: u64 = 1 << 15;
+/// Failures of a request that are told in words; of further ones there is only the code.
+const EXPLAINED: usize = 1000;
 
 /// A package on its way.
 enum Part {
@@ -43,18 +50,30 @@ pub(super) async fn serve(
 ) -> Result<(), RequestError> {
     let idle = shared.config.idle;
     let [head, payload, head_back, payload_back] = Proof::parts(inner)?;
-    let mut session = shared.signer.client()?.open(asked).await?;
-    for (which, secret) in secrets(inner) {
-        timely(idle, session.secret(which, secret)).await?;
-    }
-    let opened = timely(idle, session.finish()).await?;
-    if let Err(refusal) = &opened {
-        let answered = refused(refusal).ok_or_else(|| RequestError::Senseless(refusal.to_string()))?;
-        seen.code = Some(answered.reply.code);
-        return timely(idle, send(outgoing, proof, answered)).await;
-    }
+    let opening = async {
+        let mut session = open(shared, asked).await?;
+        for (which, secret) in secrets(inner) {
+            timely(idle, session.secret(which, secret)).await?;
+        }
+        let opened = timely(idle, session.finish()).await?;
+        Ok::<_, RequestError>((session, opened))
+    };
+    let refusal = match opening.await {
+        Ok((session, Ok(_))) => Ok(session),
+        Ok((_, Err(refusal))) => {
+            Err(refused(&refusal).ok_or_else(|| RequestError::Senseless(refusal.to_string()))?)
+        }
+        Err(error) => Err(Answered::failed(&error)),
+    };
+    let session = match refusal {
+        Ok(session) => session,
+        Err(answered) => {
+            seen.refused(&answered);
+            return send(outgoing, proof, answered, idle).await;
+        }
+    };
     seen.code = Some(Code::Ok);
-    timely(idle, send(outgoing, proof, Answered::done(Fields::default()))).await?;
+    send(outgoing, proof, Answered::done(Fields::default()), idle).await?;
     let (asking, answers) = session.split();
     let (sender, parts) = mpsc::channel(AT_A_TIME);
     let taking = take(shared, incoming, asking, [head, payload], sender);
@@ -74,11 +93,11 @@ async fn take(
     parts: mpsc::Sender<Part>,
 ) -> Result<u64, RequestError> {
     let idle = shared.config.idle;
-    let (mut sum, mut buffer) = (0_u64, vec![0; PIECE]);
+    let (mut sum, mut bytes, mut buffer) = (0_u64, 0_u64, vec![0; PIECE]);
     loop {
         let mut first = [0];
         if timely(idle, incoming.read(&mut first)).await? == 0 {
-            return Ok(sum);
+            return Ok(bytes);
         }
         let (fields, raw) = timely(idle, read_fields(&mut (&first[..]).chain(&mut *incoming))).await?;
         let (mut head, mut mac) = (head_key.advance(), payload_key.advance());
@@ -91,11 +110,11 @@ async fn take(
         PART.check(&fields)?;
         let id = fields.bytes("id")?.to_vec();
         let size = timely(idle, read_u64(incoming)).await?;
-        sum = sum.saturating_add(size);
+        sum = sum.saturating_add(size.max(1).checked_next_multiple_of(ROUNDED).unwrap_or(u64::MAX));
         if sum > LARGEST {
             return Err(RequestError::TooLarge { size: sum, limit: LARGEST });
         }
-        let (mut left, mut spool, mut full) = (size, Spool::new(&shared.config.spool), None);
+        let (mut left, mut spool, mut full) = (size, Spool::new(&shared.spool), None);
         while left > 0 {
             let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
             let part = buffer.get_mut(..most).unwrap_or_default();
@@ -105,6 +124,7 @@ async fn take(
                 return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
             }
             mac.update(piece);
+            bytes += read as u64;
             if full.is_none() {
                 full = spool.add(piece).err();
             }
@@ -120,10 +140,10 @@ async fn take(
         } else {
             match check(spool, fields).await? {
                 Err(reason) => Part::Refused(id, reason),
-                Ok(package) => {
-                    timely(idle, asking.header(package.main_header())).await?;
-                    Part::Asked(id, Box::new(package))
-                }
+                Ok(package) => match timely(idle, asking.header(package.main_header())).await {
+                    Ok(()) => Part::Asked(id, Box::new(package)),
+                    Err(error) => Part::Refused(id, failed(&error)),
+                },
             }
         };
         if timely(idle, async { Ok::<_, RequestError>(parts.send(part).await) }).await?.is_err() {
@@ -142,7 +162,7 @@ async fn give(
     head_signing: bool,
 ) -> Result<u32, RequestError> {
     let idle = shared.config.idle;
-    let (mut failed, mut signed) = (Vec::new(), 0);
+    let (mut failures, mut signed, mut broken) = (Vec::new(), 0, false);
     let mut reply = async |id: &[u8], code: Code, message: Option<&str>, body: Body| {
         let mut fields = Fields::default().with("id", id);
         fields.set_u32("status", code.number());
@@ -153,40 +173,57 @@ async fn give(
         let mut mac = head_key.advance();
         mac.update(&raw);
         let head = [&raw[..], &mac.finish()].concat();
-        outgoing.write_all(&head).await?;
-        send_body(outgoing, payload_key.advance(), body).await
+        write(outgoing, &head, idle).await?;
+        send_body(outgoing, payload_key.advance(), body, idle).await
     };
     // While the client sends, there may be nothing to answer for long.
     while let Some(part) = parts.recv().await {
-        let (id, package) = match part {
-            Part::Asked(id, package) => (id, package),
-            Part::Refused(id, reason) => {
-                failed.push((id, reason));
-                continue;
-            }
+        let (id, mut reason) = match part {
+            Part::Refused(id, reason) => (id, reason),
+            Part::Asked(id, package) => match packet(&mut answers, &mut broken, idle).await {
+                Err(reason) => (id, reason),
+                Ok(packet) => match package.signature_header(&packet) {
+                    Err(reason) => (id, reason),
+                    Ok(header) => {
+                        let body = if head_signing {
+                            Body::Bytes(header.into())
+                        } else {
+                            Body::Package(package.with(&header))
+                        };
+                        reply(&id, Code::Ok, None, body).await?;
+                        signed += 1;
+                        continue;
+                    }
+                },
+            },
         };
-        let packet = match timely(idle, answers.next(Session::LARGEST_PAYLOAD)).await? {
-            Ok((_, packet)) => packet,
-            Err(refusal) => {
-                let code = refusal.code.sigul().and_then(Code::of).unwrap_or(Code::UnknownError);
-                let message = refusal.message.unwrap_or_else(|| refusal.code.text().into());
-                failed.push((id, (code, Some(message))));
-                continue;
-            }
-        };
-        let body = match package.signature_header(&packet) {
-            Err(reason) => {
-                failed.push((id, reason));
-                continue;
-            }
-            Ok(header) if head_signing => Body::Bytes(header.into()),
-            Ok(header) => Body::Package(package.with(&header)),
-        };
-        timely(idle, reply(&id, Code::Ok, None, body)).await?;
-        signed += 1;
+        reason.1 = reason.1.filter(|_| failures.len() < EXPLAINED);
+        failures.push((id, reason));
     }
-    for (id, (code, message)) in failed {
-        timely(idle, reply(&id, code, message.as_deref(), Body::empty())).await?;
+    for (id, (code, message)) in failures {
+        reply(&id, code, message.as_deref(), Body::empty()).await?;
     }
     Ok(signed)
+}
+
+/// The signer's answer to the next header. Once it is gone, nothing more is expected of it.
+async fn packet(
+    answers: &mut Answers,
+    broken: &mut bool,
+    idle: Duration,
+) -> Result<Zeroizing<Vec<u8>>, Refused> {
+    if *broken {
+        return Err((Code::UnknownError, Some("the signer has ended".into())));
+    }
+    match timely(idle, answers.next(Session::LARGEST_PAYLOAD)).await {
+        Ok(Ok((_, packet))) => Ok(packet),
+        Ok(Err(refusal)) => {
+            let code = refusal.code.sigul().and_then(Code::of).unwrap_or(Code::UnknownError);
+            Err((code, Some(refusal.message.unwrap_or_else(|| refusal.code.text().into()))))
+        }
+        Err(error) => {
+            *broken = true;
+            Err(failed(&error))
+        }
+    }
 }

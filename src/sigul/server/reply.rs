@@ -1,10 +1,12 @@
 //! Replies, with the proofs that they are the server's.
 
+use std::time::Duration;
+
 use tokio::io::AsyncWriteExt as _;
 use zeroize::Zeroizing;
 
 use super::packages::SignedPackage;
-use super::request::RequestError;
+use super::request::{RequestError, failed, timely};
 use crate::sigul::stream::Outgoing;
 use crate::sigul::wire::{Code, Fields, Mac, Proof, Reply};
 
@@ -43,6 +45,11 @@ impl Answered {
         Self { reply: Reply { code: Code::Ok, fields }, body: Body::Bytes(bytes) }
     }
 
+    /// Something failed here, and was not done.
+    pub(super) fn failed(error: &RequestError) -> Self {
+        Self::refused(Code::UnknownError, failed(error).1.as_deref())
+    }
+
     /// Something was refused.
     pub(super) fn refused(code: Code, message: Option<&str>) -> Self {
         let mut fields = Fields::default();
@@ -53,30 +60,36 @@ impl Answered {
     }
 }
 
-/// Sends an answer.
+/// Sends an answer. The other side may take its time, but not longer than `idle` for each piece.
 pub(super) async fn send(
     outgoing: &mut Outgoing,
     proof: &Proof,
     answered: Answered,
+    idle: Duration,
 ) -> Result<(), RequestError> {
     let head = answered.reply.encode()?;
     let mac = Mac::of(&proof.header_key, &head);
-    outgoing.write_all(&[&head[..], &mac].concat()).await?;
-    send_body(outgoing, Mac::new(&proof.payload_key), answered.body).await
+    write(outgoing, &[&head[..], &mac].concat(), idle).await?;
+    send_body(outgoing, Mac::new(&proof.payload_key), answered.body, idle).await
 }
 
 /// Sends a payload: its length, its bytes, their HMAC.
-pub(super) async fn send_body(outgoing: &mut Outgoing, mut mac: Mac, body: Body) -> Result<(), RequestError> {
+pub(super) async fn send_body(
+    outgoing: &mut Outgoing,
+    mut mac: Mac,
+    body: Body,
+    idle: Duration,
+) -> Result<(), RequestError> {
     match body {
         Body::Bytes(bytes) => {
-            outgoing.write_all(&(bytes.len() as u64).to_be_bytes()).await?;
+            write(outgoing, &(bytes.len() as u64).to_be_bytes(), idle).await?;
             mac.update(&bytes);
-            outgoing.write_all(&bytes).await?;
+            write(outgoing, &bytes, idle).await?;
         }
-        Body::Package(mut package) => {
-            outgoing.write_all(&package.size().to_be_bytes()).await?;
+        Body::Package(package) => {
+            write(outgoing, &package.size().to_be_bytes(), idle).await?;
             mac.update(package.start());
-            outgoing.write_all(package.start()).await?;
+            write(outgoing, package.start(), idle).await?;
             let mut buffer = vec![0; PIECE];
             let mut place = package.rest_at();
             loop {
@@ -86,10 +99,18 @@ pub(super) async fn send_body(outgoing: &mut Outgoing, mut mac: Mac, body: Body)
                     break;
                 }
                 mac.update(piece);
-                outgoing.write_all(piece).await?;
+                write(outgoing, piece, idle).await?;
                 place += read as u64;
             }
         }
     }
-    Ok(outgoing.write_all(&mac.finish()).await?)
+    write(outgoing, &mac.finish(), idle).await
+}
+
+/// Writes piece by piece.
+pub(super) async fn write(outgoing: &mut Outgoing, bytes: &[u8], idle: Duration) -> Result<(), RequestError> {
+    for piece in bytes.chunks(PIECE) {
+        timely(idle, outgoing.write_all(piece)).await?;
+    }
+    Ok(())
 }

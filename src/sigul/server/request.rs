@@ -1,8 +1,7 @@
 //! One request: what the bridge passes on, what the client says past it, and the answer.
 
 use std::future::Future;
-use std::io;
-
+use std::io::{self, Read as _};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha512};
@@ -12,16 +11,16 @@ use zeroize::Zeroizing;
 
 use super::Shared;
 use super::operations::{self, Takes, answered, question, refused, secrets};
-use super::packages::Arrived;
+use super::packages::{Arrived, Refused, words};
 use super::parts;
 use super::reply::{Answered, Body, send};
 use super::signer::SignerError;
 use super::spool::Spool;
 use crate::openpgp::{CleartextError, clearsign};
-use crate::sign::agent::request::{Operation as Question, Request as Asked};
+use crate::sign::agent::request::{LARGEST_MESSAGE, Request as Asked};
 use crate::sign::agent::{AgentError, Session};
 use crate::sigul::stream::{
-    Channel, Divided, Incoming, StreamError, Tls, TlsError, common_name, read_fields, read_u64,
+    Channel, Divided, Incoming, StreamError, TlsError, common_name, read_fields, read_u64,
 };
 use crate::sigul::wire::proof::ProofError;
 use crate::sigul::wire::{Code, Fields, FieldsError, MAC, Operation, Proof, VERSION};
@@ -75,17 +74,28 @@ impl From<io::Error> for RequestError {
 pub(super) struct Seen {
     operation: String,
     user: String,
+    certificate: String,
     key: String,
     pub(super) bytes: u64,
     pub(super) code: Option<Code>,
     pub(super) packages: u32,
+    reason: String,
+}
+
+impl Seen {
+    /// Notes what the client is told.
+    pub(super) fn refused(&mut self, answered: &Answered) {
+        self.code = Some(answered.reply.code);
+        let message = answered.reply.fields.get("message").unwrap_or_default();
+        self.reason = String::from_utf8_lossy(message).into_owned();
+    }
 }
 
 /// Serves a client of which the first byte has come.
-pub(super) async fn serve(shared: &Shared, tls: &Tls, streams: Divided, first: [u8; 1]) {
+pub(super) async fn serve(shared: &Shared, streams: Divided, first: [u8; 1]) {
     let (begun, mut seen) = (Instant::now(), Seen::default());
     shared.figures.add("requests", "", 1);
-    let done = answer(shared, tls, streams, first, &mut seen).await;
+    let done = answer(shared, streams, first, &mut seen).await;
     shared.figures.add("requests", "", -1);
     let code = match (&done, seen.code) {
         (Ok(()), Some(code)) => code.number().to_string(),
@@ -97,15 +107,21 @@ pub(super) async fn serve(shared: &Shared, tls: &Tls, streams: Divided, first: [
     shared.figures.add("packages_total", "", seen.packages.into());
     shared.figures.add("payload_bytes_total", "", i64::try_from(seen.bytes).unwrap_or(i64::MAX));
     let milliseconds = begun.elapsed().as_millis();
-    let reason = done.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    if let Err(error) = &done {
+        seen.reason = words(error);
+    }
     let mut values: Vec<(&str, &dyn std::fmt::Display)> =
         vec![("user", &seen.user), ("op", &seen.operation), ("key", &seen.key), ("bytes", &seen.bytes)];
+    // Somebody else's certificate is worth knowing.
+    if !seen.certificate.is_empty() && seen.certificate != seen.user {
+        values.push(("certificate", &seen.certificate));
+    }
     if seen.packages > 0 {
         values.push(("packages", &seen.packages));
     }
     values.extend([("ms", &milliseconds as &dyn std::fmt::Display), ("code", &code)]);
-    if done.is_err() {
-        values.push(("reason", &reason));
+    if !seen.reason.is_empty() {
+        values.push(("reason", &seen.reason));
     }
     shared.log.event("request", &values);
 }
@@ -124,14 +140,15 @@ pub(super) async fn timely<T, E: Into<RequestError>>(
 /// A payload that has arrived.
 enum Payload {
     Nothing,
-    Memory(Zeroizing<Vec<u8>>),
-    Streamed(Session),
+    /// The signer has it, and a text is kept besides.
+    Streamed(Session, Option<Spool>),
     Package(Spool),
+    /// It could not be kept, or not be given to the signer.
+    Failed(Refused),
 }
 
 async fn answer(
     shared: &Shared,
-    tls: &Tls,
     streams: Divided,
     first: [u8; 1],
     seen: &mut Seen,
@@ -163,9 +180,11 @@ async fn answer(
     let (payload, digest) = payload(shared, &mut incoming, size, &name, asked.as_ref()).await?;
 
     // What the client says past the bridge.
+    let tls = shared.tls();
     let inner = timely(shared.config.handshake, tls.accept(inner)).await?;
     let certificate = inner.ssl().peer_certificate().ok_or(TlsError::Name)?;
     let certificate = common_name(&certificate)?;
+    seen.certificate.clone_from(&certificate);
     let inner_fields = past_the_bridge(inner, idle).await?;
     let header = [&VERSION.to_be_bytes()[..], &raw].concat();
     // A bridge that fetched the package cannot make the client vouch for it otherwise.
@@ -188,8 +207,8 @@ async fn answer(
         }
         Some(asked) => act(shared, &name, &fields, &asked, payload, &inner_fields).await?,
     };
-    seen.code = Some(answered.reply.code);
-    timely(idle, send(&mut outgoing, &proof, answered)).await?;
+    seen.refused(&answered);
+    send(&mut outgoing, &proof, answered, idle).await?;
     farewell(&mut outgoing, &mut ended).await
 }
 
@@ -215,19 +234,23 @@ async fn payload(
     let takes = operations::takes(operation);
     let limit = match takes {
         Takes::Nothing => 0,
-        Takes::Memory(limit) => limit,
-        Takes::Stream => u64::MAX,
+        Takes::Stream(limit) | Takes::Text(limit) => limit,
         Takes::Package => 1 << 30,
         Takes::Refused => PASSED_OVER,
     };
     if size > limit {
         return Err(RequestError::TooLarge { size, limit });
     }
+    let idle = shared.config.idle;
     let mut payload = match (takes, asked) {
-        (Takes::Stream, Some(asked)) => Payload::Streamed(shared.signer.client()?.open(asked).await?),
-        (Takes::Package, _) => Payload::Package(Spool::new(&shared.config.spool)),
-        // It grows with what comes, not with what is announced.
-        (Takes::Memory(_), _) => Payload::Memory(Zeroizing::default()),
+        (Takes::Stream(_) | Takes::Text(_), Some(asked)) => match open(shared, asked).await {
+            Ok(session) => {
+                let text = matches!(takes, Takes::Text(_)).then(|| Spool::new(&shared.spool));
+                Payload::Streamed(session, text)
+            }
+            Err(error) => Payload::Failed(failed(&error)),
+        },
+        (Takes::Package, _) => Payload::Package(Spool::new(&shared.spool)),
         _ => Payload::Nothing,
     };
     let mut hash = Sha512::new();
@@ -235,21 +258,46 @@ async fn payload(
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
         let part = buffer.get_mut(..most).unwrap_or_default();
-        let read = timely(shared.config.idle, incoming.read(part)).await?;
+        let read = timely(idle, incoming.read(part)).await?;
         let piece = buffer.get(..read).unwrap_or_default();
         if piece.is_empty() {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
         hash.update(piece);
-        match &mut payload {
-            Payload::Nothing => {}
-            Payload::Memory(bytes) => bytes.extend_from_slice(piece),
-            Payload::Streamed(session) => timely(shared.config.idle, session.data(piece)).await?,
-            Payload::Package(spool) => spool.add(piece)?,
-        }
         left -= read as u64;
+        // A failure is told when it is known who asks; until then the rest is passed over.
+        let taken = match &mut payload {
+            Payload::Nothing | Payload::Failed(_) => Ok(()),
+            Payload::Streamed(session, text) => {
+                let kept = text.as_mut().map_or(Ok(()), |text| text.add(piece).map_err(unkept));
+                match kept {
+                    Ok(()) => timely(idle, session.data(piece)).await.map_err(|error| failed(&error)),
+                    failed => failed,
+                }
+            }
+            Payload::Package(spool) => spool.add(piece).map_err(unkept),
+        };
+        if let Err(reason) = taken {
+            payload = Payload::Failed(reason);
+        }
     }
     Ok((payload, hash.finalize().into()))
+}
+
+/// Begins a session with the signer.
+pub(super) async fn open(shared: &Shared, asked: &Asked) -> Result<Session, RequestError> {
+    let client = shared.signer.client()?;
+    timely(shared.config.handshake, client.open(asked)).await
+}
+
+/// Something that failed here, as the client is told.
+pub(super) fn failed(error: &RequestError) -> Refused {
+    (Code::UnknownError, Some(words(error)))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unkept(error: io::Error) -> Refused {
+    (Code::UnknownError, Some(format!("the payload cannot be kept: {}", words(&error))))
 }
 
 /// Reads what the client says past the bridge, and says that it was all.
@@ -263,7 +311,7 @@ async fn past_the_bridge(mut inner: SslStream<Channel>, idle: Duration) -> Resul
     Ok(fields)
 }
 
-/// Asks the signer, and puts its answer into the protocol's words.
+/// Asks the signer, and puts its answer into the protocol's words. A signer that fails is no reason to say nothing.
 async fn act(
     shared: &Shared,
     operation: &str,
@@ -272,60 +320,88 @@ async fn act(
     payload: Payload,
     inner: &Fields,
 ) -> Result<Answered, RequestError> {
-    let idle = shared.config.idle;
-    let (mut session, text, package) = match payload {
-        Payload::Streamed(session) => (session, None, None),
-        Payload::Nothing => (shared.signer.client()?.open(asked).await?, None, None),
-        Payload::Memory(bytes) => {
-            let mut session = shared.signer.client()?.open(asked).await?;
-            timely(idle, session.data(&bytes)).await?;
-            (session, Some(bytes), None)
-        }
-        Payload::Package(spool) => {
-            let checked = check(spool, fields.clone()).await?;
-            let package = match checked {
-                Ok(package) => package,
-                Err((code, message)) => return Ok(Answered::refused(code, message.as_deref())),
-            };
-            (shared.signer.client()?.open(asked).await?, None, Some(package))
-        }
+    let answered = match payload {
+        Payload::Failed((code, message)) => return Ok(Answered::refused(code, message.as_deref())),
+        Payload::Package(spool) => match check(spool, fields.clone()).await? {
+            Ok(package) => sign_package(shared, fields, asked, package, inner).await,
+            Err((code, message)) => return Ok(Answered::refused(code, message.as_deref())),
+        },
+        Payload::Nothing => match open(shared, asked).await {
+            Ok(session) => finish(shared, operation, session, None, inner).await,
+            Err(error) => Err(error),
+        },
+        Payload::Streamed(session, text) => finish(shared, operation, session, text, inner).await,
     };
+    match answered {
+        Err(error @ (RequestError::Signer(_) | RequestError::Agent(_) | RequestError::Silent)) => {
+            Ok(Answered::failed(&error))
+        }
+        other => other,
+    }
+}
+
+/// Gives the signer the secrets, and waits for its answer.
+async fn finish(
+    shared: &Shared,
+    operation: &str,
+    mut session: Session,
+    text: Option<Spool>,
+    inner: &Fields,
+) -> Result<Answered, RequestError> {
+    let idle = shared.config.idle;
     for (which, secret) in secrets(inner) {
         timely(idle, session.secret(which, secret)).await?;
     }
-    let outcome = timely(idle, session.finish()).await?;
-    let (answer, bytes) = match outcome {
+    let (mut asking, mut answers) = session.split();
+    timely(idle, asking.end()).await?;
+    let limit = usize::try_from(LARGEST_MESSAGE).unwrap_or(usize::MAX);
+    let (answer, bytes) = match timely(idle, answers.next(limit)).await? {
         Ok(answer) => answer,
         Err(refusal) => return refused(&refusal).ok_or_else(|| RequestError::Senseless(refusal.to_string())),
     };
-    match (package, text) {
-        (Some(package), _) => {
+    let Some(mut text) = text else { return Ok(answered(operation, answer, bytes)) };
+    let mut whole = Vec::new();
+    text.read_whole()?.read_to_end(&mut whole)?;
+    Ok(Answered::with(Fields::default(), clearsign(&whole, &bytes)?.into()))
+}
+
+/// Has a package's main header signed, and puts the signature into the package.
+async fn sign_package(
+    shared: &Shared,
+    fields: &Fields,
+    asked: &Asked,
+    package: Arrived,
+    inner: &Fields,
+) -> Result<Answered, RequestError> {
+    let idle = shared.config.idle;
+    let mut session = open(shared, asked).await?;
+    for (which, secret) in secrets(inner) {
+        timely(idle, session.secret(which, secret)).await?;
+    }
+    let refusal = match timely(idle, session.finish()).await? {
+        Ok(_) => {
             let (mut asking, mut answers) = session.split();
             timely(idle, asking.header(package.main_header())).await?;
-            let packet = timely(idle, answers.next(Session::LARGEST_PAYLOAD)).await?;
-            let packet = match packet {
-                Ok((_, packet)) => packet,
-                Err(refusal) => {
-                    return refused(&refusal).ok_or_else(|| RequestError::Senseless(refusal.to_string()));
-                }
-            };
-            Ok(match package.signature_header(&packet) {
-                Err((code, message)) => Answered::refused(code, message.as_deref()),
-                Ok(header) if fields.is_set("head-signing")? => {
-                    Answered::with(Fields::default(), header.into())
-                }
-                Ok(header) => {
-                    let mut done = Answered::done(Fields::default());
-                    done.body = Body::Package(package.with(&header));
-                    done
-                }
-            })
+            match timely(idle, answers.next(Session::LARGEST_PAYLOAD)).await? {
+                Ok((_, packet)) => return put_in(fields, package, &packet),
+                Err(refusal) => refusal,
+            }
         }
-        (None, Some(text)) if matches!(asked.operation, Question::SignText { .. }) => {
-            Ok(Answered::with(Fields::default(), clearsign(&text, &bytes)?.into()))
+        Err(refusal) => refusal,
+    };
+    refused(&refusal).ok_or_else(|| RequestError::Senseless(refusal.to_string()))
+}
+
+fn put_in(fields: &Fields, package: Arrived, packet: &[u8]) -> Result<Answered, RequestError> {
+    Ok(match package.signature_header(packet) {
+        Err((code, message)) => Answered::refused(code, message.as_deref()),
+        Ok(header) if fields.is_set("head-signing")? => Answered::with(Fields::default(), header.into()),
+        Ok(header) => {
+            let mut done = Answered::done(Fields::default());
+            done.body = Body::Package(package.with(&header));
+            done
         }
-        (None, _) => Ok(answered(operation, answer, bytes)),
-    }
+    })
 }
 
 /// Looks at a package, away from where many requests are served.
