@@ -257,7 +257,7 @@ fn random_and_truncated_frames_harm_nobody() {
             let mut stream = tls.connect(BRIDGE, tcp).await.unwrap();
             let mut bytes = Vec::new();
             for _ in 0..=random.below(4) {
-                let inner = random.next() % 3 == 0;
+                let inner = random.next().is_multiple_of(3);
                 let mut piece = whole.clone();
                 for _ in 0..random.below(4) {
                     let at = random.below(piece.len());

@@ -17,10 +17,10 @@ fn request() -> Request<'static> {
 
 #[test]
 fn a_bridge_that_ends_serves_those_who_are_there() {
-    let mut bridge = Bridge::with("wait-seconds = 3");
+    let mut bridge = Bridge::with("wait-seconds = 10");
     run(async {
         let slow: Answers = Arc::new(|_, payload| {
-            std::thread::sleep(Duration::from_millis(700));
+            std::thread::sleep(Duration::from_millis(1500));
             (Code::Ok, payload.to_vec())
         });
         let _servers = servers(&bridge, 1, slow);
@@ -35,24 +35,19 @@ fn a_bridge_that_ends_serves_those_who_are_there() {
         bridge.told(&["event=ending"]);
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert!(matches!(bridge.client().call(request(), 99).await, Err(ClientError::Unreachable { .. })));
-        let (mut answered, mut ended) = (0, 0);
+        // The one server comes back for the second.
         for asked in asking {
-            match asked.await.unwrap() {
-                Ok((_, answer)) => answered += usize::from(answer == b"x"),
-                Err(_) => ended += 1,
-            }
+            assert_eq!(asked.await.unwrap().unwrap().1, b"x");
         }
-        // The one server connects to nobody any more behind the first.
-        assert_eq!((answered, ended), (1, 1));
     });
     assert_eq!(bridge.ended(), Some(0));
 }
 
 #[test]
 fn another_bridge_takes_over_and_nobody_is_refused() {
-    let mut first = Bridge::new();
+    let mut first = Bridge::with("wait-seconds = 2");
     let listen = [first.clients, first.servers].map(|address| format!("\"{address}\""));
-    let config = first.parties.configure([&listen[0], &listen[1]], "", "");
+    let config = first.parties.configure([&listen[0], &listen[1]], "wait-seconds = 2", "");
     run(async {
         let _servers = servers(&first, 4, echo());
         let asking: Vec<_> = (0..4)
@@ -60,10 +55,16 @@ fn another_bridge_takes_over_and_nobody_is_refused() {
                 let client = first.client();
                 tokio::spawn(async move {
                     let mut answered = 0;
-                    for _ in 0..60 {
-                        assert_eq!(client.call(request(), 99).await.unwrap().1, b"x");
-                        answered += 1;
+                    let mut again = 0;
+                    while answered < 60 {
+                        match client.call(request(), 99).await {
+                            Ok((_, answer)) => answered += usize::from(answer == b"x"),
+                            // It waited at one bridge while all servers were at the other: that has an end, too.
+                            Err(ClientError::Ended { .. } | ClientError::Tls(_)) => again += 1,
+                            Err(error) => panic!("{error:?}"),
+                        }
                     }
+                    assert!(again < 5, "{again}");
                     answered
                 })
             })

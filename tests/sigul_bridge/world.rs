@@ -31,7 +31,7 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let done = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(240), future).await });
     runtime.shutdown_background();
-    done.expect("it takes too long")
+    done.unwrap_or_else(|_| panic!("it takes too long"))
 }
 
 /// A file that only its owner may read.
@@ -232,5 +232,8 @@ impl Drop for Bridge {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        if std::thread::panicking() {
+            println!("the bridge told:\n{}", self.log());
+        }
     }
 }

@@ -152,6 +152,15 @@ pub(super) struct Desk {
     writer: tokio::sync::Mutex<Option<Hub>>,
 }
 
+/// A signature that a hub has.
+#[derive(Debug)]
+pub(super) struct Imported {
+    pub(super) sigkey: String,
+    pub(super) sighash: String,
+    /// Whether the hub did not have it before.
+    pub(super) is_new: bool,
+}
+
 /// A package's file that begins to arrive.
 pub(super) struct Download {
     response: Response,
@@ -252,12 +261,8 @@ impl Desk {
         Ok(download)
     }
 
-    /// Gives the signature header of a package to the hub, unless it has it. Gives the key and the header's MD5.
-    pub(super) async fn import(
-        &self,
-        fields: &Fields,
-        header: &[u8],
-    ) -> Result<(String, String), FetchError> {
+    /// Gives the signature header of a package to the hub, unless it has it, and says which it was.
+    pub(super) async fn import(&self, fields: &Fields, header: &[u8]) -> Result<Imported, FetchError> {
         let instance = self.instance()?;
         let mut writer = self.writer.lock().await;
         let hub = match &*writer {
@@ -286,7 +291,7 @@ impl Desk {
         if known.is_empty() {
             hub.add_signature(rpm.id, &header).await?;
         }
-        Ok((header.sigkey, header.sighash))
+        Ok(Imported { sigkey: header.sigkey, sighash: header.sighash, is_new: known.is_empty() })
     }
 
     /// Ends the session, if there is one.

@@ -114,7 +114,7 @@ impl Bridge {
         Ok((all(&self.clients)?, all(&self.servers)?))
     }
 
-    /// Works until it is told to end; then takes nobody any more, serves those who are there, and returns.
+    /// Works until it is told to end; then takes no client any more, serves those who are there, and returns.
     pub async fn run(self) -> Result<(), BridgeError> {
         let Self { shared, clients, servers } = self;
         let mut signals = Signals::new()?;
@@ -127,11 +127,15 @@ impl Bridge {
             super::service::serve(path, "gander_sigul_bridge", shared.figures.clone(), healthy).await?;
         }
         let (stop, stopped) = watch::channel(false);
-        let mut accepting = JoinSet::new();
+        // Both are ended by themselves: who waits here still needs servers.
+        let [mut of_clients, mut of_servers] = [JoinSet::new(), JoinSet::new()];
         let all = [Side::Client, Side::Server].map(|_| Handshakes::new(shared.config.most_handshakes));
         for (listeners, side) in [(clients, Side::Client), (servers, Side::Server)] {
-            let [of_clients, of_servers] = &all;
-            let handshakes = if side == Side::Client { of_clients } else { of_servers };
+            let [first, second] = &all;
+            let (handshakes, accepting) = match side {
+                Side::Client => (first, &mut of_clients),
+                Side::Server => (second, &mut of_servers),
+            };
             for listener in listeners {
                 accepting.spawn(accept(shared.clone(), listener, side, handshakes.clone(), stopped.clone()));
             }
@@ -153,15 +157,16 @@ impl Bridge {
         shared.log.event("ending", &[]);
         stop.send_replace(true);
         let done = async {
-            while accepting.join_next().await.is_some() {}
-            let [of_clients, _] = &all;
-            while of_clients.len() > 0 {
+            while of_clients.join_next().await.is_some() {}
+            let [unfinished, _] = &all;
+            while unfinished.len() > 0 {
                 tokio::time::sleep(LAST).await;
             }
             let all = u32::try_from(shared.config.most_clients).unwrap_or(u32::MAX);
             drop(shared.clients.acquire_many(all).await);
         };
         drop(tokio::time::timeout(shared.config.grace, done).await);
+        of_servers.shutdown().await;
         shared.pool.close();
         shared.log.event("ended", &[]);
         Ok(())
@@ -193,7 +198,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Takes connections of one side until the bridge ends, and then those that the system has taken already.
+/// Takes connections of one side; of clients until the bridge is told to end, and then those that the system has taken
+/// already.
 async fn accept(
     shared: Arc<Shared>,
     listener: TcpListener,
@@ -205,7 +211,7 @@ async fn accept(
         let accepted = tokio::select! {
             biased;
             accepted = listener.accept() => accepted,
-            _ = stopped.wait_for(|stopped| *stopped) => break,
+            _ = stopped.wait_for(|stopped| *stopped), if side == Side::Client => break,
         };
         match accepted {
             Ok((stream, peer)) => welcome(&shared, stream, peer, side, &handshakes),

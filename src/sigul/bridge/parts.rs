@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::Shared;
 use super::flow::{Broken, Meter, Side};
-use super::koji::{Desk, INTRO, LARGEST_HEADER, header_length, nevra};
+use super::koji::{Desk, INTRO, Imported, LARGEST_HEADER, header_length, nevra};
 use super::pair::Wires;
 use crate::rpm::headers::LEAD;
 use crate::sigul::stream::{Incoming, Outgoing, read_fields, read_mac, read_u64};
@@ -88,10 +88,10 @@ pub(super) async fn signed(
     if wishes.import && size > 0 {
         let header = read_header(meter, from, size, wishes.headers_only, &mut start).await?;
         let header = start.get(header..).unwrap_or_default();
-        let (sigkey, sighash) = desk.import(fields, header).await.map_err(Broken::Koji)?;
-        shared.figures.add("koji_signatures_total", "", 1);
+        let Imported { sigkey, sighash, is_new } = desk.import(fields, header).await.map_err(Broken::Koji)?;
+        shared.figures.add("koji_signatures_total", "", i64::from(is_new));
         let values: &[(&str, &dyn std::fmt::Display)] =
-            &[("package", &nevra(fields)), ("sigkey", &sigkey), ("sighash", &sighash)];
+            &[("package", &nevra(fields)), ("sigkey", &sigkey), ("sighash", &sighash), ("new", &is_new)];
         shared.log.event("koji-signature", values);
     }
     let rest = size - start.len() as u64;
