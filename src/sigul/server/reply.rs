@@ -108,11 +108,7 @@ pub(super) async fn send_body(
 }
 
 /// Writes piece by piece.
-pub(super) async fn write(
-    outgoing: &mut Outgoing,
-    bytes: &[u8],
-    idle: Duration,
-) -> Result<(), RequestError> {
+pub(super) async fn write(outgoing: &mut Outgoing, bytes: &[u8], idle: Duration) -> Result<(), RequestError> {
     for piece in bytes.chunks(PIECE) {
         timely(idle, outgoing.write_all(piece)).await?;
     }

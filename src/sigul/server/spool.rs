@@ -149,7 +149,8 @@ mod tests {
             assert_eq!(spool.read_at(place as u64, &mut part).unwrap(), size - place);
             assert_eq!(part[..size - place], bytes[place..size]);
             let on_disk = size > 1000 || memory < 1000;
-            let wanted = if on_disk { (memory, (1 << 30) - size as u64) } else { (memory - size as u64, 1 << 30) };
+            let wanted =
+                if on_disk { (memory, (1 << 30) - size as u64) } else { (memory - size as u64, 1 << 30) };
             assert_eq!(left(&room), wanted);
             drop(spool);
             assert_eq!(left(&room), (memory, 1 << 30));
