@@ -71,6 +71,10 @@ fn prepare(world: &World, asked: &Fields, inner: &Fields, code: Option<u64>) {
     if let Some(name) = text(asked, "name").filter(|_| operation != "new-user" && code != Some(5)) {
         run(admin("new-user").field("name", &name), &[0, 4]);
     }
+    if operation == "new-user" && code == Some(0) {
+        let name = text(asked, "name").unwrap();
+        run(admin("modify-user").field("name", &name).field("new-name", "somebody else"), &[0, 5]);
+    }
     if let Some(password) = password {
         let ask = admin("modify-user").field("name", &user).secret("new-password", &password);
         run(ask, &[0]);

@@ -118,7 +118,9 @@ fn what_was_changed_on_its_way_is_not_answered() {
     fn remove(fields: &mut Fields, name: &str) {
         let names: Vec<String> = fields.keys().map(str::to_owned).collect();
         let mut rest = Fields::default();
-        names.iter().filter(|key| *key != name).for_each(|key| drop(rest.set(key, fields.get(key).unwrap())));
+        for key in names.iter().filter(|key| *key != name) {
+            rest.set(key, fields.get(key).unwrap());
+        }
         *fields = rest;
     }
     let world = World::new("", "");

@@ -67,7 +67,7 @@ fn one_package() {
     let ask = |ask: Ask| world.ask(&ask.payload(&bytes)).unwrap().code;
     let named = || Ask::alice("sign-rpm").field("rpm-sigmd5", &md5);
     assert_eq!(ask(named()), 0);
-    assert_eq!(ask(named().change(|fields| drop(fields.set("passphrase", "wrong")))), 3);
+    assert_eq!(ask(named().secret("passphrase", "wrong")), 3);
     assert_eq!(ask(Ask::alice("sign-rpm").field("rpm-sigmd5", [0; 16])), 12);
     assert_eq!(ask(named().field("rpm-name", "goose").field("rpm-epoch", "").field("rpm-version", "1")), 0);
     for (field, wrong) in

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gander::openpgp::Certificate;
@@ -36,7 +36,7 @@ pub struct World {
     pub authority: Authority,
     /// The certificates of k1 and k2.
     pub keys: [Certificate; 2],
-    listener: Mutex<Option<TcpListener>>,
+    listener: Mutex<Option<Arc<TcpListener>>>,
     port: u16,
     tls: Tls,
     server: Mutex<Option<Child>>,
@@ -72,7 +72,7 @@ impl World {
             status = {status:?}\n{lines}\n[limits]\n{limits}\n"
         );
         put("server.toml", text.as_bytes());
-        let (listener, server) = (Mutex::new(Some(listener)), Mutex::new(None));
+        let (listener, server) = (Mutex::new(Some(Arc::new(listener))), Mutex::new(None));
         Self { folder, runtime, authority, keys, listener, port, tls, server }
     }
 
@@ -92,7 +92,7 @@ impl World {
         command.args(["sigul", "server", "--config"]).arg(self.path("server.toml"));
         let child = command.stderr(log).stdin(Stdio::null()).process_group(0).spawn().unwrap();
         *self.server.lock().unwrap() = Some(child);
-        self.wait_for("signer-ready", || self.log()[before..].contains("event=signer-ready"));
+        self.wait_for("signer-ready", || self.log()[before..].contains("signer-ready"));
     }
 
     /// Waits for something, not for ever.
@@ -147,12 +147,8 @@ impl World {
     pub async fn connection(&self) -> SslStream<TcpStream> {
         let taking = async {
             loop {
-                let accepted = {
-                    let listener = self.listener.lock().unwrap().take().unwrap();
-                    let accepted = listener.accept().await;
-                    *self.listener.lock().unwrap() = Some(listener);
-                    accepted.unwrap().0
-                };
+                let listener = self.listener.lock().unwrap().clone().expect("the bridge is open");
+                let accepted = listener.accept().await.unwrap().0;
                 accepted.set_nodelay(true).unwrap();
                 // Others are what a server left that is dead.
                 if let Ok(Ok(stream)) =
@@ -183,7 +179,7 @@ impl World {
     /// And comes back.
     pub fn open_bridge(&self) {
         let listener = self.runtime.block_on(TcpListener::bind(("127.0.0.1", self.port))).unwrap();
-        *self.listener.lock().unwrap() = Some(listener);
+        *self.listener.lock().unwrap() = Some(Arc::new(listener));
     }
 
     /// What the socket for people says: status and text.
