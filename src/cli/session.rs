@@ -216,6 +216,7 @@ impl From<ComposeError> for Failure {
             | E::Run(_)
             | E::Packages(_)
             | E::Key(_)
+            | E::Remote(_)
             | E::Mirror(_)
             | E::Registry(_)
             | E::Reference(_) => match error {
@@ -226,6 +227,7 @@ impl From<ComposeError> for Failure {
                 E::Run(error) => return error.into(),
                 E::Packages(error) => return error.into(),
                 E::Key(error) => return error.into(),
+                E::Remote(error) => return error.into(),
                 _ => Kind::Bug,
             },
         };

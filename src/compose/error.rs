@@ -30,6 +30,7 @@ use crate::rpm::edit::EditError;
 use crate::runner::RunError;
 use crate::select::{SelectError, StreamsError, UniverseError, VariantError};
 use crate::sign::{KeyError, SignError};
+use crate::sigul::client::RemoteError;
 use crate::store::{StoreError, TreeError};
 
 /// Why a release could not be resolved or composed.
@@ -441,6 +442,9 @@ pub enum ComposeError {
     /// A key cannot be opened.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A key on a server cannot be used, or did not sign.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// Signing failed.
     #[error("{what} cannot be signed")]
     Sign {

@@ -17,7 +17,7 @@ use super::lower::{Demand, Lowered, debian_list, lower};
 use super::metadata;
 use super::repositories;
 use super::resolve::{Resolved, fetch_lists, resolve};
-use super::signatures;
+use super::signatures::{self, Backend, Covered};
 use crate::base::{Digest, RelPath};
 use crate::debian;
 use crate::fetch::{FetchError, Wanted};
@@ -27,7 +27,6 @@ use crate::plan::{Input, Plan};
 use crate::recipe::HubPlace;
 use crate::repo::open::{HeaderError, HeaderOf, Location, Opened, Pinned};
 use crate::rpm::Headers;
-use crate::sign::LocalSigner;
 
 /// Gets what a lock names. The command line has one made of sockets.
 pub trait Downloads {
@@ -156,14 +155,14 @@ fn resolve_and_sign(
 /// Has the headers signed that the plan demands.
 fn sign_headers(
     session: &Session<'_>,
-    signer: &LocalSigner,
+    signer: &Backend,
     lowered: &Lowered,
     done: &Executed,
     lock: &mut Lock,
 ) -> Result<(), ComposeError> {
-    let data = |demand: &Demand| signatures::header_bytes(session.store, lowered, done, demand);
+    let covered = Covered::Packages(lowered, done);
     let (demands, date) = (&lowered.demands, lock.header.source_date);
-    session.timed("sign", || signatures::make(session, signer, demands, data, date, &mut lock.signatures))
+    session.timed("sign", || signatures::make(session, signer, demands, &covered, date, &mut lock.signatures))
 }
 
 /// Runs everything up to the packages as they are shipped.
@@ -299,17 +298,16 @@ pub fn compose(
 fn sign_files(
     session: &Session<'_>,
     demands: &[Demand],
-    signer: &dyn Fn(&[Demand]) -> Result<LocalSigner, ComposeError>,
+    signer: &dyn Fn(&[Demand]) -> Result<Backend, ComposeError>,
     lock: &mut Lock,
 ) -> Result<bool, ComposeError> {
     let lacks =
         |demand: &&Demand| lock.signatures.get(demand.kind, &demand.digest, &demand.fingerprint).is_none();
     let open: Vec<_> = demands.iter().filter(lacks).cloned().collect();
     if !open.is_empty() {
-        let data = |demand: &Demand| signatures::file_bytes(session.store, &demand.digest);
         let date = lock.header.source_date;
         let (signer, table) = (signer(&open)?, &mut lock.signatures);
-        session.timed("sign", || signatures::make(session, &signer, &open, data, date, table))?;
+        session.timed("sign", || signatures::make(session, &signer, &open, &Covered::Files, date, table))?;
     }
     let certificates = signatures::certificates(lock)?;
     for demand in demands {

@@ -29,7 +29,6 @@ use crate::oci;
 use crate::openpgp::Certificate;
 use crate::recipe::{BuilderImage, Family, Greedy, OnUnsigned, Variant};
 use crate::select::{Greed, Multilib, Request, Streams, Universe, decide};
-use crate::sign::{LocalSigner, Signer as _};
 
 /// A universe of at most this many bytes travels in the lock.
 const UNIVERSE_IN_LOCK: usize = 1 << 20;
@@ -518,7 +517,7 @@ fn packages(
     files: &RecipeFiles,
     harvest: &Harvest,
     selected: contents::Selected,
-    signer: Option<&LocalSigner>,
+    signer: Option<&signatures::Backend>,
     keys: &mut BTreeMap<String, Certificate>,
 ) -> Result<Packages, ComposeError> {
     let mut accepted = BTreeMap::new();

@@ -12,37 +12,63 @@ use crate::base::{Digest, Nevra, SourceDate};
 use crate::lock::{Lock, LockError, SignatureKind, Signatures};
 use crate::openpgp::{Certificate, inspect, verify_detached, verify_header, verify_text};
 use crate::recipe::{OutsidePath, Recipe, Sign};
-use crate::sign::{self, KeyError, LocalSigner, Signer};
+use crate::sign::{self, KeyError, LocalSigner, Signer as _};
+use crate::sigul::client::{ConfigError, RemoteError, RemoteKey};
+use crate::sigul::service::FileError;
 use crate::store::Store;
 
 /// No file that is signed as a whole is larger.
 const LARGEST: u64 = 64 << 20;
+
+/// What signs a release.
+#[derive(Debug)]
+pub(super) enum Backend {
+    /// A key in this process.
+    Local(Box<LocalSigner>),
+    /// A key on a server.
+    Remote(Box<RemoteKey>),
+}
+
+impl Backend {
+    /// The certificate that its signatures verify with.
+    pub(super) fn certificate(&self) -> &Certificate {
+        match self {
+            Self::Local(signer) => signer.certificate(),
+            Self::Remote(key) => key.certificate(),
+        }
+    }
+}
 
 /// Opens the recipe's signing key. A demonstration key is refused where it has no business.
 pub(super) fn open(
     recipe: &Recipe,
     source_date: SourceDate,
     home: Option<&Path>,
-) -> Result<Option<LocalSigner>, ComposeError> {
-    let signer = match &recipe.sign {
+) -> Result<Option<Backend>, ComposeError> {
+    let locate = |path: &OutsidePath| {
+        path.resolve(home).ok_or_else(|| {
+            ComposeError::read(Path::new("~"), std::io::Error::other("no home folder is known"))
+        })
+    };
+    let backend = match &recipe.sign {
         None => return Ok(None),
         Some(Sign::Demonstration { phrase }) => {
-            sign::demonstration(phrase, source_date, &recipe.release.name)?
+            Backend::Local(Box::new(sign::demonstration(phrase, source_date, &recipe.release.name)?))
         }
         Some(Sign::KeyFile { key, passphrase }) => {
-            let locate = |path: &OutsidePath| {
-                path.resolve(home).ok_or_else(|| {
-                    ComposeError::read(Path::new("~"), std::io::Error::other("no home folder is known"))
-                })
-            };
             let passphrase = match passphrase {
                 Some(file) => Some(sign::key::read_passphrase(&locate(file)?)?),
                 None => None,
             };
-            LocalSigner::open(&locate(key)?, passphrase.as_ref().map(|phrase| phrase.as_slice()))?
+            let passphrase = passphrase.as_ref().map(|phrase| phrase.as_slice());
+            Backend::Local(Box::new(LocalSigner::open(&locate(key)?, passphrase)?))
+        }
+        Some(Sign::Sigul { config, key, fingerprint }) => {
+            let wanted = fingerprint.as_ref().map(|fingerprint| fingerprint.as_str());
+            Backend::Remote(Box::new(RemoteKey::open(&locate(config)?, key, wanted)?))
         }
     };
-    let certificate = signer.certificate();
+    let certificate = backend.certificate();
     refuse_demonstration(recipe, certificate)?;
     if let Ok(Some(expires)) = certificate.expiry()
         && expires <= source_date.seconds()
@@ -51,7 +77,7 @@ pub(super) fn open(
         let fingerprint = certificate.fingerprint().to_string();
         return Err(ComposeError::Expired { fingerprint, expires, when: source_date });
     }
-    Ok(Some(signer))
+    Ok(Some(backend))
 }
 
 /// The only release that a demonstration key may sign.
@@ -65,42 +91,77 @@ pub(super) fn refuse_demonstration(recipe: &Recipe, certificate: &Certificate) -
     Ok(())
 }
 
-/// Opens the recipe's signing key where it is at hand; none where its file is not on this machine.
+/// Opens the recipe's signing key where it is at hand; none where its file, or the configuration of the way to it, is
+/// not on this machine.
 pub(super) fn at_hand(
     recipe: &Recipe,
     source_date: SourceDate,
     home: Option<&Path>,
-) -> Result<Option<LocalSigner>, ComposeError> {
+) -> Result<Option<Backend>, ComposeError> {
+    let absent = |source: &std::io::Error| source.kind() == ErrorKind::NotFound;
     match open(recipe, source_date, home) {
-        Err(ComposeError::Key(KeyError::File { source, .. })) if source.kind() == ErrorKind::NotFound => {
+        Err(ComposeError::Key(KeyError::File { source, .. })) if absent(&source) => Ok(None),
+        Err(ComposeError::Remote(RemoteError::Config(ConfigError::File(FileError::Read {
+            source, ..
+        }))))
+            if absent(&source) =>
+        {
             Ok(None)
         }
         opened => opened,
     }
 }
 
-/// Makes the demanded signatures and adds them to the table. `data` gives the bytes that each covers: one
-/// after the other, since those of a whole distribution do not fit into memory.
+/// What demanded signatures cover.
+pub(super) enum Covered<'a> {
+    /// Main headers of packages: what the plan makes, and what was made.
+    Packages(&'a Lowered, &'a Executed),
+    /// Files in the store.
+    Files,
+}
+
+impl Covered<'_> {
+    /// The bytes that a signature covers.
+    fn bytes(&self, store: &Store, demand: &Demand) -> Result<Vec<u8>, ComposeError> {
+        match self {
+            Self::Packages(lowered, done) => header_bytes(store, lowered, done, demand),
+            Self::Files => file_bytes(store, &demand.digest),
+        }
+    }
+}
+
+/// Makes the demanded signatures and adds them to the table.
 pub(super) fn make(
     session: &Session<'_>,
-    signer: &LocalSigner,
+    backend: &Backend,
     demands: &[Demand],
-    data: impl Fn(&Demand) -> Result<Vec<u8>, ComposeError>,
+    covered: &Covered<'_>,
     created: SourceDate,
     table: &mut Signatures,
 ) -> Result<(), ComposeError> {
-    let fingerprint = signer.certificate().fingerprint().to_string();
-    for demand in demands {
-        if demand.fingerprint != fingerprint {
-            return Err(ComposeError::OtherKey { wanted: demand.fingerprint.clone(), found: fingerprint });
+    let fingerprint = backend.certificate().fingerprint().to_string();
+    if let Some(other) = demands.iter().find(|demand| demand.fingerprint != fingerprint) {
+        return Err(ComposeError::OtherKey { wanted: other.fingerprint.clone(), found: fingerprint });
+    }
+    let mut add = |demand: &Demand, packet| table.add(demand.kind, demand.digest, &fingerprint, packet);
+    match (backend, covered) {
+        // All at once: a package on its way costs less than a connection.
+        (Backend::Remote(key), Covered::Packages(lowered, done)) => {
+            let path = |demand| {
+                header_bytes(session.store, lowered, done, demand)?;
+                Ok(session.store.object_path(&unsigned_package(lowered, done, demand)?))
+            };
+            let paths = demands.iter().map(path).collect::<Result<Vec<_>, ComposeError>>()?;
+            let packets = key.sign_packages(&paths, &|words| session.note(words))?;
+            demands.iter().zip(packets).for_each(|(demand, packet)| add(demand, packet));
         }
-        let data = data(demand)?;
-        let packet = match demand.kind {
-            SignatureKind::RpmHeader | SignatureKind::Detached => signer.sign_detached(&data, created),
-            SignatureKind::Clearsign => signer.sign_cleartext(&data, created),
-        };
-        let packet = packet.map_err(|source| ComposeError::Sign { what: demand.what.clone(), source })?;
-        table.add(demand.kind, demand.digest, &fingerprint, packet);
+        _ => {
+            // One after the other: those of a whole distribution do not fit into memory.
+            for demand in demands {
+                let data = covered.bytes(session.store, demand)?;
+                add(demand, sign_one(backend, demand, &data, created)?);
+            }
+        }
     }
     if !demands.is_empty() {
         session.note(format!("signed {} with key {fingerprint}", demands.len()));
@@ -108,20 +169,40 @@ pub(super) fn make(
     Ok(())
 }
 
+/// Makes one signature.
+fn sign_one(
+    backend: &Backend,
+    demand: &Demand,
+    data: &[u8],
+    created: SourceDate,
+) -> Result<Vec<u8>, ComposeError> {
+    let failed = |source| ComposeError::Sign { what: demand.what.clone(), source };
+    let clearsigned = demand.kind == SignatureKind::Clearsign;
+    match backend {
+        Backend::Local(signer) if clearsigned => signer.sign_cleartext(data, created).map_err(failed),
+        Backend::Local(signer) => signer.sign_detached(data, created).map_err(failed),
+        Backend::Remote(key) if clearsigned => Ok(key.sign_text(data)?),
+        Backend::Remote(key) => Ok(key.sign_data(data)?),
+    }
+}
+
+/// The unsigned package whose header a signature covers.
+fn unsigned_package(lowered: &Lowered, done: &Executed, demand: &Demand) -> Result<Digest, ComposeError> {
+    let input = demand.what.parse::<Nevra>().ok().and_then(|nevra| lowered.unsigned.get(&nevra));
+    input.and_then(|input| done.file(input)).ok_or_else(|| ComposeError::NoOutput {
+        step: demand.what.clone(),
+        path: "the unsigned package".into(),
+    })
+}
+
 /// The bytes that a header signature covers, read from the unsigned package.
-pub(super) fn header_bytes(
+fn header_bytes(
     store: &Store,
     lowered: &Lowered,
     done: &Executed,
     demand: &Demand,
 ) -> Result<Vec<u8>, ComposeError> {
-    let input = demand.what.parse::<Nevra>().ok().and_then(|nevra| lowered.unsigned.get(&nevra));
-    let Some(digest) = input.and_then(|input| done.file(input)) else {
-        return Err(ComposeError::NoOutput {
-            step: demand.what.clone(),
-            path: "the unsigned package".into(),
-        });
-    };
+    let digest = unsigned_package(lowered, done, demand)?;
     let bytes = harvest::headers(store, &digest, &demand.what)?.main.bytes().to_vec();
     pinned(&demand.what, &bytes, demand.digest)?;
     Ok(bytes)

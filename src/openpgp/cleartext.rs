@@ -157,6 +157,11 @@ pub(super) fn split(message: &[u8]) -> Result<(Vec<&[u8]>, &[u8]), VerifyError> 
     Ok((lines, block))
 }
 
+/// The armored signature in a cleartext-signed message; nothing is verified.
+pub fn signature_of(message: &[u8]) -> Result<&[u8], VerifyError> {
+    split(message).map(|(_, signature)| signature)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -55,7 +55,8 @@ const VARIANT: &[&str] = &[
     "method",
     "arch",
 ];
-const SIGN: &[&str] = &["demonstration", "key-file", "passphrase-file"];
+const SIGN: &[&str] = &["demonstration", "key-file", "passphrase-file", "sigul"];
+const SIGUL: &[&str] = &["config", "key", "fingerprint"];
 
 /// Every table of a recipe with its keys, for the test that the documentation names them all.
 #[cfg(test)]
@@ -75,6 +76,7 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("multilib", super::multilib::MULTILIB),
     ("[[media]]", super::media::MEDIA),
     ("[sign]", SIGN),
+    ("sigul", SIGUL),
 ];
 
 const ON_UNSIGNED: &[(&str, OnUnsigned)] =
@@ -489,14 +491,29 @@ impl Reader {
             findings.add(text.span.clone(), "'passphrase-file' belongs to a 'key-file', and there is none");
         }
         let passphrase = passphrase.and_then(|text| text.parse(findings));
-        match (table.get("demonstration"), table.get("key-file")) {
-            (Some(_), None) => Some(Sign::Demonstration { phrase: phrase?.text.into() }),
-            (None, Some(_)) => Some(Sign::KeyFile { key: key?, passphrase }),
-            (None, None) => self.lack(table.span, "[sign] needs 'key-file' or 'demonstration'"),
-            (Some(_), Some(second)) => {
-                self.lack(second.span(), "[sign] has either 'key-file' or 'demonstration', not both")
-            }
+        let sigul = table.get("sigul");
+        let kinds = [table.get("demonstration"), table.get("key-file"), sigul];
+        let mut given = kinds.into_iter().flatten();
+        if given.next().is_none() {
+            return self.lack(table.span, "[sign] needs 'key-file', 'sigul' or 'demonstration'");
         }
+        if let Some(second) = given.next() {
+            return self.lack(second.span(), "[sign] has one of 'key-file', 'sigul' and 'demonstration'");
+        }
+        match (phrase, sigul) {
+            (_, Some(sigul)) => self.sigul(sigul),
+            (Some(phrase), None) => Some(Sign::Demonstration { phrase: phrase.text.into() }),
+            (None, None) => Some(Sign::KeyFile { key: key?, passphrase }),
+        }
+    }
+
+    fn sigul<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Sign> {
+        let findings = &mut self.findings;
+        let table = Table::of("'sigul' of [sign]", value, SIGUL, findings)?;
+        let config = table.required("config", findings).and_then(|text| text.parse(findings));
+        let key = table.required("key", findings);
+        let fingerprint = table.text("fingerprint", findings).and_then(|text| text.parse(findings));
+        Some(Sign::Sigul { config: config?, key: key?.text.into(), fingerprint })
     }
 
     /// A path relative to the recipe's folder.

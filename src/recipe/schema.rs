@@ -231,6 +231,15 @@ pub enum Sign {
         /// The file whose first line is its passphrase.
         passphrase: Option<OutsidePath>,
     },
+    /// A key on a server that speaks sigul's protocol.
+    Sigul {
+        /// The configuration file of the client.
+        config: OutsidePath,
+        /// What the server calls the key.
+        key: String,
+        /// Which key it has to be.
+        fingerprint: Option<Fingerprint>,
+    },
 }
 
 /// The path of something that must not lie beside the recipe: absolute, or below the home folder.

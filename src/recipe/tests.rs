@@ -260,7 +260,17 @@ fn finds_what_is_wrong_and_where() {
         (
             "key-file =",
             "demonstration = \"x\"\nkey-file =",
-            vec!["28:12 [sign] has either 'key-file' or 'demonstration', not both"],
+            vec!["28:12 [sign] has one of 'key-file', 'sigul' and 'demonstration'"],
+        ),
+        (
+            "key-file = \"~/keys/gosling.asc\"",
+            "sigul = { config = \"sigul.toml\", kee = \"k\", fingerprint = \"12\" }",
+            vec![
+                "27:9 'sigul' of [sign] lacks 'key'",
+                "27:20 the path 'sigul.toml' is neither absolute nor begins with '~/': secrets lie outside the recipe's folder",
+                "27:34 'sigul' of [sign] has no key 'kee'",
+                "27:59 '12' is not a fingerprint: expected 40 or 64 hexadecimal digits",
+            ],
         ),
         ("[builder]", "[koji]\n[builder]", vec!["9:2 a recipe has no key 'koji'"]),
         ("[sign]", "[sign", vec!["26:6 unclosed table, expected `]`"]),
@@ -289,7 +299,7 @@ fn reports_all_problems_at_once_in_the_order_of_the_text() {
             "9:1 [builder] lacks 'image'",
             "10:1 [builder] has no key 'imag'",
             "24:44 'devl' is not known here: expected 'none', 'all', 'devel' or 'runtime'",
-            "26:1 [sign] needs 'key-file' or 'demonstration'",
+            "26:1 [sign] needs 'key-file', 'sigul' or 'demonstration'",
             "27:1 [sign] has no key 'keyfile'",
         ]
     );

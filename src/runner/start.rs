@@ -20,13 +20,18 @@ pub fn start(gander: &Path, arguments: &[&str]) -> io::Result<(Child, UnixStream
     Ok((command.spawn()?, ours))
 }
 
-/// The one socket that systemd has opened for this process (`LISTEN_FDS`), if it was started that way. Call it first thing.
+/// The one socket that systemd has opened for this process (`LISTEN_FDS`), if it was started that way. Everything else
+/// that was inherited, but for the standard descriptors, is closed: an open folder would lead out of any confinement. Call
+/// it first thing.
 pub fn activated() -> io::Result<Option<OwnedFd>> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     #[allow(clippy::disallowed_methods, reason = "this is how systemd says what it passes")]
     let read = |name| std::env::var(name).ok();
     let ours = read("LISTEN_PID").and_then(|pid| pid.parse().ok()) == Some(std::process::id());
-    let Some(count) = read("LISTEN_FDS").filter(|_| ours) else { return Ok(None) };
+    let Some(count) = read("LISTEN_FDS").filter(|_| ours) else {
+        return sys::close_inherited().map(|()| None);
+    };
+    sys::close_from(4)?;
     if count != "1" {
         return Err(io::Error::other(format!(
             "systemd passes {} sockets where one is expected",

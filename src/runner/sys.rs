@@ -117,9 +117,14 @@ pub(super) fn own_keyring() -> io::Result<()> {
 
 /// Closes every descriptor but the standard ones. Call it before opening any.
 pub(super) fn close_inherited() -> io::Result<()> {
+    close_from(3)
+}
+
+/// Closes every descriptor from a number on. Call it before opening any.
+pub(super) fn close_from(first: u32) -> io::Result<()> {
     // SAFETY: called first thing in a process that has opened no descriptor yet, so no owner of one
     // is betrayed; what is closed came from whoever started gander.
-    match unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) } {
+    match unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0_u32) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }

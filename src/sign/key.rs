@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sequoia_openpgp::Packet;
 use sequoia_openpgp::cert::Cert;
-use sequoia_openpgp::crypto::{KeyPair, Password};
+use sequoia_openpgp::crypto::Password;
 use sequoia_openpgp::packet::key::{Key4, PrimaryRole, SecretParts};
 use sequoia_openpgp::packet::one_pass_sig::OnePassSig3;
 use sequoia_openpgp::packet::{Key, Literal, OnePassSig, UserID};
@@ -22,6 +22,7 @@ use sequoia_openpgp::serialize::SerializeInto as _;
 use sequoia_openpgp::types::{DataFormat, SignatureType};
 use zeroize::Zeroizing;
 
+use super::engine::Engine;
 use super::{SignError, Signer, packet};
 use crate::base::SourceDate;
 use crate::openpgp::cleartext::signed_text;
@@ -90,7 +91,7 @@ fn library(error: impl std::fmt::Display) -> KeyError {
 #[derive(Clone)]
 pub struct LocalSigner {
     certificate: Certificate,
-    pair: KeyPair,
+    pair: Engine,
 }
 
 impl std::fmt::Debug for LocalSigner {
@@ -135,16 +136,17 @@ impl LocalSigner {
                 .map_err(|_| needed("the one that was given does not open it"))?;
         }
         let pair = key.role_into_unspecified().into_keypair().map_err(|error| bad(error.to_string()))?;
+        let pair = Engine::new(pair)?;
         Ok(Self { certificate: Certificate::from_cert(&cert), pair })
     }
 
-    pub(super) const fn pair(&self) -> &KeyPair {
+    pub(super) const fn pair(&self) -> &Engine {
         &self.pair
     }
 
     pub(super) fn of(cert: &Cert) -> Result<Self, KeyError> {
         let key = cert.primary_key().key().clone().parts_into_secret().map_err(library)?;
-        let pair = key.role_into_unspecified().into_keypair().map_err(library)?;
+        let pair = Engine::new(key.role_into_unspecified().into_keypair().map_err(library)?)?;
         Ok(Self { certificate: Certificate::from_cert(cert), pair })
     }
 
@@ -152,9 +154,8 @@ impl LocalSigner {
     pub fn inline(&self, data: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError> {
         let failed = |error: sequoia_openpgp::anyhow::Error| SignError::Library(error.to_string());
         let packet = self.sign_detached(data, created)?;
-        let signature = match Packet::from_bytes(&packet).map_err(failed)? {
-            Packet::Signature(signature) => signature,
-            _ => return Err(SignError::Library("no signature was made".into())),
+        let Packet::Signature(signature) = Packet::from_bytes(&packet).map_err(failed)? else {
+            return Err(SignError::Library("no signature was made".into()));
         };
         let mut begin = OnePassSig3::try_from(&signature).map_err(failed)?;
         begin.set_last(true);
@@ -186,7 +187,7 @@ impl LocalSigner {
             }
             None => None,
         };
-        let pair = key.clone().role_into_unspecified().into_keypair().map_err(library)?;
+        let pair = Engine::new(key.clone().role_into_unspecified().into_keypair().map_err(library)?)?;
         let user_id = UserID::from(user_id);
         let public = key.clone().take_secret().0;
         let binding = packet::binding(&pair, &public, &user_id, created.seconds(), lifetime)?;

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sequoia_openpgp::Packet;
 use sequoia_openpgp::crypto::hash::{Context, Hash as _};
-use sequoia_openpgp::crypto::{KeyPair, Signer as _, mpi};
+use sequoia_openpgp::crypto::mpi;
 use sequoia_openpgp::packet::key::{PrimaryRole, PublicParts};
 use sequoia_openpgp::packet::signature::Signature4;
 use sequoia_openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, SubpacketValue};
@@ -23,6 +23,7 @@ use sequoia_openpgp::serialize::SerializeInto as _;
 use sequoia_openpgp::types::{HashAlgorithm, KeyFlags, SignatureType, Timestamp};
 
 use super::SignError;
+use super::engine::Engine;
 
 const HASH: HashAlgorithm = HashAlgorithm::SHA256;
 
@@ -36,12 +37,11 @@ pub(super) fn time(seconds: i64) -> SystemTime {
 
 /// Signs what `cover` hashes: it gets the context and the signature's own fields, and has to hash both.
 fn sign(
-    pair: &KeyPair,
+    pair: &Engine,
     kind: SignatureType,
     hashed: Vec<Subpacket>,
     cover: impl FnOnce(&mut Context, &Signature4) -> Result<(), SignError>,
 ) -> Result<Signature4, SignError> {
-    let mut pair = pair.clone();
     let algorithm = pair.public().pk_algo();
     let issuer = Subpacket::new(SubpacketValue::Issuer(pair.public().keyid()), false).map_err(failed)?;
     let hashed = SubpacketArea::new(hashed).map_err(failed)?;
@@ -52,7 +52,7 @@ fn sign(
     let mut context = HASH.context().map_err(failed)?.for_signature(4);
     cover(&mut context, &blank)?;
     let digest = context.into_digest().map_err(failed)?;
-    let mpis = pair.sign(HASH, &digest).map_err(failed)?;
+    let mpis = pair.sign(HASH, &digest)?;
     let prefix = match digest.as_slice() {
         [first, second, ..] => [*first, *second],
         _ => [0; 2],
@@ -62,7 +62,7 @@ fn sign(
 
 /// A signature over a document, as a packet. That over text gets it with CR LF between its lines.
 pub(super) fn document(
-    pair: &KeyPair,
+    pair: &Engine,
     kind: SignatureType,
     data: &[u8],
     created: i64,
@@ -77,7 +77,7 @@ pub(super) fn document(
 
 /// A signature over a document that was hashed already, as a packet.
 pub(super) fn hashed(
-    pair: &KeyPair,
+    pair: &Engine,
     kind: SignatureType,
     document: &Context,
     created: i64,
@@ -91,7 +91,7 @@ pub(super) fn hashed(
 
 /// A primary key's signature over its own user id.
 pub(super) fn binding(
-    pair: &KeyPair,
+    pair: &Engine,
     key: &Key<PublicParts, PrimaryRole>,
     user_id: &UserID,
     created: i64,
@@ -115,7 +115,7 @@ pub(super) fn binding(
     Ok(signature.into())
 }
 
-fn common(pair: &KeyPair, created: i64, critical: bool) -> Result<Vec<Subpacket>, SignError> {
+fn common(pair: &Engine, created: i64, critical: bool) -> Result<Vec<Subpacket>, SignError> {
     let created = Timestamp::try_from(time(created)).map_err(failed)?;
     let created = Subpacket::new(SubpacketValue::SignatureCreationTime(created), critical);
     let issuer = Subpacket::new(SubpacketValue::IssuerFingerprint(pair.public().fingerprint()), false);

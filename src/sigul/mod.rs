@@ -7,6 +7,7 @@
 pub mod authority;
 pub mod bridge;
 pub mod client;
+pub mod init;
 pub mod server;
 pub mod service;
 pub mod stream;

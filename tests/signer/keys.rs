@@ -63,7 +63,8 @@ fn a_key_is_imported_only_once_and_with_its_passphrase() {
 fn what_cannot_be_a_new_key_is_refused() {
     let signer = Signer::new(&[]);
     signer.with_key("ed25519");
-    let change = |change: &dyn Fn(&mut Option<String>, &mut Option<String>, &mut Option<String>)| {
+    type Field<'a> = &'a mut Option<String>;
+    let change = |change: &dyn Fn(Field<'_>, Field<'_>, Field<'_>)| {
         let mut operation = new_key("k2", "ed25519");
         if let Op::NewKey { keytype, name_real, expire_date, .. } = &mut operation {
             change(keytype, name_real, expire_date);

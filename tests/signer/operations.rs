@@ -177,7 +177,10 @@ fn everything_is_signed_and_verifies() {
     let text = b"- a text  \nwith lines\n";
     let packet = sign(Op::SignText { key: key(), created: None }, text);
     let message = clearsign(text, &packet).unwrap();
-    assert_eq!(verify_cleartext(&[certificate.clone()], &message).unwrap(), b"- a text\nwith lines\n");
+    assert_eq!(
+        verify_cleartext(std::slice::from_ref(&certificate), &message).unwrap(),
+        b"- a text\nwith lines\n"
+    );
 
     let tag = b"object 0123\ntype commit\ntag v1\ntagger A <a@example.org> 0 +0000\n\nmessage\n";
     let armored = sign(Op::SignGitTag { key: key(), created: None }, tag);

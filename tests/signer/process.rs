@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gander::base::Digest;
-use gander::openpgp::verify_header;
+use gander::openpgp::{verify_detached, verify_header};
 use gander::sign::agent::request::{Answer, Code, Operation as Op, Request, Secret};
 
 use super::header;
@@ -213,8 +213,20 @@ fn a_kill_at_any_moment_leaves_a_whole_ledger_and_no_signature_without_a_line() 
             sending.abort();
             packets
         });
+        // Users come and go meanwhile.
+        let client = signer.client();
+        let administering = signer.runtime.spawn(async move {
+            for number in 0.. {
+                let name = format!("user-{round}-{number}");
+                let request = Request { user: "root".into(), operation: Op::NewUser { name, admin: false } };
+                if client.ask(&request, &[(Secret::Password, PASSWORD.as_bytes())]).await.is_err() {
+                    break;
+                }
+            }
+        });
         std::thread::sleep(Duration::from_millis(350 + 37 * round));
         signer.end("KILL");
+        signer.runtime.block_on(administering).unwrap();
         stop.store(true, Ordering::Relaxed);
         answered.extend(signer.runtime.block_on(signing).unwrap());
         signer.start();
@@ -223,6 +235,14 @@ fn a_kill_at_any_moment_leaves_a_whole_ledger_and_no_signature_without_a_line() 
     }
     assert!(answered.len() > 12, "{}", answered.len());
     let ledger = signer.ledger();
+    // Every user that is there was written down before.
+    let (_, names) = signer.administer(Op::ListUsers {}).unwrap();
+    let made = |name: &str| {
+        let detail = format!("admin=false, password=false, name={name}");
+        ledger.iter().any(|entry| entry["operation"] == "new-user" && entry["detail"] == detail.as_str())
+    };
+    let names: Vec<_> = names.split(|byte| *byte == 0).map(|name| String::from_utf8_lossy(name)).collect();
+    assert!(names.len() > 12 && names.iter().filter(|name| name.starts_with("user-")).all(|name| made(name)));
     let known: BTreeSet<_> = ledger.iter().filter_map(|entry| entry["signature"].as_str()).collect();
     for packet in &answered {
         assert!(known.contains(Digest::of(packet).to_string().as_str()), "a signature is not in the ledger");
@@ -399,6 +419,102 @@ fn mutated_frames_end_their_session_only() {
     }
     assert!(signer.verify_ledger().0);
     assert!(!signer.log().contains("panicked"), "{}", signer.log());
+}
+
+#[test]
+fn a_false_signer_does_its_client_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let answers: [&[u8]; 8] = [
+        b"",
+        b"\xff\xff\xff\xff\x05",
+        b"\0\0\0\x02\x05{}",
+        b"\0\0\0\x02\x06[]",
+        b"\0\0\0\x01\x02x",
+        b"\0\0\0\0\x04",
+        b"\0\0\0\x12\x05{\"answer\":\"done\"}\0\0\0",
+        b"\0\0\0\x12\x05{\"answer\":\"done\"}\0\0\0\x02\x05{}",
+    ];
+    let count = answers.len();
+    let liar = std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(answer).unwrap();
+        }
+    });
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = gander::sign::agent::Client::at(&path).with_patience(Duration::from_secs(5));
+    let request = Request { user: "x".into(), operation: Op::Health {} };
+    for _ in 0..count {
+        let outcome = runtime.block_on(client.ask(&request, &[]));
+        assert!(outcome.is_err(), "{outcome:?}");
+    }
+    liar.join().unwrap();
+}
+
+#[test]
+fn data_of_any_size_take_no_memory() {
+    let signer = Signer::new(&[]);
+    let certificate = signer.with_key("ed25519");
+    signer.sign_data(b"x").unwrap();
+    let peak = || -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", signer.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    let piece = vec![7; 1 << 20];
+    let packet = signer.runtime.block_on(async {
+        let request = Request { user: "alice".into(), operation: sign_data("k1") };
+        let mut session = signer.client().open(&request).await.unwrap();
+        for _ in 0..512 {
+            session.data(&piece).await.unwrap();
+        }
+        session.secret(Secret::Passphrase, ALICE.as_bytes()).await.unwrap();
+        session.finish().await.unwrap().unwrap().1
+    });
+    let data = std::io::Read::take(std::io::repeat(7), 512 << 20);
+    verify_detached(&certificate, &packet, data, None).unwrap();
+    assert!(peak() < 64 << 10, "{} KiB", peak());
+    // A text is held, but only so much of it.
+    let operation = Op::SignText { key: "k1".into(), created: None };
+    let outcome =
+        signer.with_data("alice", operation, &[(Secret::Passphrase, ALICE)], &vec![b'x'; (16 << 20) + 1]);
+    assert_eq!(code(outcome), Code::InvalidRequest);
+}
+
+#[test]
+fn the_same_time_gives_the_same_signature_where_the_policy_allows_to_ask_for_it() {
+    let signer = Signer::new(&[]);
+    signer.with_key("rsa4096");
+    let made = |created: Option<i64>| {
+        let operation = Op::SignData { key: "k1".into(), armor: false, created };
+        signer.with_data("alice", operation, &[(Secret::Passphrase, ALICE)], b"x")
+    };
+    let time = 4_000_000_000;
+    assert_eq!(code(made(Some(time))), Code::Policy);
+    fs::write(signer.store().join("policy.toml"), "[[rule]]\nkey = 'k1'\ncreated = true\n").unwrap();
+    signer.end("TERM");
+    signer.start();
+    let packet = made(Some(time)).unwrap().1;
+    assert_eq!(packet, made(Some(time)).unwrap().1);
+    assert_eq!(gander::openpgp::inspect_single(&packet).unwrap().created, Some(time));
+    assert_ne!(gander::openpgp::inspect_single(&made(None).unwrap().1).unwrap().created, Some(time));
+    assert_eq!(code(made(Some(-1))), Code::InvalidRequest);
+}
+
+#[test]
+fn a_signer_with_too_many_sessions_says_so() {
+    let signer = Signer::new(&["--sessions", "2"]);
+    signer.with_key("ed25519");
+    let held: Vec<_> = (0..2).map(|_| UnixStream::connect(signer.socket()).unwrap()).collect();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(code(signer.sign_data(&vec![1; 1 << 20])), Code::Unavailable);
+    drop(held);
+    let start = Instant::now();
+    while signer.sign_data(b"x").is_err() {
+        assert!(start.elapsed().as_secs() < 20);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::{Failure, Kind};
 use super::secrets::{Secrets, Which};
-use crate::sigul::client::{Client, ClientError, Config, ConfigError, Request};
+use crate::sigul::client::{Client, ClientError, Config, ConfigError, RemoteError, Request};
 use crate::sigul::stream::TlsError;
 use crate::sigul::wire::{Code, Fields};
 
@@ -138,6 +138,29 @@ impl From<ClientError> for Failure {
             ClientError::Ended { .. } => failure
                 .hint("the bridge may have no server at hand, or refuse the request; its log says which"),
             _ => failure,
+        }
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        use RemoteError as E;
+        match error {
+            E::Config(error) => error.into(),
+            E::Passphrase(error) => error.into(),
+            E::Tls(error) => error.into(),
+            E::Client(error) => error.into(),
+            E::NoPassphrase { .. } => {
+                Self::from_error(Kind::Usage, &error).hint("name it in the table [passphrases] of that file")
+            }
+            E::System(_) => Self::from_error(Kind::Surroundings, &error),
+            E::NoCertificate { .. }
+            | E::OtherKey { .. }
+            | E::Package { .. }
+            | E::Refused(_)
+            | E::Packet(_)
+            | E::Text(_)
+            | E::NotAccepted(_) => Self::from_error(Kind::Input, &error),
         }
     }
 }

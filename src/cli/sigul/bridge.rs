@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::super::{Failure, Kind};
 use crate::sigul::bridge::{Bridge, BridgeError, Config, ConfigError};
 use crate::sigul::service::FileError;
@@ -23,13 +25,16 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let config = Config::read(&args.config)?;
+    if args.check {
+        return Ok(());
+    }
+    // Two connections a request, and those that only wait: more than the usual 1024.
+    let files = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::from_error(Kind::Surroundings, &error))?;
     runtime.block_on(async {
         let bridge = Bridge::listen(config)?;
-        if args.check {
-            return Ok(());
-        }
         let (clients, servers) = bridge.addresses().map_err(BridgeError::from)?;
         for (side, addresses) in [("clients", clients), ("servers", servers)] {
             addresses.iter().for_each(|address| println!("{side} {address}"));
@@ -52,7 +57,7 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         match error {
             ConfigError::File(error) => error.into(),
-            ConfigError::NoServers(_) => Self::from_error(Kind::Usage, &error),
+            ConfigError::Wrong { .. } => Self::from_error(Kind::Usage, &error),
         }
     }
 }

@@ -4,6 +4,7 @@ mod administrator;
 mod answers;
 mod asking;
 mod bridge;
+mod init;
 mod keys;
 mod ledger;
 mod secrets;
@@ -36,6 +37,7 @@ enum Verb {
     Keys(keys::Verb),
     #[command(flatten)]
     Users(users::Verb),
+    Init(init::Args),
     Bridge(bridge::Args),
     Server(server::Args),
     Signer(signer::Args),
@@ -49,6 +51,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         Verb::Signing(verb) => signing::run(global, verb)?,
         Verb::Keys(verb) => keys::run(verb)?,
         Verb::Users(verb) => users::run(verb)?,
+        Verb::Init(args) => init::run(global, &args)?,
         Verb::Bridge(args) => bridge::run(&args)?,
         Verb::Server(args) => server::run(&args)?,
         Verb::Signer(args) => return signer::run(global, &args),

@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use zeroize::Zeroizing;
 
-use super::frame::{self, FrameError, HEAD, Kind};
+use super::frame::{self, Frame, FrameError, HEAD, Kind};
 use super::request::{Answer, LONGEST_SECRET, Refusal, Request, Secret};
 use crate::runner::hand_over;
 
@@ -172,7 +172,7 @@ pub struct Asking(BufWriter<OwnedWriteHalf>);
 
 impl Asking {
     async fn frame(&mut self, kind: Kind, content: &[u8]) -> Result<(), AgentError> {
-        write_frame(&mut self.0, kind, content).await.map_err(AgentError::from)
+        unless_refused(write_frame(&mut self.0, kind, content).await)
     }
 
     /// Sends a piece of data of any size.
@@ -188,28 +188,32 @@ impl Asking {
             return Err(AgentError::LongSecret);
         }
         // Past the buffered writer, which would keep a copy.
-        self.0.flush().await?;
+        unless_refused(self.0.flush().await)?;
         let mut content = Zeroizing::new(Vec::with_capacity(HEAD + 1 + secret.len()));
         content.extend_from_slice(&frame::head_of(Kind::Secret, 1 + secret.len()));
         content.push(which as u8);
         content.extend_from_slice(secret);
-        Ok(self.0.get_mut().write_all(&content).await?)
+        unless_refused(self.0.get_mut().write_all(&content).await)
     }
 
     /// Says that the request, or a header, is complete.
     pub async fn end(&mut self) -> Result<(), AgentError> {
         self.frame(Kind::End, &[]).await?;
-        match self.0.flush().await {
-            // The answer may be there all the same: a refusal that did not wait for the rest.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
-        }
+        unless_refused(self.0.flush().await)
     }
 
     /// Sends a whole header.
     pub async fn header(&mut self, header: &[u8]) -> Result<(), AgentError> {
         self.data(header).await?;
         self.end().await
+    }
+}
+
+/// A signer that hears no more may have refused already: then its refusal is there to be read.
+fn unless_refused(written: io::Result<()>) -> Result<(), AgentError> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
     }
 }
 
@@ -258,7 +262,7 @@ impl Answers {
         }
     }
 
-    async fn frame(&mut self) -> Result<(Kind, Zeroizing<Vec<u8>>), AgentError> {
+    async fn frame(&mut self) -> Result<Frame, AgentError> {
         match tokio::time::timeout(self.patience, read_frame(&mut self.reader)).await {
             Ok(frame) => frame?.ok_or(AgentError::Ended),
             Err(_) => Err(AgentError::Silent(self.patience)),
@@ -266,9 +270,7 @@ impl Answers {
     }
 }
 
-async fn read_frame(
-    reader: &mut (impl AsyncRead + Unpin),
-) -> Result<Option<(Kind, Zeroizing<Vec<u8>>)>, FrameError> {
+async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> Result<Option<Frame>, FrameError> {
     let mut first = [0; HEAD];
     let mut had = 0;
     while had < HEAD {

@@ -305,7 +305,7 @@ pub enum Answer {
         needed: u32,
     },
     /// What waits for approval; the payload is JSON, one line each (`id`, `kind`, `digest`, `nevra`, `reference`, `user`,
-    /// `time`, `until`, `given`, `needed`, `approved-by`).
+    /// `time`, `until`, `approved-by`).
     Pending {
         /// How many.
         count: u32,

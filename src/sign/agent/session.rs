@@ -13,7 +13,7 @@ use super::request::{
     Answer, Code, LARGEST_HEADER, LARGEST_IMPORT, LARGEST_MESSAGE, LARGEST_TEXT, Operation, Refusal, Request,
 };
 use crate::sign::hashing::Hashing;
-use crate::sign::vault::{Made, Opened, Secrets, Subject, Vault};
+use crate::sign::vault::{Made, Opened, Secrets, Vault};
 
 /// Headers that were signed and wait to be answered, at most.
 const AHEAD: usize = 64;
@@ -158,30 +158,28 @@ pub(super) fn serve(shared: &Shared, stream: &UnixStream) -> Result<(), FrameErr
                 answer(&mut BufWriter::new(stream), &Answer::Done {}, &[])?;
                 headers(shared, stream, &request, &opened)
             }
-            Err(refusal) => {
-                shared.vault.refused(&request, &refusal, None);
-                refuse(&mut BufWriter::new(stream), &refusal)
-            }
+            Err(refusal) => refuse(&mut BufWriter::new(stream), &refusal),
         };
     }
-    let outcome =
-        body.map_err(|refusal| (refusal, None)).and_then(|body| carry_out(shared, &request, &secrets, body));
+    let outcome = match body {
+        Ok(body) => carry_out(shared, &request, &secrets, body),
+        Err(refusal) => {
+            shared.vault.turned_away(&request, &refusal);
+            Err(refusal)
+        }
+    };
     drop(secrets);
     let mut writer = BufWriter::new(stream);
     match outcome {
         Ok((what, payload)) => answer(&mut writer, &what, &payload),
-        Err((refusal, subject)) => {
-            shared.vault.refused(&request, &refusal, subject.as_ref());
-            refuse(&mut writer, &refusal)
-        }
+        Err(refusal) => refuse(&mut writer, &refusal),
     }
 }
 
-type Outcome = Result<(Answer, Zeroizing<Vec<u8>>), (Refusal, Option<Subject>)>;
+type Outcome = Result<(Answer, Zeroizing<Vec<u8>>), Refusal>;
 
 fn carry_out(shared: &Shared, request: &Request, secrets: &Secrets, body: Body<'_>) -> Outcome {
     let vault = &shared.vault;
-    let plain = |refusal| (refusal, None);
     let made = match (&request.operation, body) {
         (Operation::Health {}, _) => {
             let sessions = shared.sessions.load(Ordering::Relaxed);
@@ -189,22 +187,18 @@ fn carry_out(shared: &Shared, request: &Request, secrets: &Secrets, body: Body<'
             return Ok((vault.health(sessions), Zeroizing::default()));
         }
         (_, Body::Hashed(hashing)) => {
-            let opened = vault.unlock(request, secrets).map_err(plain)?;
-            vault.work_hashed(&opened, request, &hashing)?
+            vault.work_hashed(&vault.unlock(request, secrets)?, request, &hashing)?
         }
         (
             Operation::SignText { .. } | Operation::SignGitTag { .. } | Operation::Decrypt { .. },
             Body::Held(held),
-        ) => {
-            let opened = vault.unlock(request, secrets).map_err(plain)?;
-            vault.work(&opened, request, &held.bytes)?
-        }
+        ) => vault.work(&vault.unlock(request, secrets)?, request, &held.bytes)?,
         (_, Body::Held(held)) => {
-            let reply = vault.administer(request, secrets, &held.bytes).map_err(plain)?;
+            let reply = vault.administer(request, secrets, &held.bytes)?;
             return Ok((reply.answer, reply.payload));
         }
     };
-    vault.release(made).map_err(plain)
+    vault.release(made)
 }
 
 /// Signs headers while those before wait for the ledger.
@@ -235,13 +229,12 @@ fn headers(
                     begun = true;
                 }
                 let outcome = match problem {
-                    Some(refusal) => Err((refusal, None)),
+                    Some(refusal) => {
+                        shared.vault.turned_away(request, &refusal);
+                        Err(refusal)
+                    }
                     None => shared.vault.work(opened, request, &header.bytes),
                 };
-                let outcome = outcome.map_err(|(refusal, subject)| {
-                    shared.vault.refused(request, &refusal, subject.as_ref());
-                    refusal
-                });
                 if ahead.send(outcome).is_err() {
                     // Nobody hears the answers any more.
                     return Ok(());
@@ -264,8 +257,8 @@ fn answers(
 ) -> Result<(), FrameError> {
     let mut writer = BufWriter::new(stream);
     let mut next = made.recv().ok();
-    while let Some(made_) = next.take() {
-        match made_.and_then(|made| vault.release(made)) {
+    while let Some(waited) = next.take() {
+        match waited.and_then(|made| vault.release(made)) {
             Ok((what, payload)) => frames(&mut writer, &what, &payload)?,
             Err(refusal) => put(&mut writer, Kind::Refusal, &refusal)?,
         }

@@ -136,6 +136,12 @@ pub(super) fn access(database: &Connection, key: i64, user: i64) -> rusqlite::Re
     database.prepare(sql)?.query_row([key, user], access_row).optional()
 }
 
+/// What the first of all accesses has sealed.
+pub(super) fn any_sealed(database: &Connection) -> rusqlite::Result<Option<Vec<u8>>> {
+    let sql = "SELECT id, encrypted_passphrase, key_admin FROM key_accesses ORDER BY id LIMIT 1";
+    Ok(database.prepare(sql)?.query_row([], access_row).optional()?.map(|access| access.sealed))
+}
+
 /// An access by its number, if it is still to that key.
 pub(super) fn access_of(database: &Connection, key: i64, access: i64) -> rusqlite::Result<Option<Access>> {
     let sql = "SELECT id, encrypted_passphrase, key_admin FROM key_accesses WHERE key_id = ? AND id = ?";

@@ -65,6 +65,23 @@ pub(super) fn remove(folder: &Path, fingerprint: &str) -> io::Result<()> {
     }
 }
 
+/// The files that belong to none of some keys, sorted.
+pub(super) fn strangers(folder: &Path, fingerprints: &[String]) -> io::Result<Vec<String>> {
+    let known: Vec<_> =
+        fingerprints.iter().filter_map(|fingerprint| path(folder, fingerprint).ok()).collect();
+    #[allow(clippy::disallowed_methods, reason = "the names are sorted")]
+    let entries = fs::read_dir(folder.join("keys"))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if !known.contains(&path) {
+            found.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;

@@ -68,6 +68,11 @@ impl Limits {
         slots.get(who).is_some_and(|slot| slot.failing.load(Ordering::Acquire))
     }
 
+    /// Has everybody wait for the next try: a secret is known to be wrong, but was not counted yet.
+    pub fn suspect(&self, who: &Who) {
+        self.slot(who).failing.store(true, Ordering::Release);
+    }
+
     /// Tries, one at a time for each user and key. `keep` is told of each change.
     pub fn attempt<T>(
         &self,

@@ -12,7 +12,7 @@
 //! # Secrets
 //! A key's passphrase is kept once for each user who has access, under the user's passphrase, as `gpg --symmetric` does.
 //! Administrators' passwords are crypt(3) strings. A wrong secret takes as long whether there is such a user or key, or
-//! not, and delays the next try ([`limit`]).
+//! not, and delays the next try (`limit.rs`).
 //!
 //! # What differs from sigul
 //! Its operations behave as sigul's do, with these exceptions, which are defects there: without a `name-real` a new key
@@ -35,7 +35,7 @@ mod work;
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -50,7 +50,8 @@ use limit::Limits;
 use policy::{Policy, PolicyError};
 use unlocked::Cache;
 
-pub use work::{Made, Opened, Subject};
+use work::Subject;
+pub use work::{Made, Opened};
 
 /// Why a vault cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,14 @@ pub enum VaultError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Somebody else's: what is made in it here, its owner could not read. Trying again cannot help.
+    #[error("the store '{}' belongs to the user {owner}, so only that user can use it", path.display())]
+    Owner {
+        /// The store.
+        path: PathBuf,
+        /// Its owner's id.
+        owner: u32,
     },
     /// Another process has it open. Trying again helps once that has ended.
     #[error("another signer has the store '{}' open", .0.display())]
@@ -160,12 +169,16 @@ fn file(path: &Path) -> impl FnOnce(io::Error) -> VaultError {
 impl Vault {
     /// Opens the vault in a folder, which is made if it is not there.
     pub fn open(folder: &Path, options: Options) -> Result<Self, VaultError> {
-        for path in [folder.to_path_buf(), folder.join("keys")] {
-            match fs::DirBuilder::new().mode(0o700).create(&path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(file(&path)(error)),
-                _ => {}
-            }
+        let make = |path: &Path| match fs::DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(file(path)(error)),
+            _ => Ok(()),
+        };
+        make(folder)?;
+        let owner = fs::metadata(folder).map_err(file(folder))?.uid();
+        if owner != rustix::process::geteuid().as_raw() {
+            return Err(VaultError::Owner { path: folder.into(), owner });
         }
+        make(&folder.join("keys"))?;
         let path = folder.join("lock");
         let lock =
             fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(file(&path))?;
@@ -183,6 +196,14 @@ impl Vault {
         });
         let known = database::head(&database)?;
         let ledger = Ledger::open(&folder.join("ledger"), known, clock::now(), options.rotate_at, keep)?;
+        let fingerprints = database::names(&database, "SELECT fingerprint FROM keys", [])?;
+        for name in keyfile::strangers(folder, &fingerprints).map_err(file(&folder.join("keys")))? {
+            // From a signer that was killed while it made or deleted a key, or from before a backup was put back.
+            eprintln!(
+                "gander signer: no key is known to the file '{}' in the store's 'keys'",
+                name.escape_debug()
+            );
+        }
         let limits = Limits::new(database::failures(&database)?);
         let nothing = material::seal(&material::random_passphrase()?, &material::random_passphrase()?)?;
         let vault = Self {
@@ -235,10 +256,10 @@ impl Vault {
         administer::set_administrator(self, name, password)
     }
 
-    /// Answers a request that signs and decrypts nothing. A key to be imported comes as `data`. The refusal is not
-    /// recorded yet ([`Self::refused`]).
+    /// Answers a request that signs and decrypts nothing. A key to be imported comes as `data`.
     pub fn administer(&self, request: &Request, secrets: &Secrets, data: &[u8]) -> Result<Reply, Refusal> {
         administer::answer(self, request, secrets, data)
+            .inspect_err(|refusal| self.refused(request, refusal, None))
     }
 
     /// How the signer is.
@@ -253,8 +274,13 @@ impl Vault {
         }
     }
 
+    /// Records that a request was refused which never reached the vault.
+    pub fn turned_away(&self, request: &Request, refusal: &Refusal) {
+        self.refused(request, refusal, None);
+    }
+
     /// Records a refusal, without waiting for it.
-    pub fn refused(&self, request: &Request, refusal: &Refusal, subject: Option<&Subject>) {
+    fn refused(&self, request: &Request, refusal: &Refusal, subject: Option<&Subject>) {
         self.refusals.fetch_add(1, Ordering::Relaxed);
         // Who is refused untried could fill the disk; where the ledger fails, there is nothing to write on.
         if matches!(refusal.code, Code::TooManyFailures | Code::Unavailable) {

@@ -58,11 +58,15 @@ impl Vault {
         let known = |known: &Option<(Key, Access)>| {
             known.as_ref().map_or(Known::Nothing, |(_, access)| self.cache.find(access.id, passphrase))
         };
-        if !self.limits.is_failing(&who)
-            && let Known::Right(unlocked) = known(&found)
-            && let Some((key, access)) = found
-        {
-            return Ok(Entrance { key, access, unlocked });
+        if !self.limits.is_failing(&who) {
+            match (known(&found), found.clone()) {
+                (Known::Right(unlocked), Some((key, access))) => {
+                    return Ok(Entrance { key, access, unlocked });
+                }
+                // Else many guesses at once could all be tried against a key that is unlocked.
+                (Known::Wrong, _) => self.limits.suspect(&who),
+                _ => {}
+            }
         }
         self.limits.attempt(
             &who,
@@ -72,8 +76,13 @@ impl Vault {
                     let (key, access) = found?;
                     return Some(Entrance { key, access, unlocked });
                 }
-                let sealed = found.as_ref().map_or(&self.nothing, |(_, access)| &access.sealed);
-                let inner = material::unseal(sealed, passphrase)?;
+                let any = || database::any_sealed(&self.database()).ok().flatten();
+                // Where there is no access, another one serves: so it takes as long, whatever program sealed them.
+                let sealed = match &found {
+                    Some((_, access)) => access.sealed.clone(),
+                    None => any().unwrap_or_else(|| self.nothing.clone()),
+                };
+                let inner = material::unseal(&sealed, passphrase)?;
                 let (key, access) = found?;
                 if inner.starts_with(b"{") || inner.starts_with(b"[") {
                     eprintln!("gander signer: an access is bound to hardware, which is not offered");

@@ -35,7 +35,7 @@ pub struct Opened {
 
 /// What is to be signed, as policy and ledger see it.
 #[derive(Clone, Debug)]
-pub struct Subject {
+pub(super) struct Subject {
     kind: Kind,
     digest: Digest,
     size: u64,
@@ -45,13 +45,41 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Something of which only digest and size matter.
-    pub const fn new(kind: Kind, digest: Digest, size: u64) -> Self {
+    /// What is held in memory.
+    fn held(operation: &Operation, data: &[u8]) -> Result<Self, Refusal> {
+        let kind = match operation {
+            Operation::SignRpmHeaders { .. } => return Self::header(data),
+            Operation::SignText { .. } => Kind::Text,
+            Operation::SignGitTag { .. } => {
+                check_tag(data)?;
+                Kind::GitTag
+            }
+            Operation::Decrypt { .. } => Kind::Decrypt,
+            _ => return Err(Code::UnknownOp.into()),
+        };
+        Ok(Self::new(kind, Digest::of(data), data.len() as u64))
+    }
+
+    /// What was only hashed.
+    fn hashed(operation: &Operation, hashing: &Hashing) -> Result<Self, Refusal> {
+        let (digest, size) = hashing.digest();
+        match operation {
+            Operation::SignData { .. } => Ok(Self::new(Kind::Data, digest, size)),
+            Operation::SignContainer { docker_reference, .. } => {
+                check_name(docker_reference)?;
+                let reference = Some(docker_reference.clone());
+                Ok(Self { reference, ..Self::new(Kind::Container, digest, size) })
+            }
+            _ => Err(Code::UnknownOp.into()),
+        }
+    }
+
+    const fn new(kind: Kind, digest: Digest, size: u64) -> Self {
         Self { kind, digest, size, nevra: None, covers_payload: false, reference: None }
     }
 
     /// The main header of an RPM.
-    pub fn header(bytes: &[u8]) -> Result<Self, Refusal> {
+    fn header(bytes: &[u8]) -> Result<Self, Refusal> {
         let corrupt = |error: &dyn std::fmt::Display| Refusal::because(Code::CorruptRpm, error);
         let header = Header::parse(Part::Main, bytes).map_err(|error| corrupt(&error))?;
         if header.bytes().len() != bytes.len() || !header.has_region() {
@@ -87,6 +115,10 @@ pub struct Made {
 impl Vault {
     /// Unlocks the key of a request that signs or decrypts.
     pub fn unlock(&self, request: &Request, secrets: &Secrets) -> Result<Opened, Refusal> {
+        self.open_key(request, secrets).inspect_err(|refusal| self.refused(request, refusal, None))
+    }
+
+    fn open_key(&self, request: &Request, secrets: &Secrets) -> Result<Opened, Refusal> {
         let key = request.operation.key().ok_or(Code::UnknownOp)?;
         let Entrance { key, unlocked, .. } = self.key_user(&request.user, key, secrets)?;
         if key.keytype != "gnupg" {
@@ -110,39 +142,20 @@ impl Vault {
     }
 
     /// Signs a text, a git tag or an RPM's header, or decrypts: what is held in memory.
-    pub fn work(
-        &self,
-        opened: &Opened,
-        request: &Request,
-        data: &[u8],
-    ) -> Result<Made, (Refusal, Option<Subject>)> {
-        let whole = |kind| Subject::new(kind, Digest::of(data), data.len() as u64);
-        let subject = match &request.operation {
-            Operation::SignText { .. } => whole(Kind::Text),
-            Operation::SignGitTag { .. } => {
-                check_tag(data).map_err(|refusal| (refusal, None))?;
-                whole(Kind::GitTag)
+    pub fn work(&self, opened: &Opened, request: &Request, data: &[u8]) -> Result<Made, Refusal> {
+        let subject = Subject::held(&request.operation, data);
+        let subject = subject.inspect_err(|refusal| self.refused(request, refusal, None))?;
+        let made = match subject.kind {
+            Kind::Decrypt => self.decrypt(opened, request, &subject, data),
+            Kind::Text => {
+                self.sign(opened, request, &subject, |created| opened.signer.sign_cleartext(data, created))
             }
-            Operation::SignRpmHeaders { .. } => Subject::header(data).map_err(|refusal| (refusal, None))?,
-            Operation::Decrypt { .. } => whole(Kind::Decrypt),
-            _ => return Err((Code::UnknownOp.into(), None)),
+            Kind::GitTag => self.sign(opened, request, &subject, |created| {
+                opened.signer.sign_detached(data, created).map(|packet| armor_detached(&packet).into_bytes())
+            }),
+            _ => self.sign(opened, request, &subject, |created| opened.signer.sign_detached(data, created)),
         };
-        let make = |created: SourceDate| -> Result<Vec<u8>, SignError> {
-            match subject.kind {
-                Kind::Text => opened.signer.sign_cleartext(data, created),
-                Kind::GitTag => opened
-                    .signer
-                    .sign_detached(data, created)
-                    .map(|packet| armor_detached(&packet).into_bytes()),
-                _ => opened.signer.sign_detached(data, created),
-            }
-        };
-        let made = if subject.kind == Kind::Decrypt {
-            self.decrypt(opened, request, &subject, data)
-        } else {
-            self.sign(opened, request, &subject, make)
-        };
-        made.map_err(|refusal| (refusal, Some(subject)))
+        made.inspect_err(|refusal| self.refused(request, refusal, Some(&subject)))
     }
 
     /// Signs data or a container's manifest: what was hashed while it came.
@@ -151,30 +164,21 @@ impl Vault {
         opened: &Opened,
         request: &Request,
         hashing: &Hashing,
-    ) -> Result<Made, (Refusal, Option<Subject>)> {
-        let (digest, size) = hashing.digest();
-        let (subject, made) = match &request.operation {
-            Operation::SignData { armor, .. } => {
-                let subject = Subject::new(Kind::Data, digest, size);
-                let made = self.sign(opened, request, &subject, |created| {
-                    let packet = hashing.sign(&opened.signer, created)?;
-                    Ok(if *armor { armor_detached(&packet).into_bytes() } else { packet })
-                });
-                (subject, made)
+    ) -> Result<Made, Refusal> {
+        let subject = Subject::hashed(&request.operation, hashing);
+        let subject = subject.inspect_err(|refusal| self.refused(request, refusal, None))?;
+        let armored = matches!(&request.operation, Operation::SignData { armor: true, .. });
+        let made = self.sign(opened, request, &subject, |created| match &subject.reference {
+            Some(reference) => {
+                let json = container(&subject.digest, reference, created);
+                opened.signer.inline(json.as_bytes(), created)
             }
-            Operation::SignContainer { docker_reference, .. } => {
-                check_name(docker_reference).map_err(|refusal| (refusal, None))?;
-                let reference = Some(docker_reference.clone());
-                let subject = Subject { reference, ..Subject::new(Kind::Container, digest, size) };
-                let made = self.sign(opened, request, &subject, |created| {
-                    let json = container(&digest, docker_reference, created);
-                    opened.signer.inline(json.as_bytes(), created)
-                });
-                (subject, made)
+            None => {
+                let packet = hashing.sign(&opened.signer, created)?;
+                Ok(if armored { armor_detached(&packet).into_bytes() } else { packet })
             }
-            _ => return Err((Code::UnknownOp.into(), None)),
-        };
-        made.map_err(|refusal| (refusal, Some(subject)))
+        });
+        made.inspect_err(|refusal| self.refused(request, refusal, Some(&subject)))
     }
 
     /// Waits until what was made is on record; then it may leave.

@@ -12,22 +12,40 @@
 //!
 //! [limits]                               # each has the default that is shown
 //! pairs = 64                             # requests at a time
+//! clients = 512                          # connected clients, those that wait included
 //! handshakes = 256                       # connections of each side whose handshake is not over
 //! spare-servers = 256                    # connections of servers that wait for a client
-//! handshake-seconds = 10
+//! package-bytes = 10737418240            # of all packages of one sign-rpms
+//! pace = 16384                           # bytes a second that a payload has to bring
+//! handshake-seconds = 10                 # the head of a request included, once more
 //! wait-seconds = 60                      # that a client waits for a server
-//! idle-seconds = 600                     # in which something has to happen between the two
+//! secrets-seconds = 60                   # for what client and server say to each other, behind the payload
+//! idle-seconds = 120                     # without a byte of a payload that has begun
+//! answer-seconds = 600                   # until the server has to answer
 //! grace-seconds = 600                    # that requests may take when the bridge is to end
+//!
+//! [koji.primary]                         # a hub; docs/sigul-bridge.md has all its keys
+//! server = "https://koji.example.org/kojihub"
+//! topurl = "https://kojipkgs.example.org"
 //! ```
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::base::chain;
+
 use super::super::service::{self, FileError, Form};
-use super::super::stream::Identity;
+use super::super::stream::{Identity, Tls};
+use super::koji::{Instance, InstanceFile};
+
+/// The port on which clients connect, as sigul has it.
+const CLIENTS: u16 = 44334;
+/// The port on which servers connect.
+const SERVERS: u16 = 44333;
 
 /// Why there is no configuration. Retrying helps only where a file could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +53,14 @@ pub enum ConfigError {
     /// A file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
-    /// No server could ever connect.
-    #[error("'{0}' names no server: every client would wait in vain")]
-    NoServers(PathBuf),
+    /// It cannot work like that.
+    #[error("'{path}' is no configuration of a bridge: {}", .reasons.join("; "))]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// Everything that is wrong.
+        reasons: Vec<String>,
+    },
 }
 
 /// A configuration that was read.
@@ -61,14 +84,26 @@ pub struct Config {
     pub most_handshakes: usize,
     /// Connections of servers that wait for a client.
     pub spare_servers: usize,
-    /// How long a handshake may take.
+    /// Connected clients.
+    pub most_clients: usize,
+    /// Bytes of all packages of one `sign-rpms`.
+    pub package_bytes: u64,
+    /// Bytes a second that a payload has to bring.
+    pub pace: u64,
+    /// How long a handshake may take, and then the head of a request.
     pub handshake: Duration,
     /// How long a client waits for a server.
     pub wait: Duration,
-    /// How long nothing may happen between the two.
+    /// How long client and server may take for what they say to each other, behind the payload.
+    pub secrets: Duration,
+    /// How long nothing may come of a payload that has begun.
     pub idle: Duration,
+    /// How long the server may take to answer.
+    pub answer: Duration,
     /// How long requests may take when the bridge is to end.
     pub grace: Duration,
+    /// Hubs, by the names that requests use.
+    pub koji: BTreeMap<String, Instance>,
 }
 
 #[derive(Deserialize)]
@@ -85,17 +120,24 @@ struct File {
     log: Form,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    koji: BTreeMap<String, InstanceFile>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct Limits {
-    pairs: usize,
-    handshakes: usize,
-    spare_servers: usize,
+    pairs: u32,
+    clients: u32,
+    handshakes: u32,
+    spare_servers: u32,
+    package_bytes: u64,
+    pace: u64,
     handshake_seconds: u64,
     wait_seconds: u64,
+    secrets_seconds: u64,
     idle_seconds: u64,
+    answer_seconds: u64,
     grace_seconds: u64,
 }
 
@@ -103,11 +145,16 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             pairs: 64,
+            clients: 512,
             handshakes: 256,
             spare_servers: 256,
+            package_bytes: 10 << 30,
+            pace: 16 << 10,
             handshake_seconds: 10,
             wait_seconds: 60,
-            idle_seconds: 600,
+            secrets_seconds: 60,
+            idle_seconds: 120,
+            answer_seconds: 600,
             grace_seconds: 600,
         }
     }
@@ -119,35 +166,98 @@ fn everywhere(port: u16) -> Vec<SocketAddr> {
 }
 
 impl Config {
-    /// Reads a configuration.
+    /// Reads a configuration, and looks at the files that it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once; only what is no TOML, or of the wrong type, stands alone.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let file: File = service::read(path, "configuration of a bridge")?;
         let folder = path.parent().unwrap_or(Path::new("."));
+        let mut reasons = Vec::new();
+        let config = file.check(folder, &mut reasons);
+        if reasons.is_empty() { Ok(config) } else { Err(ConfigError::Wrong { path: path.into(), reasons }) }
+    }
+}
+
+/// Refuses a secret that others may read.
+pub(super) fn private(path: &Path, reasons: &mut Vec<String>) {
+    if let Err(error) = service::private(path) {
+        reasons.push(chain(&error));
+    }
+}
+
+impl File {
+    fn check(self, folder: &Path, reasons: &mut Vec<String>) -> Config {
         let beside = |file: PathBuf| folder.join(file);
         let identity = Identity {
-            certificate: beside(file.certificate),
-            key: beside(file.key),
-            authority: beside(file.authority),
+            certificate: beside(self.certificate),
+            key: beside(self.key),
+            authority: beside(self.authority),
         };
-        service::private(&identity.key)?;
-        if file.servers.is_empty() {
-            return Err(ConfigError::NoServers(path.into()));
+        private(&identity.key, reasons);
+        if let Err(error) = Tls::new(&identity) {
+            reasons.push(chain(&error));
         }
-        let seconds = |number: u64| Duration::from_secs(number.max(1));
-        Ok(Self {
-            listen_clients: file.listen_clients.unwrap_or_else(|| everywhere(44334)),
-            listen_servers: file.listen_servers.unwrap_or_else(|| everywhere(44333)),
+        if self.servers.is_empty() || self.servers.iter().any(String::is_empty) {
+            reasons.push("'servers' has to name the servers, or every client would wait in vain".into());
+        }
+        let listen_clients = self.listen_clients.unwrap_or_else(|| everywhere(CLIENTS));
+        let listen_servers = self.listen_servers.unwrap_or_else(|| everywhere(SERVERS));
+        for (name, all) in [("clients", &listen_clients), ("servers", &listen_servers)] {
+            if all.is_empty() {
+                reasons.push(format!("'listen-{name}' has no address"));
+            }
+        }
+        let limits = self.limits;
+        let mut number = |name: &str, value: u64, most: u64| {
+            if !(1..=most).contains(&value) {
+                reasons.push(format!("'limits.{name}' is {value}, and has to be from 1 to {most}"));
+            }
+            value
+        };
+        let mut count = |name: &str, value: u32| {
+            usize::try_from(number(name, value.into(), 1 << 16)).unwrap_or(usize::MAX)
+        };
+        let [most_pairs, most_clients] = [count("pairs", limits.pairs), count("clients", limits.clients)];
+        let most_handshakes = count("handshakes", limits.handshakes);
+        let spare_servers = count("spare-servers", limits.spare_servers);
+        let package_bytes = number("package-bytes", limits.package_bytes, 1 << 40);
+        let pace = number("pace", limits.pace, 1 << 30);
+        let mut seconds = |name: &str, value: u64| {
+            Duration::from_secs(number(&format!("{name}-seconds"), value, 24 * 60 * 60))
+        };
+        let [handshake, wait] =
+            [seconds("handshake", limits.handshake_seconds), seconds("wait", limits.wait_seconds)];
+        let [secrets, idle] =
+            [seconds("secrets", limits.secrets_seconds), seconds("idle", limits.idle_seconds)];
+        let [answer, grace] =
+            [seconds("answer", limits.answer_seconds), seconds("grace", limits.grace_seconds)];
+        let mut koji = BTreeMap::new();
+        for (name, file) in self.koji {
+            if let Some(instance) = file.check(&name, folder, reasons) {
+                koji.insert(name, instance);
+            }
+        }
+        Config {
+            listen_clients,
+            listen_servers,
             identity,
-            server_names: file.servers,
-            status: file.status,
-            log: file.log,
-            most_pairs: file.limits.pairs.clamp(1, 1 << 16),
-            most_handshakes: file.limits.handshakes,
-            spare_servers: file.limits.spare_servers.max(1),
-            handshake: seconds(file.limits.handshake_seconds),
-            wait: seconds(file.limits.wait_seconds),
-            idle: seconds(file.limits.idle_seconds),
-            grace: seconds(file.limits.grace_seconds),
-        })
+            server_names: self.servers,
+            status: self.status,
+            log: self.log,
+            most_pairs,
+            most_clients,
+            most_handshakes,
+            spare_servers,
+            package_bytes,
+            pace,
+            handshake,
+            wait,
+            secrets,
+            idle,
+            answer,
+            grace,
+            koji,
+        }
     }
 }

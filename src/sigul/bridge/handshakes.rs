@@ -36,6 +36,11 @@ impl Handshakes {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many have not come to an end.
+    pub(super) fn len(&self) -> usize {
+        self.open().tasks.len()
+    }
+
     /// Begins one. Where there are too many the oldest is given up: an honest one is over by then, and whoever opens
     /// connections to leave them keeps out nobody else.
     pub(super) fn spawn<F>(&self, patience: Duration, handshake: impl FnOnce(Done) -> F)

@@ -5,9 +5,12 @@
 //! end is ended: after a time, or when too many wait and it is the oldest.
 
 mod config;
+mod flow;
 mod handshakes;
+mod koji;
+mod pair;
+mod parts;
 mod pool;
-mod relay;
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,28 +19,34 @@ use std::time::Duration;
 
 use openssl::x509::X509Ref;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio_openssl::SslStream;
 
 pub use config::{Config, ConfigError};
+pub use koji::{FetchError, Instance};
 
+use self::flow::Side;
 use self::handshakes::Handshakes;
-use self::pool::Pool;
+use self::pool::{Pool, Server};
 use super::service::{Figures, Log, Signal, Signals, keep_alive};
 use super::stream::{Tls, TlsError, common_name, divide};
 
 /// Connections that the kernel holds until they are taken.
 const BACKLOG: u32 = 1024;
 
+/// How long the bridge looks for more connections that were made before it was told to end.
+const LAST: Duration = Duration::from_millis(50);
+
 /// What the tasks of a bridge share.
 #[derive(Debug)]
 struct Shared {
     config: Config,
     tls: RwLock<Tls>,
-    pool: Pool,
+    pool: Arc<Pool>,
     /// Places for pairs.
-    room: Semaphore,
+    room: Arc<Semaphore>,
+    /// Places for clients.
+    clients: Arc<Semaphore>,
     figures: Arc<Figures>,
     log: Log,
 }
@@ -69,36 +78,27 @@ pub enum BridgeError {
     System(#[from] io::Error),
 }
 
-/// Who connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    Client,
-    Server,
-}
-
-impl Side {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Server => "server",
-        }
-    }
-}
-
 impl Bridge {
     /// Listens where the configuration says. A bridge that is to take over may listen at the same addresses.
     pub fn listen(config: Config) -> Result<Self, BridgeError> {
         let all = |addresses: &[SocketAddr]| -> Result<Vec<TcpListener>, BridgeError> {
-            let listen = |address: &SocketAddr| {
-                listen(*address).map_err(|source| BridgeError::Listen { address: *address, source })
-            };
-            addresses.iter().map(listen).collect()
+            let mut listeners = Vec::new();
+            for address in addresses {
+                match listen(*address) {
+                    Ok(listener) => listeners.push(listener),
+                    // A machine without IPv6 has no "all its addresses".
+                    Err(error) if addresses.len() > 1 && is_no_family(*address, &error) => {}
+                    Err(source) => return Err(BridgeError::Listen { address: *address, source }),
+                }
+            }
+            Ok(listeners)
         };
         let (clients, servers) = (all(&config.listen_clients)?, all(&config.listen_servers)?);
         let shared = Shared {
             tls: RwLock::new(Tls::new(&config.identity)?),
             pool: Pool::new(config.spare_servers),
-            room: Semaphore::new(config.most_pairs),
+            room: Arc::new(Semaphore::new(config.most_pairs)),
+            clients: Arc::new(Semaphore::new(config.most_clients)),
             figures: Arc::default(),
             log: Log::new(config.log),
             config,
@@ -114,24 +114,26 @@ impl Bridge {
         Ok((all(&self.clients)?, all(&self.servers)?))
     }
 
-    /// Works until it is told to end; then takes nobody any more, lets pairs finish, and returns.
+    /// Works until it is told to end; then takes nobody any more, serves those who are there, and returns.
     pub async fn run(self) -> Result<(), BridgeError> {
         let Self { shared, clients, servers } = self;
         let mut signals = Signals::new()?;
         if let Some(path) = &shared.config.status {
             let health = shared.clone();
-            let healthy = move || match health.pool.len() {
+            let healthy = move || match health.pool.len() + health.busy() {
                 0 => Some("no server is connected".into()),
                 _ => None,
             };
             super::service::serve(path, "gander_sigul_bridge", shared.figures.clone(), healthy).await?;
         }
+        let (stop, stopped) = watch::channel(false);
         let mut accepting = JoinSet::new();
-        let sides = [(clients, Side::Client), (servers, Side::Server)];
-        for (listeners, side) in sides {
-            let handshakes = Handshakes::new(shared.config.most_handshakes);
+        let all = [Side::Client, Side::Server].map(|_| Handshakes::new(shared.config.most_handshakes));
+        for (listeners, side) in [(clients, Side::Client), (servers, Side::Server)] {
+            let [of_clients, of_servers] = &all;
+            let handshakes = if side == Side::Client { of_clients } else { of_servers };
             for listener in listeners {
-                accepting.spawn(accept(shared.clone(), listener, side, handshakes.clone()));
+                accepting.spawn(accept(shared.clone(), listener, side, handshakes.clone(), stopped.clone()));
             }
         }
         shared.log.event("started", &[]);
@@ -148,15 +150,35 @@ impl Bridge {
                 },
             }
         }
-        // Who waits for a partner is let go, too: another bridge may have one.
-        accepting.shutdown().await;
-        shared.pool.close();
         shared.log.event("ending", &[]);
-        let all = u32::try_from(shared.config.most_pairs).unwrap_or(u32::MAX);
-        drop(tokio::time::timeout(shared.config.grace, shared.room.acquire_many(all)).await);
+        stop.send_replace(true);
+        let done = async {
+            while accepting.join_next().await.is_some() {}
+            let [of_clients, _] = &all;
+            while of_clients.len() > 0 {
+                tokio::time::sleep(LAST).await;
+            }
+            let all = u32::try_from(shared.config.most_clients).unwrap_or(u32::MAX);
+            drop(shared.clients.acquire_many(all).await);
+        };
+        drop(tokio::time::timeout(shared.config.grace, done).await);
+        shared.pool.close();
         shared.log.event("ended", &[]);
         Ok(())
     }
+}
+
+impl Shared {
+    /// Pairs at the moment.
+    fn busy(&self) -> usize {
+        self.config.most_pairs.saturating_sub(self.room.available_permits())
+    }
+}
+
+/// Whether the machine has no addresses of the family of one that stands for all.
+fn is_no_family(address: SocketAddr, error: &io::Error) -> bool {
+    let no = [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::ADDRNOTAVAIL];
+    address.ip().is_unspecified() && no.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -171,25 +193,39 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Takes connections of one side.
-async fn accept(shared: Arc<Shared>, listener: TcpListener, side: Side, handshakes: Handshakes) {
+/// Takes connections of one side until the bridge ends, and then those that the system has taken already.
+async fn accept(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    side: Side,
+    handshakes: Handshakes,
+    mut stopped: watch::Receiver<bool>,
+) {
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                shared.figures.add("connections_total", &format!("side=\"{}\"", side.name()), 1);
-                let shared = shared.clone();
-                let patience = shared.config.handshake;
-                handshakes.spawn(patience, move |done| async move {
-                    greet(shared, stream, peer, side, done).await
-                });
-            }
+        let accepted = tokio::select! {
+            biased;
+            accepted = listener.accept() => accepted,
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => welcome(&shared, stream, peer, side, &handshakes),
             // Out of file descriptors, say: others will end.
             Err(error) => {
-                shared.log.event("not-accepted", &[("side", &side.name()), ("reason", &error)]);
+                shared.log.event("not-accepted", &[("side", &side), ("reason", &error)]);
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
+    while let Ok(Ok((stream, peer))) = tokio::time::timeout(LAST, listener.accept()).await {
+        welcome(&shared, stream, peer, side, &handshakes);
+    }
+}
+
+fn welcome(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr, side: Side, handshakes: &Handshakes) {
+    shared.figures.add("connections_total", &format!("side=\"{side}\""), 1);
+    let shared = shared.clone();
+    let patience = shared.config.handshake;
+    handshakes.spawn(patience, move |done| async move { greet(shared, stream, peer, side, done).await });
 }
 
 /// Makes the handshake, and goes on in a task of its own.
@@ -197,33 +233,53 @@ async fn greet(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, side: S
     let tls = shared.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
     keep_alive(&stream);
     let refused = |reason: &dyn std::fmt::Display| {
-        shared.figures.add("refused_total", &format!("side=\"{}\"", side.name()), 1);
-        shared.log.event("refused", &[("side", &side.name()), ("peer", &peer), ("reason", reason)]);
+        shared.figures.add("refused_total", &format!("side=\"{side}\""), 1);
+        shared.log.event("refused", &[("side", &side), ("peer", &peer), ("reason", reason)]);
     };
     let stream = match tls.accept(stream).await {
         Ok(stream) => stream,
         Err(error) => return refused(&error),
     };
-    let name = match who(&stream) {
-        Ok(name) => name,
-        Err(error) => return refused(&error),
-    };
-    if side == Side::Server && !shared.config.server_names.iter().any(|known| *known == name) {
-        return refused(&format!("its certificate is {name}'s, which is no server of this bridge"));
-    }
+    let Some(certificate) = stream.ssl().peer_certificate() else { return refused(&TlsError::Name) };
     let patience = shared.config.idle;
-    tokio::spawn(async move {
-        let streams = divide(stream, patience);
-        match side {
-            Side::Server => shared.pool.offer(streams),
-            Side::Client => relay::client(&shared, streams, &name, peer).await,
+    match side {
+        Side::Server => {
+            let names = names(&certificate);
+            let Some(name) = shared.config.server_names.iter().find(|name| names.contains(name)) else {
+                let names: Vec<_> = names.iter().map(|name| name.escape_debug().to_string()).collect();
+                let names = names.join(" ");
+                return refused(&format!("its certificate is that of '{names}', which is no server here"));
+            };
+            let server = Server { number: 0, name: name.clone(), connection: divide(stream, patience) };
+            if shared.pool.offer(server) {
+                shared.log.event("server", &[("peer", &peer), ("name", name)]);
+            } else {
+                refused(&"more connections of servers wait than are kept");
+            }
         }
-    });
+        Side::Client => {
+            let name = match common_name(&certificate) {
+                Ok(name) => name,
+                Err(error) => return refused(&error),
+            };
+            let Ok(place) = shared.clients.clone().try_acquire_owned() else {
+                return refused(&"more clients are connected than are served");
+            };
+            tokio::spawn(async move {
+                let connection = divide(stream, patience);
+                pair::serve(&shared, pair::Client { name, peer, connection }).await;
+                drop(place);
+            });
+        }
+    }
     drop(done);
 }
 
-fn who(stream: &SslStream<TcpStream>) -> Result<String, TlsError> {
-    let certificate = stream.ssl().peer_certificate().ok_or(TlsError::Name)?;
-    let certificate: &X509Ref = &certificate;
-    common_name(certificate)
+/// What a certificate is called: its common name, and those of its alternative names that are names of hosts.
+fn names(certificate: &X509Ref) -> Vec<String> {
+    let mut names: Vec<String> = common_name(certificate).into_iter().collect();
+    for other in certificate.subject_alt_names().into_iter().flatten() {
+        names.extend(other.dnsname().map(str::to_owned));
+    }
+    names
 }

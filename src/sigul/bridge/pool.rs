@@ -1,90 +1,123 @@
-//! Connections of servers that wait for a client.
+//! Connections of servers that wait for a request, and clients that wait for one of them: first come, first served.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 
-use super::super::stream::Divided;
+use crate::sigul::stream::Divided;
 
-/// Those that wait, the oldest first.
-#[derive(Clone, Debug)]
-pub(super) struct Pool {
-    spare: Arc<Mutex<Spare>>,
-    arrived: Arc<Notify>,
-    most: usize,
+/// A server's connection.
+#[derive(Debug)]
+pub(super) struct Server {
+    /// Its number in the pool, which gives it.
+    pub(super) number: u64,
+    /// The name that it is known by.
+    pub(super) name: String,
+    pub(super) connection: Divided,
 }
 
 #[derive(Debug, Default)]
-struct Spare {
-    waiting: VecDeque<(u64, Divided)>,
+struct State {
+    idle: VecDeque<Server>,
+    waiting: VecDeque<oneshot::Sender<Server>>,
     next: u64,
     closed: bool,
 }
 
+/// What waits, on both sides. Never do both.
+#[derive(Debug)]
+pub(super) struct Pool {
+    most: usize,
+    state: Mutex<State>,
+}
+
 impl Pool {
-    /// One that keeps so many.
-    pub(super) fn new(most: usize) -> Self {
-        Self { spare: Arc::default(), arrived: Arc::new(Notify::new()), most }
+    pub(super) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, state: Mutex::default() })
     }
 
-    fn spare(&self) -> std::sync::MutexGuard<'_, Spare> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many wait.
-    pub(super) fn len(&self) -> usize {
-        self.spare().waiting.len()
-    }
-
-    /// Takes a connection of a server; one too many is closed. It is dropped as soon as the server is gone.
-    pub(super) fn offer(&self, server: Divided) {
-        let mut ended = server.ended.clone();
+    /// Takes in a server, and lets go of it as soon as it is gone. One too many is not taken.
+    pub(super) fn offer(self: &Arc<Self>, mut server: Server) -> bool {
+        let mut ended = server.connection.ended.clone();
         let number = {
-            let mut spare = self.spare();
-            if spare.closed || spare.waiting.len() >= self.most {
-                return;
+            let mut state = self.state();
+            while let Some(client) = state.waiting.pop_front() {
+                // A client that waits no more gives it back.
+                match client.send(server) {
+                    Ok(()) => return true,
+                    Err(back) => server = back,
+                }
             }
-            spare.next += 1;
-            let number = spare.next;
-            spare.waiting.push_back((number, server));
-            number
+            if state.closed || state.idle.len() >= self.most {
+                return false;
+            }
+            state.next += 1;
+            server.number = state.next;
+            state.idle.push_back(server);
+            state.next
         };
-        self.arrived.notify_one();
         let pool = self.clone();
         tokio::spawn(async move {
             ended.wait().await;
-            pool.spare().waiting.retain(|(other, _)| *other != number);
+            pool.state().idle.retain(|server| server.number != number);
         });
+        true
     }
 
-    /// A server's connection for a client; none where there is none in time. Whoever waits longest is first.
-    pub(super) async fn take(&self, patience: Duration) -> Option<Divided> {
-        let waiting = async {
-            loop {
-                let arrived = self.arrived.notified();
-                {
-                    let mut spare = self.spare();
-                    while let Some((_, server)) = spare.waiting.pop_front() {
-                        if !server.ended.is_so() {
-                            if !spare.waiting.is_empty() {
-                                self.arrived.notify_one();
-                            }
-                            return server;
-                        }
+    /// A server, as soon as there is one. To be dropped where nobody waits any more.
+    pub(super) async fn take(self: &Arc<Self>) -> Server {
+        loop {
+            let waiting = {
+                let mut state = self.state();
+                while let Some(server) = state.idle.pop_front() {
+                    if !server.connection.ended.is_so() {
+                        return server;
                     }
                 }
-                arrived.await;
+                let (sender, receiver) = oneshot::channel();
+                state.waiting.retain(|client| !client.is_closed());
+                state.waiting.push_back(sender);
+                receiver
+            };
+            let mut given = Given { pool: self.clone(), waiting };
+            // A sender that is dropped is none that happens; then the next turn waits again.
+            if let Ok(server) = (&mut given.waiting).await
+                && !server.connection.ended.is_so()
+            {
+                return server;
             }
-        };
-        tokio::time::timeout(patience, waiting).await.ok()
+        }
+    }
+
+    /// Idle servers.
+    pub(super) fn len(&self) -> usize {
+        self.state().idle.len()
     }
 
     /// Lets all go, and takes none any more.
     pub(super) fn close(&self) {
-        let mut spare = self.spare();
-        spare.closed = true;
-        spare.waiting.clear();
+        let mut state = self.state();
+        state.closed = true;
+        state.idle.clear();
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the line. Who leaves it just when a server was given passes the server on.
+struct Given {
+    pool: Arc<Pool>,
+    waiting: oneshot::Receiver<Server>,
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        self.waiting.close();
+        if let Ok(server) = self.waiting.try_recv() {
+            self.pool.offer(server);
+        }
     }
 }

@@ -9,6 +9,7 @@
 //! key = "release.key"
 //! authority = "ca.pem"
 //! patience = 600                          # seconds in which something has to happen
+//! head-signing = true                     # of packages only signature headers come back when a release is signed
 //!
 //! [passphrases]                           # files whose first line is the passphrase for a key
 //! gosling-1 = "gosling-1.passphrase"
@@ -46,6 +47,8 @@ pub struct Config {
     pub settings: Settings,
     /// Files with the passphrases of keys.
     pub passphrases: BTreeMap<String, PathBuf>,
+    /// Whether only signature headers come back of packages when a release is signed.
+    pub head_signing: bool,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +62,7 @@ struct File {
     key: PathBuf,
     authority: PathBuf,
     patience: Option<u64>,
+    head_signing: Option<bool>,
     #[serde(default)]
     passphrases: BTreeMap<String, PathBuf>,
 }
@@ -95,7 +99,7 @@ impl Config {
             patience: Duration::from_secs(file.patience.unwrap_or(600).max(1)),
         };
         let passphrases = file.passphrases.into_iter().map(|(key, file)| (key, beside(file))).collect();
-        Ok(Self { settings, passphrases })
+        Ok(Self { settings, passphrases, head_signing: file.head_signing.unwrap_or(true) })
     }
 }
 

@@ -4,10 +4,12 @@
 
 mod call;
 mod config;
+mod remote;
 mod rpms;
 
 pub use call::{ClientError, Payload, Request};
 pub use config::{Config, ConfigError, address};
+pub use remote::{RemoteError, RemoteKey};
 pub use rpms::{Package, PartFailure, RpmsOptions, Signed};
 
 use std::time::Duration;

@@ -31,7 +31,7 @@ impl Arrived {
     /// Looks at a package: it has to be whole, as its digests say, and the one that the fields name, if they do.
     pub(super) fn check(mut spool: Spool, fields: &Fields) -> Result<Self, Refused> {
         let corrupt = |error: &dyn std::error::Error| (Code::CorruptRpm, Some(words(error)));
-        let read = spool.from_start().map_err(|error| (Code::UnknownError, Some(words(&error))))?;
+        let read = spool.read_whole().map_err(|error| (Code::UnknownError, Some(words(&error))))?;
         let (headers, identity) = identify(read).map_err(|error| corrupt(&error))?;
         meant(&headers, fields)?;
         Ok(Self { spool, headers, size: identity.size })

@@ -154,7 +154,7 @@ async fn answer(
     seen: &mut Seen,
 ) -> Result<(), RequestError> {
     let idle = shared.config.idle;
-    let Divided { outer, inner, mut ended } = streams;
+    let Divided { outer, inner, mut ended, .. } = streams;
     let Channel { mut incoming, mut outgoing } = outer;
     // What the bridge passes on.
     let mut version = [first[0], 0, 0, 0];
@@ -361,7 +361,7 @@ async fn finish(
     };
     let Some(mut text) = text else { return Ok(answered(operation, answer, bytes)) };
     let mut whole = Vec::new();
-    text.from_start()?.read_to_end(&mut whole)?;
+    text.read_whole()?.read_to_end(&mut whole)?;
     Ok(Answered::with(Fields::default(), clearsign(&whole, &bytes)?.into()))
 }
 

@@ -1,15 +1,14 @@
 //! Where the signer is: a socket, or a child of this process.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Shared;
 use super::config::SignerAt;
+use crate::base::chain;
 use crate::sign::agent::Client;
 use crate::sign::agent::request::{Answer, Operation, Request};
 
@@ -35,7 +34,7 @@ pub(super) struct Signer {
 #[derive(Debug)]
 enum Place {
     Socket(Client),
-    Child { started: Mutex<Started>, store: std::path::PathBuf },
+    Child { started: Mutex<Started>, store: PathBuf },
 }
 
 /// A child and the way to it.
@@ -113,18 +112,9 @@ async fn trouble(signer: &Signer) -> Option<String> {
     }
 }
 
-/// An error and its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-#[allow(clippy::disallowed_methods, reason = "it is this very program, which confines itself")]
 fn start(store: &Path) -> io::Result<Started> {
-    let (ours, theirs) = UnixStream::pair()?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["sigul", "signer", "--stdin", "--store"]).arg(store);
-    command.env_clear().stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
-    let child = command.spawn()?;
-    Ok(Started { child, client: Client::child(ours) })
+    let store = store.to_str().ok_or_else(|| io::Error::other("the store's path is no UTF-8"))?;
+    let arguments = ["sigul", "signer", "--stdin", "--store", store];
+    let (child, socket) = crate::runner::start(&std::env::current_exe()?, &arguments)?;
+    Ok(Started { child, client: Client::child(socket) })
 }

@@ -90,7 +90,7 @@ impl Spool {
     }
 
     /// Reads it from its start.
-    pub(super) fn from_start(&mut self) -> io::Result<Box<dyn Read + '_>> {
+    pub(super) fn read_whole(&mut self) -> io::Result<Box<dyn Read + '_>> {
         Ok(match &mut self.kept {
             Kept::Memory(bytes) => Box::new(&bytes[..]),
             Kept::File(file) => {
@@ -142,7 +142,7 @@ mod tests {
             let mut spool = Spool::new(&room);
             bytes[..size].chunks(777).for_each(|piece| spool.add(piece).unwrap());
             let mut read = Vec::new();
-            spool.from_start().unwrap().read_to_end(&mut read).unwrap();
+            spool.read_whole().unwrap().read_to_end(&mut read).unwrap();
             assert!(read == bytes[..size], "{size}");
             let mut part = [0; 10];
             let place = size.saturating_sub(4);

@@ -7,12 +7,13 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::PollSender;
 
 use super::super::wire::chunk::{self, HEAD, LARGEST, Stream};
@@ -35,22 +36,57 @@ pub struct Divided {
     pub inner: Channel,
     /// Tells when nothing more will arrive.
     pub ended: Ended,
+    /// Tells when all that was written is sent, once nobody can write any more.
+    pub sent: Sent,
+}
+
+/// What is still to come on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Anything.
+    Open,
+    /// Nothing, as was said: the outer stream had its end, and then the connection in this direction. Whoever asked may
+    /// still wait for an answer.
+    Closed,
+    /// Nothing: the connection ended in the middle.
+    Gone,
 }
 
 /// Tells when nothing more will arrive on a connection.
 #[derive(Clone, Debug)]
-pub struct Ended(watch::Receiver<bool>);
+pub struct Ended(watch::Receiver<State>);
 
 impl Ended {
-    /// Whether the other side is gone.
+    /// Whether nothing more will arrive.
     pub fn is_so(&self) -> bool {
-        *self.0.borrow() || self.0.has_changed().is_err()
+        *self.0.borrow() != State::Open || self.0.has_changed().is_err()
     }
 
     /// Waits for that.
     pub async fn wait(&mut self) {
         // An error says that the reading task is gone.
-        drop(self.0.wait_for(|ended| *ended).await);
+        drop(self.0.wait_for(|state| *state != State::Open).await);
+    }
+
+    /// Waits until the other side is gone: the connection ended, and not behind the end of the outer stream, where
+    /// sigul's own programs close their sending side and wait for an answer.
+    pub async fn gone(&mut self) {
+        let gone = self.0.wait_for(|state| *state == State::Gone).await.is_ok();
+        if !gone && *self.0.borrow() == State::Closed {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Tells when all that was written is sent.
+#[derive(Debug)]
+pub struct Sent(oneshot::Receiver<()>);
+
+impl Sent {
+    /// Waits until nobody can write any more and all is sent, or cannot be.
+    pub async fn wait(self) {
+        // An error says that the sending task is gone.
+        drop(self.0.await);
     }
 }
 
@@ -67,20 +103,15 @@ pub struct Channel {
 #[derive(Debug)]
 pub struct Incoming {
     pipe: DuplexStream,
-    end: Arc<OnceLock<Result<(), String>>>,
+    broken: Arc<OnceLock<String>>,
+    /// Whether its end came.
+    whole: Arc<AtomicBool>,
 }
 
-/// Where what arrived of one stream is put.
-struct Sorted {
-    pipe: DuplexStream,
-    end: Arc<OnceLock<Result<(), String>>>,
-}
-
-impl Sorted {
-    /// Says how the stream ended. The first reason is the one that counts.
-    fn finish(self, how: Result<(), String>) {
-        self.end.get_or_init(|| how);
-    }
+/// What arrives of one stream is put into this.
+struct Pipe {
+    writer: Option<DuplexStream>,
+    whole: Arc<AtomicBool>,
 }
 
 /// What is sent of one stream. It is to be shut down where the other side waits for its end.
@@ -101,19 +132,21 @@ where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (read, write) = tokio::io::split(connection);
-    let (outer_in, outer) = incoming();
-    let (inner_in, inner) = incoming();
-    let (ending, ended) = watch::channel(false);
+    let broken = Arc::new(OnceLock::new());
+    let (outer_in, outer) = incoming(&broken);
+    let (inner_in, inner) = incoming(&broken);
+    let whole = outer.whole.clone();
+    let (ending, ended) = watch::channel(State::Open);
     let (queue, pieces) = mpsc::channel(QUEUE);
     let mut sorting = tokio::spawn(async move {
-        let mut streams = [Some(outer), Some(inner)];
-        let error = sort(read, &mut streams).await;
-        let reason = error.map_or_else(|error| error.to_string(), |()| "the connection has ended".into());
-        streams.into_iter().flatten().for_each(|stream| stream.finish(Err(reason.clone())));
-        ending.send_replace(true);
+        let error = sort(read, [outer, inner], &broken).await;
+        let closed = error.is_ok() && whole.load(Ordering::Acquire);
+        ending.send_replace(if closed { State::Closed } else { State::Gone });
     });
+    let (sending, sent) = oneshot::channel();
     tokio::spawn(async move {
         send(write, pieces, patience).await;
+        let _ = sending.send(());
         // Nobody sends any more; who only reads gets what is still on its way, and no more.
         if tokio::time::timeout(patience, &mut sorting).await.is_err() {
             sorting.abort();
@@ -124,20 +157,32 @@ where
         outer: Channel { incoming: outer_in, outgoing: outgoing(Stream::Outer) },
         inner: Channel { incoming: inner_in, outgoing: outgoing(Stream::Inner) },
         ended: Ended(ended),
+        sent: Sent(sent),
     }
 }
 
-fn incoming() -> (Incoming, Sorted) {
-    let (reader, writer) = tokio::io::duplex(BUFFER);
-    let end = Arc::new(OnceLock::new());
-    (Incoming { pipe: reader, end: end.clone() }, Sorted { pipe: writer, end })
+fn incoming(broken: &Arc<OnceLock<String>>) -> (Incoming, Pipe) {
+    let (pipe, writer) = tokio::io::duplex(BUFFER);
+    let whole = Arc::<AtomicBool>::default();
+    let incoming = Incoming { pipe, broken: broken.clone(), whole: whole.clone() };
+    (incoming, Pipe { writer: Some(writer), whole })
 }
 
-/// Sorts what arrives, until the connection ends.
+/// Sorts what arrives, until the connection ends; then says why, before whoever reads sees the end.
 async fn sort(
     connection: impl AsyncRead + Unpin,
-    [outer, inner]: &mut [Option<Sorted>; 2],
+    mut pipes: [Pipe; 2],
+    broken: &OnceLock<String>,
 ) -> io::Result<()> {
+    let ended = sort_into(connection, &mut pipes).await;
+    broken.get_or_init(|| match &ended {
+        Ok(()) => "the connection has ended".into(),
+        Err(error) => error.to_string(),
+    });
+    ended
+}
+
+async fn sort_into(connection: impl AsyncRead + Unpin, [outer, inner]: &mut [Pipe; 2]) -> io::Result<()> {
     let mut connection = tokio::io::BufReader::with_capacity(1 << 16, connection);
     let mut buffer = vec![0; LARGEST];
     loop {
@@ -147,14 +192,13 @@ async fn sort(
         }
         connection.read_exact(&mut head[1..]).await?;
         let (stream, length) = chunk::parse(head);
-        let sorted = match stream {
+        let pipe = match stream {
             Stream::Outer => &mut *outer,
             Stream::Inner => &mut *inner,
         };
-        if length == 0
-            && let Some(sorted) = sorted.take()
-        {
-            sorted.finish(Ok(()));
+        if length == 0 {
+            pipe.whole.store(true, Ordering::Release);
+            drop(pipe.writer.take());
         }
         let mut left = length as usize;
         while left > 0 {
@@ -165,13 +209,13 @@ async fn sort(
             }
             left -= read;
             let part = part.get(..read).unwrap_or_default();
-            let taken = match sorted {
-                Some(sorted) => sorted.pipe.write_all(part).await,
+            let taken = match &mut pipe.writer {
+                Some(writer) => writer.write_all(part).await,
                 None => Ok(()),
             };
             // Nobody reads that stream any more; the other one may still matter.
             if taken.is_err() {
-                drop(sorted.take());
+                drop(pipe.writer.take());
             }
         }
     }
@@ -210,7 +254,8 @@ impl AsyncRead for Incoming {
         ready!(Pin::new(&mut self.pipe).poll_read(cx, buf))?;
         if buf.filled().len() == before
             && buf.remaining() > 0
-            && let Some(Err(reason)) = self.end.get()
+            && !self.whole.load(Ordering::Acquire)
+            && let Some(reason) = self.broken.get()
         {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, reason.clone())));
         }

@@ -4,6 +4,6 @@ mod divide;
 mod messages;
 mod tls;
 
-pub use divide::{Channel, Divided, Ended, Incoming, Outgoing, divide};
+pub use divide::{Channel, Divided, Ended, Incoming, Outgoing, Sent, divide};
 pub use messages::{StreamError, read_fields, read_mac, read_u32, read_u64};
 pub use tls::{Identity, Tls, TlsError, common_name};
