@@ -158,7 +158,7 @@ fn sizes_are_not_believed() {
     }
     ends(long);
     let grown = peak(&world) - before;
-    assert!(grown < 64 << 10, "{grown} KiB");
+    assert!(grown < 64 << 10, "{grown} KiB\n{}", world.log());
     still_signs(&world);
 }
 

@@ -127,12 +127,6 @@ impl World {
         assert!(sent.success());
     }
 
-    /// Ends the server by a signal; whether it ended well.
-    pub fn end(&self, name: &str) -> bool {
-        self.signal(name, self.pid());
-        self.ended_well()
-    }
-
     /// Waits for the server's end.
     pub fn ended_well(&self) -> bool {
         let mut child = self.server.lock().unwrap().take().unwrap();
