@@ -176,8 +176,8 @@ async fn answer(
     }
     let asked = question(&name, &fields)?.map(|operation| Asked { user: seen.user.clone(), operation });
     let size = timely(idle, read_u64(&mut incoming)).await?;
-    seen.bytes = size;
     let (payload, digest) = payload(shared, &mut incoming, size, &name, asked.as_ref()).await?;
+    seen.bytes = size;
 
     // What the client says past the bridge.
     let tls = shared.tls();

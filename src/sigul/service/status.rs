@@ -30,7 +30,8 @@ impl Figures {
     /// Adds to a figure. A label looks like `op="sign-text"`, or is empty; its values are few.
     pub fn add(&self, name: &'static str, label: &str, number: i64) {
         let mut figures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *figures.entry((name, label.into())).or_default() += number;
+        let figure = figures.entry((name, label.into())).or_default();
+        *figure = figure.saturating_add(number);
     }
 
     /// A figure.

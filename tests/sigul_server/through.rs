@@ -1,0 +1,119 @@
+//! Client, bridge, server and signer, each a process or as one uses it.
+
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use gander::openpgp::{verify_cleartext, verify_detached};
+use gander::sigul::client::{Client, Package, Payload, Request, RpmsOptions, Settings, Signed};
+
+use super::rpms::package;
+use super::world::{ALICE, World, gander};
+
+struct Bridge {
+    child: Child,
+    port: u16,
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// Our bridge in the place of the test's.
+fn bridge(world: &World) -> Bridge {
+    let server = std::fs::read_to_string(world.path("server.toml")).unwrap();
+    let address = server.split('"').nth(1).unwrap().to_owned();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text = format!(
+        "listen-clients = [\"127.0.0.1:{port}\"]\nlisten-servers = [\"{address}\"]\n\
+        certificate = \"bridge.test.pem\"\nkey = \"bridge.test.key\"\nauthority = \"ca.pem\"\n\
+        servers = [\"server.test\"]\n"
+    );
+    std::fs::write(world.path("bridge.toml"), text).unwrap();
+    world.close_bridge();
+    let mut command = gander();
+    command.args(["sigul", "bridge", "--config"]).arg(world.path("bridge.toml"));
+    let log = std::fs::File::create(world.path("bridge.log")).unwrap();
+    let child = command.stderr(log).stdin(Stdio::null()).process_group(0).spawn().unwrap();
+    Bridge { child, port }
+}
+
+fn client(world: &World, bridge: &Bridge) -> Client {
+    let settings = Settings {
+        bridge: ("127.0.0.1".into(), bridge.port),
+        bridge_name: "bridge.test".into(),
+        server_name: "server.test".into(),
+        user: "alice".into(),
+        identity: world.identity("alice"),
+        patience: Duration::from_secs(60),
+    };
+    Client::new(settings).unwrap()
+}
+
+fn request<'a>(operation: &'a str, payload: &'a [u8]) -> Request<'a> {
+    let request = Request::new(operation).field("key", "k1").secret("passphrase", ALICE.as_bytes());
+    request.payload(Payload::Bytes(payload))
+}
+
+#[test]
+fn everything_works_together() {
+    let world = World::ended("", "");
+    let bridge = bridge(&world);
+    world.start();
+    world.wait_for("a connection", || world.status("/health").0 == 200);
+    let client = client(&world, &bridge);
+    world.runtime.block_on(async {
+        let (_, text) = client.call(request("sign-text", b"text\n"), 1 << 20).await.unwrap();
+        assert_eq!(verify_cleartext(&world.keys[..1], &text).unwrap(), b"text\n");
+        let large = vec![9; 20_000_000];
+        let (_, packet) = client.call(request("sign-data", &large), 1 << 20).await.unwrap();
+        verify_detached(&world.keys[0], &packet, &large[..], None).unwrap();
+
+        // Forty at once, which are more than the connections that wait.
+        let mut tasks = Vec::new();
+        for number in 0..40 {
+            let client = client.clone();
+            tasks.push(tokio::spawn(async move {
+                let data = format!("data {number}");
+                let got = client.call(request("sign-data", data.as_bytes()), 1 << 20).await;
+                (data, got.unwrap().1)
+            }));
+        }
+        for task in tasks {
+            let (data, packet) = task.await.unwrap();
+            verify_detached(&world.keys[0], &packet, data.as_bytes(), None).unwrap();
+        }
+
+        let folder = world.path("packages");
+        std::fs::create_dir(&folder).unwrap();
+        let mut packages = Vec::new();
+        for number in 0..50 {
+            let path = folder.join(format!("{number}.rpm"));
+            let mut bytes = package(&format!("p{number}"), number * 1000);
+            if number == 7 {
+                bytes[150] ^= 1;
+            }
+            std::fs::write(&path, bytes).unwrap();
+            packages.push(Package::File(path));
+        }
+        let out = world.path("out");
+        std::fs::create_dir(&out).unwrap();
+        let mut outcomes = Vec::new();
+        let options = RpmsOptions::default();
+        client.sign_rpms("k1", ALICE.as_bytes(), &options, &packages, &out, &mut outcomes).await.unwrap();
+        assert_eq!(outcomes.len(), 50);
+        for (number, outcome) in outcomes.iter().enumerate() {
+            match outcome.as_ref().unwrap() {
+                Ok(Signed::File(_)) => assert_ne!(number, 7),
+                Err(failure) => assert_eq!((number, failure.code), (7, 11)),
+                other => panic!("{number}: {other:?}"),
+            }
+        }
+    });
+    let bridge_log = std::fs::read_to_string(world.path("bridge.log")).unwrap();
+    assert!(!bridge_log.contains(ALICE));
+}
