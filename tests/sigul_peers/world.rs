@@ -96,9 +96,10 @@ impl Service {
     /// gander's own client.
     pub fn ask(&self, user: &str, secrets: &[&str], arguments: &[&str]) -> Output {
         let mut asking = gander()
-            .args(["sigul", "--batch", "--config"])
-            .arg(self.path(&format!("users/{user}/sigul.toml")))
+            .arg("sigul")
             .args(arguments)
+            .args(["--batch", "--config"])
+            .arg(self.path(&format!("users/{user}/sigul.toml")))
             .current_dir(self.folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
