@@ -5,6 +5,7 @@
 //! opened.
 
 mod config;
+mod inner;
 mod operations;
 mod packages;
 mod parts;

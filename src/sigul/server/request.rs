@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha512};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio_openssl::SslStream;
 use zeroize::Zeroizing;
 
 use super::Shared;
+use super::inner;
 use super::operations::{self, Takes, answered, question, refused, secrets};
 use super::packages::{Arrived, Refused, words};
 use super::parts;
@@ -19,9 +19,7 @@ use super::spool::Spool;
 use crate::openpgp::{CleartextError, clearsign};
 use crate::sign::agent::request::{LARGEST_MESSAGE, Request as Asked};
 use crate::sign::agent::{AgentError, Session};
-use crate::sigul::stream::{
-    Channel, Divided, Incoming, StreamError, TlsError, common_name, read_fields, read_u64,
-};
+use crate::sigul::stream::{Channel, Divided, Incoming, StreamError, TlsError, read_fields, read_u64};
 use crate::sigul::wire::proof::ProofError;
 use crate::sigul::wire::{Code, Fields, FieldsError, MAC, Operation, Proof, VERSION};
 
@@ -181,11 +179,9 @@ async fn answer(
 
     // What the client says past the bridge.
     let tls = shared.tls();
-    let inner = timely(shared.config.handshake, tls.accept(inner)).await?;
-    let certificate = inner.ssl().peer_certificate().ok_or(TlsError::Name)?;
-    let certificate = common_name(&certificate)?;
-    seen.certificate.clone_from(&certificate);
-    let inner_fields = past_the_bridge(inner, idle).await?;
+    let limits = [shared.config.handshake, idle];
+    let inner_fields = inner::listen(&tls, inner, limits, &mut seen.certificate).await?;
+    let certificate = seen.certificate.clone();
     let header = [&VERSION.to_be_bytes()[..], &raw].concat();
     // A bridge that fetched the package cannot make the client vouch for it otherwise.
     let vouched = name == "sign-rpm" && fields.get("rpm-sigmd5").is_some();
@@ -298,17 +294,6 @@ pub(super) fn failed(error: &RequestError) -> Refused {
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unkept(error: io::Error) -> Refused {
     (Code::UnknownError, Some(format!("the payload cannot be kept: {}", words(&error))))
-}
-
-/// Reads what the client says past the bridge, and says that it was all.
-async fn past_the_bridge(mut inner: SslStream<Channel>, idle: Duration) -> Result<Fields, RequestError> {
-    let (fields, _) = timely(idle, read_fields(&mut inner)).await?;
-    let mut more = [0];
-    if timely(idle, inner.read(&mut more)).await? != 0 {
-        return Err(FieldsError::Trailing(1).into());
-    }
-    timely(idle, inner.shutdown()).await?;
-    Ok(fields)
 }
 
 /// Asks the signer, and puts its answer into the protocol's words. A signer that fails is no reason to say nothing.
