@@ -1,4 +1,6 @@
 //! Clients of sigul's protocol that we did not write judge our bridge, server and signer: siguldry's, by its driver.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test may fail")]
+#![allow(clippy::disallowed_methods, reason = "tests read the environment and start the peers")]
 
 mod world;
 
