@@ -1,5 +1,5 @@
 //! The signer as a process: what it is asked ([`request`]), how that is framed ([`frame`]), who asks ([`Client`]), and
-//! who answers ([`serve`]).
+//! who answers ([`serve()`]).
 
 mod client;
 pub mod frame;
