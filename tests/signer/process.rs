@@ -503,12 +503,23 @@ fn the_same_time_gives_the_same_signature_where_the_policy_allows_to_ask_for_it(
     assert_eq!(code(made(Some(-1))), Code::InvalidRequest);
 }
 
+/// A session that asks for nothing. The one before may still be ending when its answer is there, so that this one is
+/// refused: then another is begun.
+fn hold(signer: &Signer) -> UnixStream {
+    loop {
+        let stream = UnixStream::connect(signer.socket()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        if (&stream).read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock) {
+            return stream;
+        }
+    }
+}
+
 #[test]
 fn a_signer_with_too_many_sessions_says_so() {
     let signer = Signer::new(&["--sessions", "2"]);
     signer.with_key("ed25519");
-    let held: Vec<_> = (0..2).map(|_| UnixStream::connect(signer.socket()).unwrap()).collect();
-    std::thread::sleep(Duration::from_millis(200));
+    let held = [hold(&signer), hold(&signer)];
     assert_eq!(code(signer.sign_data(&vec![1; 1 << 20])), Code::Unavailable);
     drop(held);
     let start = Instant::now();
