@@ -38,6 +38,7 @@ mod rpm;
 mod run;
 mod select;
 mod session;
+mod sign;
 mod sigul;
 mod store;
 mod timings;
@@ -74,6 +75,7 @@ enum Command {
     Image(image::Args),
     Store(store::Args),
     Key(key::Args),
+    Sign(sign::Args),
     Repo(repo::Args),
     Koji(koji::Args),
     Import(import::Args),
@@ -116,6 +118,7 @@ fn command_line() -> ExitCode {
         Command::Image(args) => image::run(global, args),
         Command::Store(args) => store::run(global, args),
         Command::Key(args) => key::run(global, args),
+        Command::Sign(args) => sign::run(&args),
         Command::Repo(args) => repo::run(global, args),
         Command::Koji(args) => koji::run(global, args),
         Command::Import(args) => import::run(global, args),

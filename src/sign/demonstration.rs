@@ -16,7 +16,7 @@ use sequoia_openpgp::packet::key::Key4;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::key::{KeyError, LocalSigner};
+use super::key::{Algorithm, KeyError, LocalSigner, SecretKey, Spec, Subkeys};
 use super::packet::time;
 use crate::base::SourceDate;
 use crate::openpgp::Certificate;
@@ -35,8 +35,14 @@ pub fn demonstration(phrase: &str, created: SourceDate, whose: &str) -> Result<L
         Zeroizing::new(<[u8; 32]>::from(Sha256::new().chain_update(DOMAIN).chain_update(phrase).finalize()));
     let key = Key4::import_secret_ed25519(&seed[..], time(created.seconds()))
         .map_err(|error| super::SignError::Library(error.to_string()))?;
-    let (signer, _, _) = LocalSigner::assemble(&Key::from(key), &user_id(whose), created, None)?;
-    Ok(signer)
+    let spec = Spec {
+        algorithm: Algorithm::Ed25519,
+        user_id: &user_id(whose),
+        created,
+        expires: None,
+        subkeys: Subkeys::default(),
+    };
+    SecretKey::assemble(&Key::from(key), &spec)?.signer()
 }
 
 /// The user id of a demonstration key.

@@ -43,7 +43,7 @@ impl Hashing {
 
     /// Signs what came: a packet as [`Signer::sign_detached`](super::Signer::sign_detached) makes it, verified.
     pub fn sign(&self, signer: &LocalSigner, created: SourceDate) -> Result<Vec<u8>, SignError> {
-        let created = created.seconds().max(signer.certificate().created());
+        let created = signer.time(created);
         let signature = packet::hashed(signer.pair(), SignatureType::Binary, &self.context, created)?;
         verify_hashed(signer.certificate(), &signature, self.context.clone())
             .map_err(SignError::NotAccepted)?;

@@ -7,7 +7,6 @@
 pub mod agent;
 pub mod attach;
 pub mod demonstration;
-mod engine;
 pub mod hashing;
 pub mod key;
 pub mod ledger;

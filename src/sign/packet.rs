@@ -3,7 +3,7 @@
 //! sequoia's own builder adds 32 random bytes to every signature, so nothing it signs comes out the
 //! same twice. Here a packet has, in this order: *hashed* the signature creation time (2, critical for
 //! data as RFC 9580 advises), the issuer fingerprint (33) and, in a binding, key flags (27),
-//! preferred hash functions (21) and key expiration time (9); *unhashed* the issuer's key id (16).
+//! preferred hash functions (21), key expiration time (9) and a signing subkey's back signature (32); *unhashed* the issuer's key id (16).
 //! Koji wants exactly one of 16, so there is exactly one. In a binding nothing is critical: rpm 4.18
 //! refuses to import keys with critical subpackets that it does not know.
 //!
@@ -14,16 +14,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sequoia_openpgp::Packet;
 use sequoia_openpgp::crypto::hash::{Context, Hash as _};
-use sequoia_openpgp::crypto::mpi;
-use sequoia_openpgp::packet::key::{PrimaryRole, PublicParts};
+use sequoia_openpgp::crypto::{Signer as _, mpi};
+use sequoia_openpgp::packet::key::{PrimaryRole, PublicParts, SubordinateRole};
 use sequoia_openpgp::packet::signature::Signature4;
 use sequoia_openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, SubpacketValue};
 use sequoia_openpgp::packet::{Key, Signature, UserID};
 use sequoia_openpgp::serialize::SerializeInto as _;
-use sequoia_openpgp::types::{HashAlgorithm, KeyFlags, SignatureType, Timestamp};
+use sequoia_openpgp::types::{
+    Features, HashAlgorithm, KeyFlags, SignatureType, SymmetricAlgorithm, Timestamp,
+};
 
 use super::SignError;
-use super::engine::Engine;
+use super::key::Private;
 
 const HASH: HashAlgorithm = HashAlgorithm::SHA256;
 
@@ -37,11 +39,12 @@ pub(super) fn time(seconds: i64) -> SystemTime {
 
 /// Signs what `cover` hashes: it gets the context and the signature's own fields, and has to hash both.
 fn sign(
-    pair: &Engine,
+    pair: &Private,
     kind: SignatureType,
     hashed: Vec<Subpacket>,
     cover: impl FnOnce(&mut Context, &Signature4) -> Result<(), SignError>,
 ) -> Result<Signature4, SignError> {
+    let mut pair = pair.clone();
     let algorithm = pair.public().pk_algo();
     let issuer = Subpacket::new(SubpacketValue::Issuer(pair.public().keyid()), false).map_err(failed)?;
     let hashed = SubpacketArea::new(hashed).map_err(failed)?;
@@ -52,7 +55,7 @@ fn sign(
     let mut context = HASH.context().map_err(failed)?.for_signature(4);
     cover(&mut context, &blank)?;
     let digest = context.into_digest().map_err(failed)?;
-    let mpis = pair.sign(HASH, &digest)?;
+    let mpis = pair.sign(HASH, &digest).map_err(failed)?;
     let prefix = match digest.as_slice() {
         [first, second, ..] => [*first, *second],
         _ => [0; 2],
@@ -62,7 +65,7 @@ fn sign(
 
 /// A signature over a document, as a packet. That over text gets it with CR LF between its lines.
 pub(super) fn document(
-    pair: &Engine,
+    pair: &Private,
     kind: SignatureType,
     data: &[u8],
     created: i64,
@@ -77,7 +80,7 @@ pub(super) fn document(
 
 /// A signature over a document that was hashed already, as a packet.
 pub(super) fn hashed(
-    pair: &Engine,
+    pair: &Private,
     kind: SignatureType,
     document: &Context,
     created: i64,
@@ -89,33 +92,77 @@ pub(super) fn hashed(
     Packet::from(Signature::from(signature)).to_vec().map_err(failed)
 }
 
-/// A primary key's signature over its own user id.
+/// What a binding states of its key; nothing of it is critical.
+pub(super) fn terms(flags: KeyFlags, lifetime: Option<Duration>) -> Result<Vec<SubpacketValue>, SignError> {
+    let mut terms = vec![SubpacketValue::KeyFlags(flags)];
+    terms.extend(lifetime.map(expiry).transpose()?);
+    Ok(terms)
+}
+
+/// After how long a key expires.
+pub(super) fn expiry(lifetime: Duration) -> Result<SubpacketValue, SignError> {
+    Ok(SubpacketValue::KeyExpirationTime(lifetime.try_into().map_err(failed)?))
+}
+
+/// The hash functions that the owner of a key would like to see.
+pub(super) fn preferences() -> SubpacketValue {
+    SubpacketValue::PreferredHashAlgorithms(vec![HASH, HashAlgorithm::SHA512])
+}
+
+/// How others are to encrypt: without it, gpg takes Triple DES.
+pub(super) fn ciphers() -> [SubpacketValue; 2] {
+    [
+        SubpacketValue::PreferredSymmetricAlgorithms(vec![
+            SymmetricAlgorithm::AES256,
+            SymmetricAlgorithm::AES128,
+        ]),
+        SubpacketValue::Features(Features::empty().set_seipdv1()),
+    ]
+}
+
+/// What binds a part to its certificate, or takes it back.
+pub(super) enum Bound<'a> {
+    /// The primary key's signature over its own user id.
+    UserId(&'a UserID),
+    /// The primary key's signature over a subkey.
+    Subkey(&'a Key<PublicParts, SubordinateRole>),
+    /// A signing subkey's own signature, which says that it belongs to the primary key.
+    Back(&'a Key<PublicParts, SubordinateRole>),
+    /// The end of the primary key.
+    Revoked,
+}
+
+/// A signature in a certificate.
 pub(super) fn binding(
-    pair: &Engine,
+    pair: &Private,
     key: &Key<PublicParts, PrimaryRole>,
-    user_id: &UserID,
+    bound: &Bound<'_>,
     created: i64,
-    lifetime: Option<Duration>,
+    terms: Vec<SubpacketValue>,
 ) -> Result<Signature, SignError> {
     let mut hashed = common(pair, created, false)?;
-    let mut add = |value| {
+    for value in terms {
         hashed.push(Subpacket::new(value, false).map_err(failed)?);
-        Ok::<_, SignError>(())
-    };
-    add(SubpacketValue::KeyFlags(KeyFlags::empty().set_certification().set_signing()))?;
-    add(SubpacketValue::PreferredHashAlgorithms(vec![HASH, HashAlgorithm::SHA512]))?;
-    if let Some(lifetime) = lifetime {
-        add(SubpacketValue::KeyExpirationTime(lifetime.try_into().map_err(failed)?))?;
     }
-    let signature = sign(pair, SignatureType::PositiveCertification, hashed, |context, fields| {
+    let kind = match bound {
+        Bound::UserId(_) => SignatureType::PositiveCertification,
+        Bound::Subkey(_) => SignatureType::SubkeyBinding,
+        Bound::Back(_) => SignatureType::PrimaryKeyBinding,
+        Bound::Revoked => SignatureType::KeyRevocation,
+    };
+    let signature = sign(pair, kind, hashed, |context, fields| {
         key.hash(context).map_err(failed)?;
-        user_id.hash(context).map_err(failed)?;
+        match bound {
+            Bound::UserId(user_id) => user_id.hash(context).map_err(failed)?,
+            Bound::Subkey(subkey) | Bound::Back(subkey) => subkey.hash(context).map_err(failed)?,
+            Bound::Revoked => {}
+        }
         fields.hash(context).map_err(failed)
     })?;
     Ok(signature.into())
 }
 
-fn common(pair: &Engine, created: i64, critical: bool) -> Result<Vec<Subpacket>, SignError> {
+fn common(pair: &Private, created: i64, critical: bool) -> Result<Vec<Subpacket>, SignError> {
     let created = Timestamp::try_from(time(created)).map_err(failed)?;
     let created = Subpacket::new(SubpacketValue::SignatureCreationTime(created), critical);
     let issuer = Subpacket::new(SubpacketValue::IssuerFingerprint(pair.public().fingerprint()), false);

@@ -27,10 +27,15 @@ fn a_new_key_is_shown_and_its_secret_is_nobody_elses() {
     let fingerprint = new.stdout.trim_end();
     assert_eq!(fingerprint.len(), 40, "{new}");
 
-    let mut secrets = 0;
+    let (mut secrets, mut revocations) = (0, 0);
     for entry in fs::read_dir(bench.path("keys")).unwrap() {
         let path = entry.unwrap().path();
         assert!(path.to_string_lossy().contains(fingerprint), "{}", path.display());
+        if path.extension().is_some_and(|extension| extension == "rev") {
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            revocations += 1;
+            continue;
+        }
         let shown = bench.run(["key", "show", path.to_str().unwrap()]).exits(0);
         assert!(shown.stdout.contains(fingerprint) && shown.stdout.contains("Test <test@"), "{shown}");
         assert!(shown.stdout.contains("2090-12-31"), "{shown}");
@@ -39,7 +44,7 @@ fn a_new_key_is_shown_and_its_secret_is_nobody_elses() {
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
     }
-    assert_eq!(secrets, 1);
+    assert_eq!((secrets, revocations), (1, 1));
 }
 
 #[test]

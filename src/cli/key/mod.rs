@@ -1,5 +1,7 @@
 //! `gander key`.
 
+mod change;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,10 +12,14 @@ use super::output::Format;
 use super::{Failure, Global, Kind};
 use crate::base::SourceDate;
 use crate::openpgp::Certificate;
-use crate::sign::key::{KeyError, read_certificates, read_passphrase, refuse_checkout};
+use crate::sign::key::{
+    Algorithm, KeyError, Reason, SecretKey, Spec, Subkeys, create, read_certificates, refuse_checkout,
+};
 use crate::sign::{NewKey, SignError, Signer as _, demonstration, is_demonstration};
 
-/// Make and show signing keys.
+pub(super) use change::passphrase;
+
+/// Make, keep, change and show signing keys.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -22,7 +28,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make an RSA-4096 OpenPGP key: a secret key file and its certificate.
+    /// Make an OpenPGP key: a secret key file, its certificate and a certificate that revokes it.
     ///
     /// Prints the certificate's fingerprint. Existing files are never replaced, and a secret key is never
     /// written into a git checkout.
@@ -40,7 +46,30 @@ enum Command {
         /// Protect the secret key by the first line of this file.
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
+        /// What it is made of: rsa4096 (rsa3072 to rsa8192) or ed25519.
+        #[arg(long, value_name = "NAME", default_value = "rsa4096")]
+        algorithm: Algorithm,
+        /// A subkey signs, and the primary key only certifies.
+        #[arg(long)]
+        signing_subkey: bool,
+        /// A subkey that others encrypt to.
+        #[arg(long)]
+        encryption_subkey: bool,
     },
+    /// Take in a key that another program exported, unless it is too weak, expired or revoked.
+    Import(change::Rewrite),
+    /// Write a key under another passphrase.
+    Passphrase(change::Rewrite),
+    /// Change when a key expires, by new bindings.
+    Extend(change::Extend),
+    /// End a key: write its certificate with a revocation.
+    Revoke(change::Revoke),
+    /// Write certificates as 'rpm --import' and a folder of keys want them; never a secret.
+    Export(change::Export),
+    /// Write a secret key file into one encrypted file, which 'gpg --decrypt' opens, too.
+    Backup(change::Backup),
+    /// Get a secret key file out of its backup.
+    Restore(change::Backup),
     /// Show the certificates in a key file.
     Show {
         /// A certificate, keyring or secret key file.
@@ -72,20 +101,43 @@ pub(super) fn date(text: &str) -> Result<SourceDate, String> {
 /// Runs the command.
 pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     match args.command {
-        Command::New { user_id, output, expires, passphrase_file } => {
-            let passphrase = passphrase_file.as_deref().map(read_passphrase).transpose()?;
-            if passphrase.as_ref().is_some_and(|line| line.is_empty()) {
-                return Err(Failure::new(Kind::Usage, "the passphrase file's first line is empty"));
-            }
+        Command::New {
+            user_id,
+            output,
+            expires,
+            passphrase_file,
+            algorithm,
+            signing_subkey,
+            encryption_subkey,
+        } => {
+            let passphrase = change::passphrase(passphrase_file.as_deref())?;
             refuse_checkout(&output)?;
-            global.say("making an RSA key of 4096 bits");
+            global.say(match algorithm {
+                Algorithm::Rsa(bits) => format!("making an RSA key of {bits} bits"),
+                Algorithm::Ed25519 => "making an Ed25519 key".into(),
+            });
             let passphrase = passphrase.as_ref().map(|line| line.as_slice());
-            let key = NewKey::rsa(&user_id, now()?, expires, passphrase)?;
-            let (secret, public) = key.write(&output)?;
+            let created = now()?;
+            let subkeys = Subkeys { signing: signing_subkey, encryption: encryption_subkey };
+            let key = SecretKey::generate(&Spec { algorithm, user_id: &user_id, created, expires, subkeys })?;
+            let (secret, public) = NewKey::of(&key, passphrase)?.write(&output)?;
+            let revocation = secret.with_extension("rev");
+            create(&revocation, 0o600, &key.revocation(Reason::Unspecified, "", created)?)?;
             global.say(format_args!("secret key (keep it safe): {}", secret.display()));
+            global.say(format_args!(
+                "revocation (for the day on which the key is lost): {}",
+                revocation.display()
+            ));
             global.say(format_args!("certificate (give it away): {}", public.display()));
-            println!("{}", key.signer.certificate().fingerprint());
+            println!("{}", key.certificate().fingerprint());
         }
+        Command::Import(args) => change::rewrite(global, &args, true)?,
+        Command::Passphrase(args) => change::rewrite(global, &args, false)?,
+        Command::Extend(args) => change::extend(global, &args)?,
+        Command::Revoke(args) => change::revoke(&args)?,
+        Command::Export(args) => change::export(&args)?,
+        Command::Backup(args) => change::backup(&args)?,
+        Command::Restore(args) => change::restore(&args)?,
         Command::Show { file, format } => {
             let certificates = read_certificates(&file)?;
             match format {
@@ -107,7 +159,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     clippy::disallowed_methods,
     reason = "a new key's creation time is now; it is no output of a compose"
 )]
-fn now() -> Result<SourceDate, Failure> {
+pub(super) fn now() -> Result<SourceDate, Failure> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     SourceDate::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
         .map_err(|error| Failure::from_error(Kind::Surroundings, &error).hint("set this machine's clock"))
@@ -149,10 +201,15 @@ impl From<KeyError> for Failure {
         match &error {
             KeyError::File { what: "read", .. } => Self::from_error(Kind::Input, &error),
             KeyError::File { .. } => Self::from_error(Kind::Surroundings, &error),
-            KeyError::InsideCheckout { .. } | KeyError::UserId(_) | KeyError::Expiry { .. } => {
-                Self::from_error(Kind::Usage, &error)
-            }
-            KeyError::NotAKey { .. } | KeyError::Passphrase { .. } => Self::from_error(Kind::Input, &error),
+            KeyError::InsideCheckout { .. }
+            | KeyError::UserId(_)
+            | KeyError::Expiry { .. }
+            | KeyError::Algorithm(_) => Self::from_error(Kind::Usage, &error),
+            KeyError::NotAKey { .. }
+            | KeyError::Passphrase { .. }
+            | KeyError::Unusable(_)
+            | KeyError::Locked(_)
+            | KeyError::Weak { .. } => Self::from_error(Kind::Input, &error),
             KeyError::Sign(inner) => Self::from_error(sign_kind(inner), &error),
         }
     }
