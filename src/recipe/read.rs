@@ -55,7 +55,8 @@ const VARIANT: &[&str] = &[
     "method",
     "arch",
 ];
-const SIGN: &[&str] = &["demonstration", "key-file", "passphrase-file", "sigul"];
+const SIGN: &[&str] = &["demonstration", "key-file", "passphrase-file", "sigul", "token"];
+const TOKEN: &[&str] = &["key-file", "pin-file"];
 const SIGUL: &[&str] = &["config", "key", "fingerprint"];
 
 /// Every table of a recipe with its keys, for the test that the documentation names them all.
@@ -77,6 +78,7 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("[[media]]", super::media::MEDIA),
     ("[sign]", SIGN),
     ("sigul", SIGUL),
+    ("token", TOKEN),
 ];
 
 const ON_UNSIGNED: &[(&str, OnUnsigned)] =
@@ -492,19 +494,30 @@ impl Reader {
         }
         let passphrase = passphrase.and_then(|text| text.parse(findings));
         let sigul = table.get("sigul");
-        let kinds = [table.get("demonstration"), table.get("key-file"), sigul];
+        let token = table.get("token");
+        let kinds = [table.get("demonstration"), table.get("key-file"), sigul, token];
         let mut given = kinds.into_iter().flatten();
         if given.next().is_none() {
-            return self.lack(table.span, "[sign] needs 'key-file', 'sigul' or 'demonstration'");
+            return self.lack(table.span, "[sign] needs 'key-file', 'token', 'sigul' or 'demonstration'");
         }
         if let Some(second) = given.next() {
-            return self.lack(second.span(), "[sign] has one of 'key-file', 'sigul' and 'demonstration'");
+            return self
+                .lack(second.span(), "[sign] has one of 'key-file', 'token', 'sigul' and 'demonstration'");
         }
-        match (phrase, sigul) {
-            (_, Some(sigul)) => self.sigul(sigul),
-            (Some(phrase), None) => Some(Sign::Demonstration { phrase: phrase.text.into() }),
-            (None, None) => Some(Sign::KeyFile { key: key?, passphrase }),
+        match (phrase, sigul, token) {
+            (_, Some(sigul), _) => self.sigul(sigul),
+            (_, _, Some(token)) => self.token(token),
+            (Some(phrase), None, None) => Some(Sign::Demonstration { phrase: phrase.text.into() }),
+            (None, None, None) => Some(Sign::KeyFile { key: key?, passphrase }),
         }
+    }
+
+    fn token<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Sign> {
+        let findings = &mut self.findings;
+        let table = Table::of("'token' of [sign]", value, TOKEN, findings)?;
+        let key = table.required("key-file", findings).and_then(|text| text.parse(findings));
+        let pin = table.text("pin-file", findings).and_then(|text| text.parse(findings));
+        Some(Sign::Token { key: key?, pin })
     }
 
     fn sigul<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Sign> {

@@ -1,4 +1,4 @@
-//! Signing with a key in memory.
+//! Signing with a key at hand.
 
 use sequoia_openpgp::Packet;
 use sequoia_openpgp::crypto::Signer as _;
@@ -17,7 +17,7 @@ use crate::openpgp::cleartext::signed_text;
 use crate::openpgp::{Certificate, verify_detached, verify_text};
 use crate::sign::{SignError, Signer, packet};
 
-/// A secret key in memory, ready to sign.
+/// A secret key at hand, in memory or on a token, ready to sign.
 #[derive(Clone)]
 pub struct LocalSigner {
     certificate: Certificate,
@@ -54,12 +54,7 @@ impl LocalSigner {
     /// Reads an armored or binary secret key file; the passphrase counts only for a protected key. Which of its keys signs,
     /// [`SecretKey::signer`](super::SecretKey::signer) says.
     pub fn open(path: &Path, passphrase: Option<&[u8]>) -> Result<Self, KeyError> {
-        let named = |error| match error {
-            KeyError::Unusable(detail) => KeyError::NotAKey { path: path.into(), detail },
-            KeyError::Locked(detail) => KeyError::Passphrase { path: path.into(), detail },
-            other => other,
-        };
-        files::read_key(path, passphrase)?.signer().map_err(named)
+        files::read_key(path, passphrase)?.signer().map_err(|error| error.of(path))
     }
 
     pub(super) const fn new(certificate: Certificate, pair: Private) -> Self {
