@@ -36,8 +36,8 @@ enum Command {
         #[arg(long, value_name = "TEXT")]
         key_label: Option<String>,
         /// The key pair's id on the token (default: random).
-        #[arg(long, value_name = "HEX", value_parser = id)]
-        key_id: Option<Vec<u8>>,
+        #[arg(long, value_name = "HEX")]
+        key_id: Option<KeyId>,
     },
     /// Show the tokens behind a module, and the key pairs on one; private keys show after a login only.
     List {
@@ -59,8 +59,8 @@ enum Command {
         #[arg(long, value_name = "TEXT", required_unless_present = "key_id")]
         key_label: Option<String>,
         /// The key pair's id on the token.
-        #[arg(long, value_name = "HEX", value_parser = id)]
-        key_id: Option<Vec<u8>>,
+        #[arg(long, value_name = "HEX")]
+        key_id: Option<KeyId>,
     },
 }
 
@@ -94,6 +94,21 @@ struct Made {
     /// A folder that exists (files are named by fingerprint) or the key file; the certificate gets '.asc'.
     #[arg(short, long, value_name = "DIR|FILE")]
     output: PathBuf,
+}
+
+/// The id of a key pair.
+#[derive(Clone, Debug)]
+struct KeyId(Vec<u8>);
+
+impl std::str::FromStr for KeyId {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match unhex(text) {
+            Some(id) if (1..=255).contains(&id.len()) => Ok(Self(id)),
+            _ => Err("an id is 1 to 255 bytes in hexadecimal"),
+        }
+    }
 }
 
 impl At {
@@ -130,19 +145,12 @@ impl Made {
     }
 }
 
-fn id(text: &str) -> Result<Vec<u8>, String> {
-    match unhex(text) {
-        Some(id) if (1..=255).contains(&id.len()) => Ok(id),
-        _ => Err("an id is 1 to 255 bytes in hexadecimal".into()),
-    }
-}
-
 pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     match args.command {
         Command::New { token, made, algorithm, key_label, key_id } => {
             let spec = made.spec(algorithm)?;
             let id = match key_id {
-                Some(id) => id,
+                Some(KeyId(id)) => id,
                 None => random()?,
             };
             let label = key_label.unwrap_or_else(|| made.user_id.clone());
@@ -159,7 +167,11 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         Command::Certificate { token, made, key_label, key_id } => {
             // The algorithm is that of the pair.
             let spec = made.spec(Algorithm::Ed25519)?;
-            let key = certify(token.log_in(false)?, &KeyName { id: key_id, label: key_label }, &spec)?;
+            let key = certify(
+                token.log_in(false)?,
+                &KeyName { id: key_id.map(|KeyId(id)| id), label: key_label },
+                &spec,
+            )?;
             made.write(global, &key, spec.created)?;
         }
         Command::List { token, format } => list(&token, format)?,
@@ -195,10 +207,14 @@ fn list(token: &At, format: Format) -> Result<(), Failure> {
                 println!("serial  {}", serial.escape_debug());
                 println!("model   {} {}", manufacturer.escape_debug(), model.escape_debug());
             }
-            for Pair { name, algorithm, private } in pairs.into_iter().flatten() {
+            for Pair { name, algorithm, private, extractable } in pairs.into_iter().flatten() {
                 let algorithm = algorithm.as_deref().unwrap_or("not usable");
-                let private = if private { "" } else { " (public part)" };
-                println!("key     {algorithm}, {name}{private}");
+                let note = match (private, extractable) {
+                    (false, _) => " (public part)",
+                    (true, Some(true)) => " (can be copied from the token)",
+                    (true, _) => "",
+                };
+                println!("key     {algorithm}, {name}{note}");
             }
         }
         Format::Json => {
@@ -211,7 +227,7 @@ fn list(token: &At, format: Format) -> Result<(), Failure> {
                 let pair = |pair: Pair| {
                     serde_json::json!({
                         "id": pair.name.id.as_deref().map(hex), "label": pair.name.label, "algorithm": pair.algorithm,
-                        "private": pair.private,
+                        "private": pair.private, "extractable": pair.extractable,
                     })
                 };
                 pairs.into_iter().map(pair).collect::<Vec<_>>()

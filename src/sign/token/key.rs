@@ -62,6 +62,8 @@ pub struct Pair {
     pub algorithm: Option<String>,
     /// Whether the private key can be seen: only after a login, on most tokens.
     pub private: bool,
+    /// Whether its secret can be copied from the token, where that tells.
+    pub extractable: Option<bool>,
 }
 
 impl Session {
@@ -77,7 +79,12 @@ impl Session {
                         Some(bits) if matches!(numbers, mpi::PublicKey::RSA { .. }) => format!("RSA {bits}"),
                         _ => "Ed25519".into(),
                     });
-                    pairs.push(Pair { name, algorithm, private });
+                    let extractable = match self.attributes(object, &[AttributeType::Extractable])?.as_slice()
+                    {
+                        [Attribute::Extractable(extractable)] if private => Some(*extractable),
+                        _ => None,
+                    };
+                    pairs.push(Pair { name, algorithm, private, extractable });
                 }
             }
         }
