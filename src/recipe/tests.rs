@@ -274,12 +274,8 @@ fn finds_what_is_wrong_and_where() {
         ),
         (
             "key-file = \"~/keys/gosling.asc\"",
-            "token = { pin-file = \"pin\", pin = \"1234\" }",
-            vec![
-                "27:9 'token' of [sign] lacks 'key-file'",
-                "27:22 the path 'pin' is neither absolute nor begins with '~/': secrets lie outside the recipe's folder",
-                "27:29 'token' of [sign] has no key 'pin'",
-            ],
+            "token = { key-file = \"/k\", pin = \"1\" }",
+            vec!["27:28 'token' of [sign] has no key 'pin'"],
         ),
         ("[builder]", "[koji]\n[builder]", vec!["9:2 a recipe has no key 'koji'"]),
         ("[sign]", "[sign", vec!["26:6 unclosed table, expected `]`"]),
