@@ -111,6 +111,11 @@ fn a_wrong_pin_is_tried_once() {
     world.bench.write("pin", b"\xff\xfe\n");
     sign(&world, "ed.token", &[("SHIM_LOG", log)]).exits(2).says("text in UTF-8");
     assert_eq!(logins(), 0, "tried all the same");
+    // CKF_PROTECTED_AUTHENTICATION_PATH: the PIN is typed at the token.
+    let keypad = [("SHIM_LOG", log), ("SHIM_FLAGS", "0x100"), ("SHIM_LOGIN", "0xa0")];
+    let bare = ["sign", "detached", "data", "--key", "ed.token"];
+    world.gander_with(&keypad, &bare).exits(3).says("the PIN is not that of the token");
+    assert_eq!(logins(), 1);
 }
 
 #[test]

@@ -105,6 +105,19 @@ fn a_token_key_lives_and_ends_like_others() {
     world.bench.write("data", "data");
     let sign = ["sign", "detached", "data", "--key", "longer.token", "--time", "2045-01-01"];
     world.gander(&[&sign[..], &pin].concat()).exits(0);
+    // Two keys of a token at once, and a PIN from a file descriptor.
+    let two = ["sign", "detached", "data", "--key", "ed.token", "--key", "longer.token", "--force"];
+    world.gander(&[&two[..], &pin, &pin].concat()).exits(0);
+    let mut piped = world.bench.gander();
+    piped.env("SOFTHSM2_CONF", world.bench.path("softhsm2.conf"));
+    piped.stdin(fs::File::open(world.bench.path("pin")).unwrap());
+    let one = ["sign", "detached", "data", "--key", "ed.token", "--passphrase-file", "/dev/fd/0", "--force"];
+    run(piped.args(one)).exits(0);
+    world
+        .gander(&[&["key", "passphrase", "ed.token", "-o", "x"][..], &pin].concat())
+        .exits(2)
+        .says("on a token");
+
     let revoke = ["key", "revoke", "longer.token", "--reason", "retired", "-o", "revoked.asc"];
     assert_eq!(world.gander(&[&revoke[..], &pin].concat()).exits(0).stdout.trim(), fingerprint);
     world.gpg(&["--import", "revoked.asc"]);

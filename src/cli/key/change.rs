@@ -202,6 +202,10 @@ pub fn export(args: &Export) -> Result<(), Failure> {
 /// Writes a key anew; one that is taken in has to be good.
 pub fn rewrite(global: &Global, args: &Rewrite, imported: bool) -> Result<(), Failure> {
     let (key, old) = args.key.open()?;
+    if key.is_kept() {
+        let words = "the key is on a token, and its key file has no secret to be taken in or protected";
+        return Err(Failure::new(Kind::Usage, words).hint("the token's own program changes its PIN"));
+    }
     if imported {
         check(key.certificate(), now()?)?;
     }

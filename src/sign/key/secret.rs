@@ -164,7 +164,7 @@ impl SecretKey {
     }
 
     /// Whether the secret is kept elsewhere, so that its file has none.
-    pub(super) fn is_kept(&self) -> bool {
+    pub const fn is_kept(&self) -> bool {
         self.kept.is_some()
     }
 
