@@ -52,18 +52,15 @@ pub fn seal(secret: &[u8], passphrase: &[u8]) -> Result<Vec<u8>, WrapError> {
 
 /// Opens what [`seal`] or `gpg --symmetric` made, armored or not.
 pub fn unseal(sealed: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, WrapError> {
-    let mut refused = false;
-    let helper =
-        Helper { keys: Vec::new(), password: Some(Password::from(passphrase)), refused: &mut refused };
-    let opened = open(sealed, helper, LARGEST_SECRET);
-    opened.map_err(|error| if refused { WrapError::Passphrase } else { malformed(&error) })
+    open(sealed, Vec::new(), Some(Password::from(passphrase)), LARGEST_SECRET)
 }
 
 /// Decrypts a message by one of some keys.
 pub(super) fn decrypt(message: &[u8], keys: Vec<KeyPair>) -> Result<Zeroizing<Vec<u8>>, WrapError> {
-    let mut refused = false;
-    let helper = Helper { keys, password: None, refused: &mut refused };
-    open(message, helper, LARGEST_MESSAGE).map_err(|error| malformed(&error))
+    open(message, keys, None, LARGEST_MESSAGE).map_err(|error| match error {
+        WrapError::Passphrase => WrapError::Malformed("no key here opens it".into()),
+        other => other,
+    })
 }
 
 fn malformed(error: &anyhow::Error) -> WrapError {
@@ -74,7 +71,18 @@ fn malformed(error: &anyhow::Error) -> WrapError {
 struct Helper<'a> {
     keys: Vec<KeyPair>,
     password: Option<Password>,
-    refused: &'a mut bool,
+    came: &'a mut Came,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Came {
+    /// Nothing was encrypted.
+    #[default]
+    Plain,
+    /// Nothing here opens it.
+    Refused,
+    Opened,
 }
 
 impl VerificationHelper for Helper<'_> {
@@ -98,6 +106,7 @@ impl DecryptionHelper for Helper<'_> {
         for skesk in skesks {
             let opened = self.password.as_ref().and_then(|password| skesk.decrypt(password).ok());
             if opened.is_some_and(|(algorithm, key)| decrypt(algorithm, &key)) {
+                *self.came = Came::Opened;
                 return Ok(None);
             }
         }
@@ -105,17 +114,35 @@ impl DecryptionHelper for Helper<'_> {
             for pair in &mut self.keys {
                 let opened = pkesk.decrypt(pair, algorithm);
                 if opened.is_some_and(|(algorithm, key)| decrypt(algorithm, &key)) {
+                    *self.came = Came::Opened;
                     return Ok(None);
                 }
             }
         }
-        *self.refused = true;
+        *self.came = Came::Refused;
         Err(anyhow::anyhow!("nothing here opens the message"))
     }
 }
 
+/// Opens a message. One that is only signed, or plain, is none: whoever may write it could make it say anything.
+fn open(
+    message: &[u8],
+    keys: Vec<KeyPair>,
+    password: Option<Password>,
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, WrapError> {
+    let mut came = Came::default();
+    let opened = read(message, Helper { keys, password, came: &mut came }, limit);
+    match (opened, came) {
+        (Ok(_), Came::Plain) => Err(WrapError::Malformed("nothing in it is encrypted".into())),
+        (Ok(out), _) => Ok(out),
+        (Err(_), Came::Refused) => Err(WrapError::Passphrase),
+        (Err(error), _) => Err(malformed(&error)),
+    }
+}
+
 /// Reads a message into a buffer that does not grow unless the message is compressed.
-fn open(message: &[u8], helper: Helper<'_>, limit: usize) -> sequoia_openpgp::Result<Zeroizing<Vec<u8>>> {
+fn read(message: &[u8], helper: Helper<'_>, limit: usize) -> sequoia_openpgp::Result<Zeroizing<Vec<u8>>> {
     let policy = StandardPolicy::new();
     let reader = DecryptorBuilder::from_bytes(message)?.with_policy(&policy, None, helper)?;
     let mut out = Zeroizing::new(Vec::with_capacity(limit.min(message.len() + 4096)));
@@ -124,4 +151,23 @@ fn open(message: &[u8], helper: Helper<'_>, limit: usize) -> sequoia_openpgp::Re
         return Err(anyhow::anyhow!("the message is too large"));
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_encrypted_is_not_opened() {
+        let mut plain = Vec::new();
+        let mut message = LiteralWriter::new(Message::new(&mut plain)).build().unwrap();
+        message.write_all(b"secret").unwrap();
+        message.finalize().unwrap();
+        assert!(matches!(unseal(&plain, b"any"), Err(WrapError::Malformed(_))));
+        assert!(matches!(decrypt(&plain, Vec::new()), Err(WrapError::Malformed(_))));
+        let sealed = seal(b"secret", b"right").unwrap();
+        assert_eq!(unseal(&sealed, b"right").unwrap().as_slice(), b"secret");
+        assert!(matches!(unseal(&sealed, b"wrong"), Err(WrapError::Passphrase)));
+        assert!(matches!(decrypt(&sealed, Vec::new()), Err(WrapError::Malformed(_))));
+    }
 }
