@@ -133,7 +133,7 @@ pub(super) fn set_administrator(vault: &Vault, name: &str, password: &[u8]) -> R
 
 fn hash(password: &[u8]) -> Result<String, Refusal> {
     if password.is_empty() {
-        return Err(Refusal::because(Code::InvalidRequest, "a password must not be empty"));
+        return Err(refused("a password must not be empty"));
     }
     password::hash(password)
         .ok_or_else(|| Refusal::because(Code::UnknownError, "the password cannot be hashed"))

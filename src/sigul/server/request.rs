@@ -21,7 +21,7 @@ use crate::openpgp::{CleartextError, clearsign_as_it_is};
 use crate::sign::agent::request::{LARGEST_MESSAGE, Request as Asked};
 use crate::sign::agent::{AgentError, Session};
 use crate::sigul::stream::{Channel, Divided, Incoming, StreamError, TlsError, read_fields, read_u64};
-use crate::sigul::wire::proof::ProofError;
+use crate::sigul::wire::proof::{PAYLOAD_DIGEST, ProofError};
 use crate::sigul::wire::{Code, Fields, FieldsError, MAC, Operation, Proof, VERSION};
 
 /// Bytes that are copied at once.
@@ -364,7 +364,7 @@ async fn sign_package(
         Ok(package) => package,
         Err(reason) => return told(reason),
     };
-    if inner.get("payload-auth-sha512").is_none() && fields.get("rpm-sigmd5").is_none() {
+    if inner.get(PAYLOAD_DIGEST).is_none() && fields.get("rpm-sigmd5").is_none() {
         return told((Code::UnauthenticatedRpm, None));
     }
     if let Some(reason) = no_file_signing {
