@@ -4,7 +4,8 @@
 use gander::sign::key::wrap::unseal;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
+// Panics that are caught are none: libFuzzer's own hook would end the process.
+fuzz_target!(init: std::panic::set_hook(Box::new(|_| ())), |bytes: &[u8]| {
     let mut bytes = bytes.to_vec();
     // How often the passphrase is hashed, where `gpg --symmetric` has it: at most 65,536 bytes, for the time it takes.
     if let Some(count) = bytes.get_mut(14) {
