@@ -77,7 +77,7 @@ impl SecretKey {
             }
             Which::Subkey(number) => {
                 let subkey = self.cert.keys().subkeys().nth(number);
-                let none = || KeyError::Unusable(format!("it has no subkey number {number}, counted from 0"));
+                let none = || KeyError::Unusable(format!("it has no subkey {}", number.saturating_add(1)));
                 let subkey = subkey.ok_or_else(none)?;
                 let old = newest(subkey.self_signatures()).ok_or_else(none)?;
                 let lifetime = lifetime(date(subkey.key().creation_time())?, expires)?;

@@ -28,6 +28,9 @@ use crate::base::SourceDate;
 use crate::openpgp::Certificate;
 use crate::sign::packet::{self, Bound};
 
+/// The most secret keys in one certificate: opening each takes its time.
+const MOST_KEYS: usize = 64;
+
 /// What a key is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
@@ -178,12 +181,18 @@ impl SecretKey {
             KeyError::Unusable(detail.to_string().chars().take(200).collect())
         };
         let cert = Cert::from_bytes(bytes).map_err(|error| unusable(&error))?;
+        if cert.keys().secret().count() > MOST_KEYS {
+            return Err(unusable(&"it has more than 64 secret keys"));
+        }
         let mut packets = Vec::new();
         for part in cert.keys().secret() {
             let mut key = part.key().clone();
             match key.secret() {
                 SecretKeyMaterial::Unencrypted(_) => {}
                 SecretKeyMaterial::Encrypted(secret) if !secret.s2k().is_supported() => continue,
+                SecretKeyMaterial::Encrypted(secret) if !wrap::is_affordable(secret.s2k()) => {
+                    return Err(unusable(&"its protection (Argon2) needs more than 256 MiB or 8 passes"));
+                }
                 SecretKeyMaterial::Encrypted(_) => {
                     let passphrase = passphrase.ok_or(KeyError::Locked("none was given"))?;
                     key = key

@@ -13,7 +13,7 @@ use std::time::UNIX_EPOCH;
 
 use super::{KeyError, Private, files};
 use crate::base::SourceDate;
-use crate::openpgp::cleartext::signed_text;
+use crate::openpgp::cleartext::{check, signed_text};
 use crate::openpgp::{Certificate, verify_detached, verify_text};
 use crate::sign::{SignError, Signer, packet};
 
@@ -43,10 +43,8 @@ impl Signer for LocalSigner {
     }
 
     fn sign_cleartext(&self, text: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError> {
-        let created = self.time(created);
-        let signature = packet::document(&self.pair, SignatureType::Text, &signed_text(text)?, created)?;
-        verify_text(&self.certificate, &signature, text, None).map_err(SignError::NotAccepted)?;
-        Ok(signature)
+        check(text)?;
+        self.sign_text(text, created)
     }
 }
 
@@ -70,6 +68,14 @@ impl LocalSigner {
         let key = self.pair.public().creation_time().duration_since(UNIX_EPOCH);
         let key = key.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
         wanted.seconds().max(self.certificate.created()).max(key)
+    }
+
+    /// Signs any text, as [`clearsign_as_it_is`](crate::openpgp::clearsign_as_it_is) takes it.
+    pub fn sign_text(&self, text: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError> {
+        let created = self.time(created);
+        let signature = packet::document(&self.pair, SignatureType::Text, &signed_text(text)?, created)?;
+        verify_text(&self.certificate, &signature, text, None).map_err(SignError::NotAccepted)?;
+        Ok(signature)
     }
 
     /// Signs data in one message: what `gpg --sign` makes, not armored and not compressed.
