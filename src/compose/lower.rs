@@ -194,10 +194,11 @@ impl Lowered {
         };
         let step = repo::step(label, packages, further, lock.header.repodata, date)?;
         let mut repository = Repository { repodata: self.plan.add(step)?, signature: None };
-        if let Some(key) = &lock.header.metadata_key {
-            let table = self.text(sign::attach::table(&lock.signatures, SignatureKind::Detached, key));
+        let keys: Vec<_> = lock.header.metadata_keys().collect();
+        if !keys.is_empty() {
+            let table = self.text(sign::attach::table(&lock.signatures, SignatureKind::Detached, &keys));
             let (file, name) = (repository.repomd()?, RelPath::new("repomd.xml.asc")?);
-            let step = sign::attach::detached_step(file, table, key, &name, NATIVE_PLATFORM, date);
+            let step = sign::attach::detached_step(file, table, &keys, &name, NATIVE_PLATFORM, date);
             repository.signature = Some(self.plan.add(step)?);
         }
         Ok(repository)
@@ -231,7 +232,7 @@ fn attach(
     source_date: SourceDate,
 ) -> Result<Option<Input>, ComposeError> {
     let mut shipped = Some(unsigned);
-    for fingerprint in &package.keys {
+    for (place, fingerprint) in package.keys.iter().enumerate() {
         let kind = SignatureKind::RpmHeader;
         let Some(packet) = signatures.get(kind, &package.header, fingerprint) else {
             let (what, digest) = (nevra.to_string(), package.header);
@@ -242,7 +243,8 @@ fn attach(
         if let Some(input) = shipped {
             let file = RelPath::new(nevra.file_name())?;
             let packet = Input::Object(Digest::of(packet));
-            let step = sign::attach::step(input, packet, &file, NATIVE_PLATFORM, source_date);
+            let replaced = package.replaced && place == 0;
+            let step = sign::attach::step(input, packet, replaced, &file, NATIVE_PLATFORM, source_date);
             shipped = Some(Input::Output { step: lowered.plan.add(step)?, path: Some(file) });
         }
     }

@@ -251,8 +251,8 @@ impl<'a> Planner<'a> {
         if let Some(step) = repository.signature {
             files.insert(RelPath::new("repodata/repomd.xml.asc")?, output(step, Some("repomd.xml.asc"))?);
         }
-        if let Some((name, key)) = metadata::key_file(&self.lock.header) {
-            files.insert(RelPath::new(name)?, Input::Object(key));
+        if let Some((name, keys)) = metadata::key_file(self.lock) {
+            files.insert(RelPath::new(name)?, self.lowered.text(keys));
         }
 
         if of_tree.install.is_empty()

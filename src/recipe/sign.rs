@@ -1,0 +1,112 @@
+//! `[sign]`: the keys that sign, and those that may no longer.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::read::Reader;
+use super::schema::{Fingerprint, Sign, Source};
+use super::table::Table;
+
+pub(super) const SIGN: &[&str] =
+    &["demonstration", "key-file", "passphrase-file", "sigul", "also", "compromised"];
+/// The keys of `[sign]` that name one key.
+pub(super) const ALSO: &[&str] = &["demonstration", "key-file", "passphrase-file", "sigul"];
+pub(super) const SIGUL: &[&str] = &["config", "key", "fingerprint"];
+
+/// What `[sign]` says.
+#[derive(Debug, Default)]
+pub(super) struct Signing {
+    pub key: Option<Sign>,
+    pub also: Vec<Sign>,
+    pub compromised: Vec<Fingerprint>,
+}
+
+impl Reader {
+    pub(super) fn signing<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Signing {
+        let Some(table) = Table::of("[sign]", value, SIGN, &mut self.findings) else {
+            return Signing::default();
+        };
+        let also = self.also(&table);
+        let compromised = table.texts("compromised", &mut self.findings);
+        let compromised = compromised.iter().filter_map(|key| key.parse(&mut self.findings)).collect();
+        let key = self.key(&table);
+        if key.as_ref().is_some_and(|key| also.contains(key)) {
+            self.findings.add(table.span, "'also' of [sign] names the key that signs anyway");
+        }
+        Signing { key, also, compromised }
+    }
+
+    fn also<'t>(&mut self, table: &Table<'t>) -> Vec<Sign> {
+        let Some(value) = table.get("also") else { return Vec::new() };
+        let Some(list) = value.get_ref().as_array() else {
+            let help = "such as also = [{ key-file = \"~/keys/next.key\" }]";
+            self.findings.add_with_help(value.span(), "'also' of [sign] must be a list of tables", help);
+            return Vec::new();
+        };
+        let mut also = Vec::new();
+        for item in list.iter() {
+            let Some(table) = Table::of("'also' of [sign]", item, ALSO, &mut self.findings) else { continue };
+            let span = table.span.clone();
+            match self.key(&table) {
+                Some(key) if also.contains(&key) => {
+                    self.findings.add(span, "'also' of [sign] names a key twice");
+                }
+                key => also.extend(key),
+            }
+        }
+        also
+    }
+
+    /// One key: where it is, and how it is got at.
+    fn key<'t>(&mut self, table: &Table<'t>) -> Option<Sign> {
+        let findings = &mut self.findings;
+        let phrase = table.text("demonstration", findings);
+        let key = table.text("key-file", findings).and_then(|text| text.parse(findings));
+        let passphrase = table.text("passphrase-file", findings);
+        if let (Some(text), None) = (&passphrase, table.get("key-file")) {
+            findings.add(text.span.clone(), "'passphrase-file' belongs to a 'key-file', and there is none");
+        }
+        let passphrase = passphrase.and_then(|text| text.parse(findings));
+        let sigul = table.get("sigul");
+        let kinds = [table.get("demonstration"), table.get("key-file"), sigul];
+        let mut given = kinds.into_iter().flatten();
+        let name = &table.name;
+        if given.next().is_none() {
+            let message = format!("{name} needs 'key-file', 'sigul' or 'demonstration'");
+            return self.lack(table.span.clone(), message);
+        }
+        if let Some(second) = given.next() {
+            let message = format!("{name} has one of 'key-file', 'sigul' and 'demonstration'");
+            return self.lack(second.span(), message);
+        }
+        match (phrase, sigul) {
+            (_, Some(sigul)) => self.sigul(sigul),
+            (Some(phrase), None) => Some(Sign::Demonstration { phrase: phrase.text.into() }),
+            (None, None) => Some(Sign::KeyFile { key: key?, passphrase }),
+        }
+    }
+
+    fn sigul<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Sign> {
+        let findings = &mut self.findings;
+        let table = Table::of("'sigul' of [sign]", value, SIGUL, findings)?;
+        let config = table.required("config", findings).and_then(|text| text.parse(findings));
+        let key = table.required("key", findings);
+        let fingerprint = table.text("fingerprint", findings).and_then(|text| text.parse(findings));
+        Some(Sign::Sigul { config: config?, key: key?.text.into(), fingerprint })
+    }
+
+    /// A key that is compromised is accepted nowhere.
+    pub(super) fn check_compromised(&mut self, top: &Table<'_>, sources: &[Source], signing: &Signing) {
+        let Some(value) = top.get("sign") else { return };
+        let accepted = sources.iter().flat_map(|source| &source.keys);
+        let named = signing.key.iter().chain(&signing.also).filter_map(|key| match key {
+            Sign::Sigul { fingerprint, .. } => fingerprint.as_ref(),
+            Sign::Demonstration { .. } | Sign::KeyFile { .. } => None,
+        });
+        for key in accepted.chain(named).filter(|key| signing.compromised.contains(key)) {
+            let message =
+                format!("the key {key} is compromised, but the recipe names it among those that count");
+            self.findings.add(value.span(), message);
+        }
+    }
+}
