@@ -110,3 +110,80 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::recipe::{Recipe, Sign};
+
+    const KEY: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
+
+    fn parse(source: &str, sign: &str) -> Result<Recipe, String> {
+        let text = format!(
+            "[release]\nname = \"A\"\nshort = \"A\"\nversion = \"1\"\n[[source]]\ndir = \"d\"\n{source}on-unsigned = \"sign\"\n\
+             [variant.A]\narches = [\"x86_64\"]\npackages = [\"a\"]\n[sign]\n{sign}"
+        );
+        Recipe::parse(&text, "r.toml").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn further_keys_keep_their_order() {
+        let sign = "key-file = \"/a\"\nalso = [{ key-file = \"/b\", passphrase-file = \"/p\" }, \
+                    { sigul = { config = \"/c\", key = \"k\" } }]";
+        let recipe = parse("", sign).unwrap();
+        assert!(matches!(&recipe.sign, Some(Sign::KeyFile { passphrase: None, .. })));
+        assert!(matches!(&recipe.also[..], [Sign::KeyFile { passphrase: Some(_), .. }, Sign::Sigul { .. }]));
+        let recipe = parse("", "key-file = \"/a\"").unwrap();
+        assert!(recipe.also.is_empty() && recipe.compromised.is_empty());
+    }
+
+    #[test]
+    fn finds_what_is_wrong_with_keys() {
+        let compromised = format!("key-file = \"/a\"\ncompromised = [\"{KEY}\"]");
+        let sigul = format!(
+            "{compromised}\nalso = [{{ sigul = {{ config = \"/c\", key = \"k\", fingerprint = \"{KEY}\" }} }}]"
+        );
+        let accepts = format!("keys = [\"{KEY}\"]\n");
+        assert!(parse("", &compromised).unwrap().is_compromised(KEY));
+        for (source, sign, expected) in [
+            (
+                "",
+                "key-file = \"/a\"\nalso = { key-file = \"/b\" }",
+                "'also' of [sign] must be a list of tables",
+            ),
+            ("", "key-file = \"/a\"\nalso = [\"/b\"]", "'also' of [sign] must be a table"),
+            (
+                "",
+                "key-file = \"/a\"\nalso = [{}]",
+                "'also' of [sign] needs 'key-file', 'sigul' or 'demonstration'",
+            ),
+            ("", "key-file = \"/a\"\nalso = [{ key-file = \"/a\" }]", "names the key that signs anyway"),
+            (
+                "",
+                "key-file = \"/a\"\nalso = [{ key-file = \"/b\" }, { key-file = \"/b\" }]",
+                "names a key twice",
+            ),
+            ("", "key-file = \"/a\"\nalso = [{ key-file = \"/b\", also = [] }]", "has no key 'also'"),
+            ("", "also = [{ key-file = \"/b\" }]", "[sign] needs 'key-file', 'sigul' or 'demonstration'"),
+            ("", "key-file = \"/a\"\ncompromised = [\"x\"]", "'x' is not a fingerprint"),
+            (&accepts, &compromised, "is compromised, but the recipe names it"),
+            ("", &sigul, "is compromised, but the recipe names it"),
+        ] {
+            let error = parse(source, sign).expect_err(sign);
+            assert!(error.contains(expected), "{sign}\n{error}");
+        }
+    }
+
+    #[test]
+    fn keys_may_differ_and_nothing_else() {
+        let accepts = format!("keys = [\"{KEY}\"]\n");
+        let [one, two] = ["/a", "/b"].map(|key| parse("", &format!("key-file = \"{key}\"")).unwrap());
+        assert_eq!(one.differs_besides_keys(&two), None);
+        assert_eq!(one.differs_besides_keys(&parse(&accepts, "key-file = \"/c\"").unwrap()), None);
+        let mut other = two.clone();
+        other.release.version = "2".into();
+        assert_eq!(one.differs_besides_keys(&other), Some("[release]"));
+        other = two.clone();
+        other.sources.push(one.sources[0].clone());
+        assert_eq!(one.differs_besides_keys(&other), Some("[[source]]"));
+    }
+}

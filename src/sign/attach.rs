@@ -319,6 +319,26 @@ mod tests {
             (3, "3023355d39df5dff50eba8f48808a25a65be17bb180a8b6d56f92ff252b147b2"),
             "the step attach makes other bytes: raise attach::REVISION and pin the new digest"
         );
+        // Of two keys both signatures stand in one armor, and each alone verifies.
+        let second = demonstration("gander", date, "Test").unwrap();
+        let (first, other) = (signer.certificate(), second.certificate());
+        let names = [other, first].map(|certificate| certificate.fingerprint().to_string());
+        let names = names.each_ref().map(String::as_str);
+        signatures.add(
+            SignatureKind::Clearsign,
+            Digest::of(text),
+            names[0],
+            second.sign_cleartext(text, date).unwrap(),
+        );
+        let table = super::table(&signatures, SignatureKind::Clearsign, &names);
+        fs::write(folder.path().join("in/signatures"), &table).unwrap();
+        io.params = clearsign_step(input(text), input(&table), &names, &file, "x86_64", date).params;
+        execute(&io).unwrap();
+        let message = fs::read(folder.path().join("out/CHECKSUM")).unwrap();
+        for certificate in [first, other] {
+            crate::openpgp::verify_cleartext(std::slice::from_ref(certificate), &message).unwrap();
+        }
+        assert_eq!(message.windows(9).filter(|piece| piece == b"BEGIN PGP").count(), 2);
         fs::write(folder.path().join("in/file"), "changed").unwrap();
         io.params.insert("name".into(), "y".into());
         assert!(matches!(execute(&io), Err(AttachError::Missing { .. })));
