@@ -41,6 +41,20 @@ pub(super) fn repository_demands(
     Ok(demands)
 }
 
+/// The .treeinfo files that must be signed.
+pub(super) fn treeinfo_demands(
+    lock: &Lock,
+    lowered: &Lowered,
+    done: &Executed,
+) -> Result<Vec<Demand>, ComposeError> {
+    let mut demands = Vec::new();
+    for (name, file) in &lowered.treeinfos {
+        let what = format!(".treeinfo of {name}");
+        demands.extend(by_each(lock, &what, SignatureKind::Detached, made(done, file, name)?));
+    }
+    Ok(demands)
+}
+
 /// A demand by each key that signs metadata.
 fn by_each(lock: &Lock, what: &str, kind: SignatureKind, digest: Digest) -> impl Iterator<Item = Demand> {
     let keys = lock.header.metadata_keys();

@@ -299,6 +299,13 @@ pub fn compose(
         folder::write(&folder, &lock)?;
         lowered = plan(session, &lock)?;
     }
+    let treeinfos: Vec<_> = lowered.treeinfos.iter().filter_map(|(_, file)| file.step()).collect();
+    done = execute(session, &lowered.plan, treeinfos, done)?;
+    let demands = assemble::treeinfo_demands(&lock, &lowered, &done)?;
+    if sign_files(session, &demands, &signers, &mut lock)? {
+        folder::write(&folder, &lock)?;
+        lowered = plan(session, &lock)?;
+    }
     let media: Vec<_> = lowered.media.iter().map(|medium| medium.iso).collect();
     done = execute(session, &lowered.plan, media, done)?;
     let images = assemble::images(session.store, &lowered, &done)?;

@@ -367,6 +367,7 @@ pub(super) mod tests {
             builder: None,
             metadata_key: None,
             further_metadata_keys: Vec::new(),
+            sign_treeinfo: false,
             release: lock::Release {
                 name: "Gosling Linux".into(),
                 short: "Gosling".into(),

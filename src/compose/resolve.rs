@@ -347,6 +347,7 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         builder,
         metadata_key: None,
         further_metadata_keys: Vec::new(),
+        sign_treeinfo: recipe.sign_treeinfo,
         release: Release {
             name: recipe.release.name.clone(),
             short: recipe.release.short.clone(),

@@ -47,6 +47,9 @@ pub struct Header {
     /// The fingerprints of further keys that sign repository metadata, in the order of their signatures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_metadata_keys: Vec<String>,
+    /// Whether they sign the `.treeinfo` of install trees, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sign_treeinfo: bool,
     /// The digest of the file `media`; none where there are no media.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_packages: Option<Digest>,

@@ -104,6 +104,7 @@ impl Recipe {
                 media: parts.media,
                 sign: parts.signing.key,
                 also: parts.signing.also,
+                sign_treeinfo: parts.signing.treeinfo,
                 compromised: parts.signing.compromised,
                 name: name.into(),
                 text: text.into(),

@@ -39,6 +39,8 @@ pub struct Recipe {
     pub sign: Option<Sign>,
     /// What signs metadata besides, in the order of the recipe; never packages.
     pub also: Vec<Sign>,
+    /// Whether the `.treeinfo` of install trees is signed, too.
+    pub sign_treeinfo: bool,
     /// Keys that nothing may be signed with any more, and whose signatures prove nothing.
     pub compromised: Vec<Fingerprint>,
     pub(super) name: String,
@@ -65,6 +67,7 @@ impl Recipe {
             ("[repodata]", self.repodata == other.repodata),
             ("[variant.ID]", self.variants == other.variants),
             ("[[media]]", self.media == other.media),
+            ("'treeinfo' of [sign]", self.sign_treeinfo == other.sign_treeinfo),
         ];
         parts.into_iter().find(|(_, same)| !same).map(|(part, _)| part)
     }

@@ -8,7 +8,7 @@ use super::schema::{Fingerprint, Sign, Source};
 use super::table::Table;
 
 pub(super) const SIGN: &[&str] =
-    &["demonstration", "key-file", "passphrase-file", "sigul", "also", "compromised"];
+    &["demonstration", "key-file", "passphrase-file", "sigul", "also", "treeinfo", "compromised"];
 /// The keys of `[sign]` that name one key.
 pub(super) const ALSO: &[&str] = &["demonstration", "key-file", "passphrase-file", "sigul"];
 pub(super) const SIGUL: &[&str] = &["config", "key", "fingerprint"];
@@ -18,6 +18,7 @@ pub(super) const SIGUL: &[&str] = &["config", "key", "fingerprint"];
 pub(super) struct Signing {
     pub key: Option<Sign>,
     pub also: Vec<Sign>,
+    pub treeinfo: bool,
     pub compromised: Vec<Fingerprint>,
 }
 
@@ -27,13 +28,14 @@ impl Reader {
             return Signing::default();
         };
         let also = self.also(&table);
+        let treeinfo = table.flag("treeinfo", false, &mut self.findings);
         let compromised = table.texts("compromised", &mut self.findings);
         let compromised = compromised.iter().filter_map(|key| key.parse(&mut self.findings)).collect();
         let key = self.key(&table);
         if key.as_ref().is_some_and(|key| also.contains(key)) {
             self.findings.add(table.span, "'also' of [sign] names the key that signs anyway");
         }
-        Signing { key, also, compromised }
+        Signing { key, also, treeinfo, compromised }
     }
 
     fn also<'t>(&mut self, table: &Table<'t>) -> Vec<Sign> {
