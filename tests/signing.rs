@@ -79,7 +79,7 @@ fn the_attach_step_makes_the_same_bytes_as_ever() {
     fs::write(at("in/signature"), &packet).unwrap();
     let object = |bytes: &[u8]| Input::Object(Digest::of(bytes));
     let file = RelPath::new("goose-1-1.noarch.rpm").unwrap();
-    let step = attach::step(object(&package), object(&packet), &file, "x86_64", date());
+    let step = attach::step(object(&package), object(&packet), false, &file, "x86_64", date());
     let (inputs, output, scratch) = (at("in"), at("out"), at("build"));
     let io = StepIo { params: step.params, source_date: date(), inputs, output, scratch };
     attach::execute(&io).unwrap();

@@ -22,6 +22,11 @@ pub struct Args {
     /// Demand a lock that fits and change nothing in it, not even by adding signatures.
     #[arg(long)]
     locked: bool,
+    /// Sign the release that the lock has again, everything in it, by the keys that the recipe has now, and change nothing
+    /// else: after a key was compromised (`compromised` under [sign]), or when another one takes its place. What became
+    /// other by that is listed.
+    #[arg(long, conflicts_with = "locked")]
+    resign: bool,
     #[command(flatten)]
     jobs: Jobs,
     /// How the result is written to stdout.
@@ -31,7 +36,8 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
-    let options = Options { output: args.output.clone(), locked: args.locked, home: session::home() };
+    let Args { locked, resign, .. } = args;
+    let options = Options { output: args.output.clone(), locked, resign, home: session::home() };
     let composed = session::with(global, &args.jobs, |session, downloads| {
         compose(session, downloads, &args.recipe, &options)
     })?;
@@ -52,6 +58,9 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
             }
             for medium in &composed.media {
                 println!("medium {} {} bytes: {}", medium.path, medium.size, medium.digest);
+            }
+            for line in &composed.resigned {
+                println!("{line}");
             }
         }
         Format::Json => {
@@ -77,7 +86,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
                     })
                 })
                 .collect();
-            let result = serde_json::json!({
+            let mut result = serde_json::json!({
                 "digest": composed.tree,
                 "output": args.output,
                 "trees": trees,
@@ -86,6 +95,9 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
                 "ran": composed.ran,
                 "written": composed.written,
             });
+            if resign {
+                result["resigned"] = composed.resigned.into();
+            }
             println!("{result:#}");
         }
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::session::{self, Jobs};
 use super::{Failure, Global, Kind};
-use crate::compose::{lock_folder, update};
+use crate::compose::{lock_folder, resign, update};
 
 /// Resolve a recipe into its lock, or update it.
 ///
@@ -19,6 +19,11 @@ pub struct Args {
     /// Change a lock that is there already.
     #[arg(long)]
     update: bool,
+    /// Have packages of the release that the lock has signed again, by the key that the recipe has now, and change nothing
+    /// else: after a key was compromised (`compromised` under [sign]), or when another one takes its place. What is signed later
+    /// than packages, 'gander compose' signs.
+    #[arg(long, conflicts_with = "update")]
+    resign: bool,
     /// With --update: move only the builds of these packages in the recipe's tags of Koji, and leave all others at what
     /// the lock has.
     #[arg(value_name = "PACKAGE", requires = "update")]
@@ -30,9 +35,10 @@ pub struct Args {
 /// Runs the command.
 pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
     let folder = lock_folder(&args.recipe);
-    if folder.exists() && !args.update {
+    if folder.exists() && !args.update && !args.resign {
         let message = format!("there is a lock '{}' already", folder.display());
-        return Err(Failure::new(Kind::Usage, message).hint("change it with --update"));
+        return Err(Failure::new(Kind::Usage, message)
+            .hint("change it with --update, or have the same release signed again with --resign"));
     }
     let home = session::home();
     session::with(global, &args.jobs, |session, downloads| {
@@ -42,6 +48,9 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
             }
             global.say(format_args!("{}: {} changes", folder.display(), changes.len()));
         };
+        if args.resign {
+            return resign(session, downloads, &args.recipe, home.as_deref(), show);
+        }
         update(session, downloads, &args.recipe, &args.packages, home.as_deref(), show)
     })?;
     Ok(ExitCode::SUCCESS)

@@ -158,6 +158,10 @@ impl From<ComposeError> for Failure {
             | E::NotText(_)
             | E::TooLarge(_)
             | E::Stale(_)
+            | E::Compromised(_)
+            | E::SameKey(_)
+            | E::NotOnlyKeys { .. }
+            | E::NoSigner
             | E::NoFiles(_)
             | E::NoBuilds(_)
             | E::NotMovable(_)
@@ -234,7 +238,7 @@ impl From<ComposeError> for Failure {
         let recipe = |lock: &Path| lock.with_extension("toml").display().to_string();
         let hint: Option<String> = match &error {
             E::Stale(lock) => {
-                Some(format!("see what changes and take it over with: gander lock --update {}", recipe(lock)))
+                Some(format!("see what changes and take it over with: gander lock --update {}; where only keys changed, sign the same release again with --resign in place of --update", recipe(lock)))
             }
             E::NoLock(lock) => Some(format!("make it with: gander lock {}", recipe(lock))),
             E::WhichTag { ids, .. } if !ids.is_empty() => Some("name one of them with --source".into()),
@@ -269,6 +273,11 @@ impl From<ComposeError> for Failure {
             E::OtherArch { platform, .. } => {
                 Some(format!("name what the builder can make under 'arches' of the medium: [\"{platform}\"]"))
             }
+            E::Compromised(_) => Some("name another key; one that is compromised counts nowhere".into()),
+            E::NotOnlyKeys { .. } => Some(
+                "put it back as it was and sign again, then take over other changes with: gander lock --update".into(),
+            ),
+            E::NoSigner => Some("name a key under [sign]".into()),
             E::NoCertificate { .. } => Some("put the certificate there, in a file named *.asc".into()),
             E::Package { .. } | E::BrokenPackages(_) => {
                 Some("get them anew from where they come from".into())

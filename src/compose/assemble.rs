@@ -32,16 +32,33 @@ pub(super) fn repository_demands(
     lowered: &Lowered,
     done: &Executed,
 ) -> Result<Vec<Demand>, ComposeError> {
-    let Some(fingerprint) = &lock.header.metadata_key else { return Ok(Vec::new()) };
-    let demands = lowered.repositories().map(|(name, repository)| {
-        Ok(Demand {
-            what: format!("repomd.xml of {name}"),
-            kind: SignatureKind::Detached,
-            digest: made(done, &repository.repomd()?, &name)?,
-            fingerprint: fingerprint.clone(),
-        })
-    });
-    demands.collect()
+    let mut demands = Vec::new();
+    for (name, repository) in lowered.repositories() {
+        let (what, kind) = (format!("repomd.xml of {name}"), SignatureKind::Detached);
+        let digest = made(done, &repository.repomd()?, &name)?;
+        demands.extend(by_each(lock, &what, kind, digest));
+    }
+    Ok(demands)
+}
+
+/// The .treeinfo files that must be signed.
+pub(super) fn treeinfo_demands(
+    lock: &Lock,
+    lowered: &Lowered,
+    done: &Executed,
+) -> Result<Vec<Demand>, ComposeError> {
+    let mut demands = Vec::new();
+    for (name, file) in &lowered.treeinfos {
+        let what = format!(".treeinfo of {name}");
+        demands.extend(by_each(lock, &what, SignatureKind::Detached, made(done, file, name)?));
+    }
+    Ok(demands)
+}
+
+/// A demand by each key that signs metadata.
+fn by_each(lock: &Lock, what: &str, kind: SignatureKind, digest: Digest) -> impl Iterator<Item = Demand> {
+    let keys = lock.header.metadata_keys();
+    keys.map(move |key| Demand { what: what.into(), kind, digest, fingerprint: key.into() })
 }
 
 /// The CHECKSUM files that must be signed; their texts are put into the store.
@@ -53,10 +70,8 @@ pub(super) fn checksum_demands(
     let mut demands = Vec::new();
     for (path, text) in checksums {
         let digest = store.put_bytes(text.as_bytes())?;
-        if let Some(fingerprint) = &lock.header.metadata_key {
-            let (what, fingerprint) = (path.to_string(), fingerprint.clone());
-            demands.push(Demand { what, kind: SignatureKind::Clearsign, digest, fingerprint });
-        }
+        let (what, kind) = (path.to_string(), SignatureKind::Clearsign);
+        demands.extend(by_each(lock, &what, kind, digest));
     }
     Ok(demands)
 }
@@ -163,8 +178,8 @@ pub(super) fn assemble(
         for (place, input) in &tree.install {
             files.add(path.join(place.as_str())?, input)?;
         }
-        if let Some((file, key)) = metadata::key_file(&lock.header) {
-            files.add(path.join(&file)?, &Input::Object(key))?;
+        if let Some((file, keys)) = metadata::key_file(lock) {
+            files.add_bytes(path.join(&file)?, &keys)?;
         }
         let repomd = repository(&mut files, &path, name, tree.repository)?;
         summaries.push(TreeSummary { path, packages: counts, repomd });
@@ -224,14 +239,17 @@ fn clearsign_steps(
     checksums: &BTreeMap<RelPath, String>,
 ) -> Result<BTreeMap<RelPath, StepId>, ComposeError> {
     let mut steps = BTreeMap::new();
-    let Some(key) = &lock.header.metadata_key else { return Ok(steps) };
-    let table = sign::attach::table(&lock.signatures, SignatureKind::Clearsign, key);
+    let keys: Vec<_> = lock.header.metadata_keys().collect();
+    if keys.is_empty() {
+        return Ok(steps);
+    }
+    let table = sign::attach::table(&lock.signatures, SignatureKind::Clearsign, &keys);
     store.put_bytes(&table)?;
     let table = lowered.text(table);
     for (path, text) in checksums {
         let (text, name) = (Input::Object(Digest::of(text)), RelPath::new(path.file_name())?);
         let date = lock.header.source_date;
-        let step = sign::attach::clearsign_step(text, table.clone(), key, &name, NATIVE_PLATFORM, date);
+        let step = sign::attach::clearsign_step(text, table.clone(), &keys, &name, NATIVE_PLATFORM, date);
         steps.insert(path.clone(), lowered.plan.add(step)?);
     }
     Ok(steps)

@@ -50,6 +50,24 @@ pub enum ComposeError {
     /// A file's text or name is not UTF-8. Retrying cannot help.
     #[error("'{0}' is not UTF-8 text, or its name is not")]
     NotText(PathBuf),
+    /// A key may no longer sign, nor prove anything. Retrying cannot help.
+    #[error("the key {0} is among the compromised ones of the recipe")]
+    Compromised(String),
+    /// A key would sign twice. Retrying cannot help.
+    #[error("[sign] names the key {0} twice")]
+    SameKey(String),
+    /// What was signed by compromised keys cannot be signed again: more than keys changed since the lock was made.
+    /// Retrying cannot help.
+    #[error("not only the keys changed since the lock '{lock}' was made: {what} differs")]
+    NotOnlyKeys {
+        /// The lock.
+        lock: PathBuf,
+        /// What else.
+        what: String,
+    },
+    /// Nothing in the recipe signs. Retrying cannot help.
+    #[error("the recipe names no key to sign with again")]
+    NoSigner,
     /// A file of the recipe is larger than any such file may be. Retrying cannot help.
     #[error("'{0}' is larger than 64 MiB, which no file of a recipe may be")]
     TooLarge(PathBuf),

@@ -16,8 +16,9 @@ use super::koji::{self, Hub};
 use super::lower::{Demand, Lowered, debian_list, lower};
 use super::metadata;
 use super::repositories;
+use super::resign;
 use super::resolve::{Resolved, fetch_lists, resolve};
-use super::signatures::{self, Backend, Covered};
+use super::signatures::{self, Covered, Signers};
 use crate::base::{Digest, RelPath};
 use crate::debian;
 use crate::fetch::{FetchError, Wanted};
@@ -62,6 +63,8 @@ pub struct Options {
     pub output: PathBuf,
     /// Whether the lock must be there and must not change.
     pub locked: bool,
+    /// Whether the release of the lock is signed again first, with the keys that the recipe has now.
+    pub resign: bool,
     /// The home folder, for key files below it.
     pub home: Option<PathBuf>,
 }
@@ -75,6 +78,8 @@ pub struct Composed {
     pub trees: Vec<TreeSummary>,
     /// Its media.
     pub media: Vec<MediumSummary>,
+    /// Where the release was signed again: what became other by that, a line each.
+    pub resigned: Vec<String>,
     /// Steps in the plan, and how many of them ran.
     pub steps: usize,
     /// Steps that ran instead of being answered by the store.
@@ -140,9 +145,8 @@ fn resolve_and_sign(
     }
     let mut lowered = plan(session, &lock)?;
     if !lowered.demands.is_empty() {
-        let signer = signatures::open(&files.recipe, lock.header.source_date, home)?
-            .ok_or_else(|| signatures::missing(&lowered.demands))?;
-        sign_headers(session, &signer, &lowered, &done, &mut lock)?;
+        let signers = signatures::open(&files.recipe, lock.header.source_date, home)?;
+        sign_headers(session, &signers, &lowered.demands, (&lowered, &done), &mut lock)?;
         lowered = plan(session, &lock)?;
     }
     let done = run_attached(session, &lock, &lowered, done)?;
@@ -152,21 +156,22 @@ fn resolve_and_sign(
     Lock::parse(&files).map_err(|source| ComposeError::Lock { path: "lock.toml".into(), source })
 }
 
-/// Has the headers signed that the plan demands.
-fn sign_headers(
+/// Has headers signed that the plan demands.
+pub(super) fn sign_headers(
     session: &Session<'_>,
-    signer: &Backend,
-    lowered: &Lowered,
-    done: &Executed,
+    signers: &Signers,
+    demands: &[Demand],
+    (lowered, done): (&Lowered, &Executed),
     lock: &mut Lock,
 ) -> Result<(), ComposeError> {
     let covered = Covered::Packages(lowered, done);
-    let (demands, date) = (&lowered.demands, lock.header.source_date);
-    session.timed("sign", || signatures::make(session, signer, demands, &covered, date, &mut lock.signatures))
+    let date = lock.header.source_date;
+    session
+        .timed("sign", || signatures::make(session, signers, demands, &covered, date, &mut lock.signatures))
 }
 
 /// Runs everything up to the packages as they are shipped.
-fn run_attached(
+pub(super) fn run_attached(
     session: &Session<'_>,
     lock: &Lock,
     lowered: &Lowered,
@@ -182,7 +187,17 @@ fn run_attached(
     execute(session, &lowered.plan, wanted, done)
 }
 
-fn signed(session: &Session<'_>, lowered: &Lowered, done: &Executed) -> Result<Signed, ComposeError> {
+/// Runs everything up to the packages before signatures.
+pub(super) fn run_unsigned(session: &Session<'_>, lowered: &Lowered) -> Result<Executed, ComposeError> {
+    let wanted = lowered.unsigned.values().filter_map(Input::step);
+    execute(session, &lowered.plan, wanted, Executed::default())
+}
+
+pub(super) fn signed(
+    session: &Session<'_>,
+    lowered: &Lowered,
+    done: &Executed,
+) -> Result<Signed, ComposeError> {
     let mut signed = Signed::default();
     for (nevra, input) in &lowered.shipped {
         if let Some(digest) = done.file(input) {
@@ -233,7 +248,17 @@ pub fn compose(
     let files = RecipeFiles::read(recipe)?;
     let folder = lock_folder(recipe);
     let home = options.home.as_deref();
-    let mut lock = match fitting(&files)? {
+    let old = if options.resign { Some(folder::read(&folder)?) } else { None };
+    let fits = match &old {
+        Some(Some(old)) => Some(resign::sign_again(session, downloads, &files, old, home)?),
+        Some(None) => return Err(ComposeError::NoLock(folder)),
+        None => fitting(&files)?,
+    };
+    let mut lock = match fits {
+        Some(lock) if options.resign => {
+            folder::write(&folder, &lock)?;
+            lock
+        }
         Some(lock) => {
             folder::tidy(&folder);
             lock
@@ -250,16 +275,17 @@ pub fn compose(
     session.timed("fetch", || stock(session, downloads, &files.folder, &lock))?;
 
     let date = lock.header.source_date;
-    let signer = |demands: &[Demand]| {
-        let signer = if options.locked { None } else { signatures::at_hand(&files.recipe, date, home)? };
-        signer.ok_or_else(|| signatures::missing(demands))
+    let signers = || match options.locked {
+        true => Ok(Signers::default()),
+        false => signatures::at_hand(&files.recipe, date, home),
     };
     let mut lowered = plan(session, &lock)?;
     let mut done = Executed::default();
     if !lowered.demands.is_empty() {
-        let signer = signer(&lowered.demands)?;
+        let signers = signers()?;
+        signers.check(&lowered.demands)?;
         done = run_attached(session, &lock, &lowered, done)?;
-        sign_headers(session, &signer, &lowered, &done, &mut lock)?;
+        sign_headers(session, &signers, &lowered.demands, (&lowered, &done), &mut lock)?;
         lowered = plan(session, &lock)?;
         folder::write(&folder, &lock)?;
     }
@@ -269,7 +295,14 @@ pub fn compose(
     let repositories: Vec<_> = lowered.repositories().map(|(_, repository)| repository.repodata).collect();
     done = execute(session, &lowered.plan, repositories, done)?;
     let demands = assemble::repository_demands(&lock, &lowered, &done)?;
-    if sign_files(session, &demands, &signer, &mut lock)? {
+    if sign_files(session, &demands, &signers, &mut lock)? {
+        folder::write(&folder, &lock)?;
+        lowered = plan(session, &lock)?;
+    }
+    let treeinfos: Vec<_> = lowered.treeinfos.iter().filter_map(|(_, file)| file.step()).collect();
+    done = execute(session, &lowered.plan, treeinfos, done)?;
+    let demands = assemble::treeinfo_demands(&lock, &lowered, &done)?;
+    if sign_files(session, &demands, &signers, &mut lock)? {
         folder::write(&folder, &lock)?;
         lowered = plan(session, &lock)?;
     }
@@ -278,7 +311,7 @@ pub fn compose(
     let images = assemble::images(session.store, &lowered, &done)?;
     let checksums = images::checksums(&images)?;
     let demands = assemble::checksum_demands(session.store, &lock, &checksums)?;
-    if sign_files(session, &demands, &signer, &mut lock)? {
+    if sign_files(session, &demands, &signers, &mut lock)? {
         folder::write(&folder, &lock)?;
     }
 
@@ -291,14 +324,23 @@ pub fn compose(
         Ok::<_, ComposeError>(MediumSummary { path, size: image.size, digest: image.digest })
     });
     let media = media.collect::<Result<_, _>>()?;
-    Ok(Composed { tree: digest, trees, media, steps: done.records().len(), ran: done.ran(), written })
+    let resigned = old.flatten().map_or(Ok(Vec::new()), |old| resign::differences(&old, &lock))?;
+    Ok(Composed {
+        tree: digest,
+        trees,
+        media,
+        resigned,
+        steps: done.records().len(),
+        ran: done.ran(),
+        written,
+    })
 }
 
 /// Has the files signed whose signatures the lock lacks, and checks those it has. Whether it lacked any.
 fn sign_files(
     session: &Session<'_>,
     demands: &[Demand],
-    signer: &dyn Fn(&[Demand]) -> Result<Backend, ComposeError>,
+    signers: &dyn Fn() -> Result<Signers, ComposeError>,
     lock: &mut Lock,
 ) -> Result<bool, ComposeError> {
     let lacks =
@@ -306,8 +348,8 @@ fn sign_files(
     let open: Vec<_> = demands.iter().filter(lacks).cloned().collect();
     if !open.is_empty() {
         let date = lock.header.source_date;
-        let (signer, table) = (signer(&open)?, &mut lock.signatures);
-        session.timed("sign", || signatures::make(session, &signer, &open, &Covered::Files, date, table))?;
+        let (signers, table) = (signers()?, &mut lock.signatures);
+        session.timed("sign", || signatures::make(session, &signers, &open, &Covered::Files, date, table))?;
     }
     let certificates = signatures::certificates(lock)?;
     for demand in demands {
@@ -320,7 +362,7 @@ fn sign_files(
 }
 
 /// Plans a lock and puts the small inputs that planning made into the store.
-fn plan(session: &Session<'_>, lock: &Lock) -> Result<Lowered, ComposeError> {
+pub(super) fn plan(session: &Session<'_>, lock: &Lock) -> Result<Lowered, ComposeError> {
     let lowered = lower(lock)?;
     for text in lowered.texts.values() {
         session.store.put_bytes(text)?;
@@ -366,7 +408,7 @@ pub(super) fn stock(
 }
 
 /// Compares what was built here with what the lock pins, and lists every difference.
-fn check_pins(lock: &Lock, lowered: &Lowered, done: &Executed) -> Result<(), ComposeError> {
+pub(super) fn check_pins(lock: &Lock, lowered: &Lowered, done: &Executed) -> Result<(), ComposeError> {
     let mut different = Vec::new();
     if let (Some(builder), Some(step)) = (&lock.header.builder, lowered.image)
         && let Some(tree) = done.tree(step)

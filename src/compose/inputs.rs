@@ -88,7 +88,7 @@ impl RecipeFiles {
         found.gather()?;
         let kickstarts = kickstarts::folder(&found.folder);
         found.media = kickstarts::read(&kickstarts, &found.recipe.media, &mut found.kickstarts)?;
-        found.digest = found.deep_digest();
+        found.digest = found.deep_digest(&found.text);
         Ok(found)
     }
 
@@ -179,9 +179,10 @@ impl RecipeFiles {
         self.file(path)
     }
 
-    fn deep_digest(&self) -> Digest {
+    /// The digest over all of it with this text in place of the recipe's.
+    pub(super) fn deep_digest(&self, text: &str) -> Digest {
         let mut encoder = Encoder::new("gander recipe 1");
-        encoder.bytes(&self.text).list(self.files.len());
+        encoder.bytes(text).list(self.files.len());
         for (path, bytes) in &self.files {
             encoder.bytes(path).bytes(Digest::of(bytes).as_bytes());
         }

@@ -43,6 +43,8 @@ pub struct Lowered {
     pub demands: Vec<Demand>,
     /// The media.
     pub media: Vec<MediumPlan>,
+    /// Each `.treeinfo` that is signed: whose it is, and the file.
+    pub treeinfos: Vec<(String, Input)>,
     /// Small inputs that planning made: menus, scripts, tables of signatures. The store must have them before
     /// steps run.
     pub texts: BTreeMap<Digest, Vec<u8>>,
@@ -194,13 +196,25 @@ impl Lowered {
         };
         let step = repo::step(label, packages, further, lock.header.repodata, date)?;
         let mut repository = Repository { repodata: self.plan.add(step)?, signature: None };
-        if let Some(key) = &lock.header.metadata_key {
-            let table = self.text(sign::attach::table(&lock.signatures, SignatureKind::Detached, key));
-            let (file, name) = (repository.repomd()?, RelPath::new("repomd.xml.asc")?);
-            let step = sign::attach::detached_step(file, table, key, &name, NATIVE_PLATFORM, date);
-            repository.signature = Some(self.plan.add(step)?);
-        }
+        repository.signature = self.signature(lock, repository.repomd()?, "repomd.xml.asc")?;
         Ok(repository)
+    }
+
+    /// Plans the detached signature of a file by every key that signs metadata; none where nothing is signed.
+    pub(super) fn signature(
+        &mut self,
+        lock: &Lock,
+        file: Input,
+        name: &str,
+    ) -> Result<Option<StepId>, ComposeError> {
+        let keys: Vec<_> = lock.header.metadata_keys().collect();
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let (name, date) = (RelPath::new(name)?, lock.header.source_date);
+        let table = self.text(sign::attach::table(&lock.signatures, SignatureKind::Detached, &keys));
+        let step = sign::attach::detached_step(file, table, &keys, &name, NATIVE_PLATFORM, date);
+        Ok(Some(self.plan.add(step)?))
     }
 
     /// Takes note of a small input that planning made.
@@ -231,7 +245,7 @@ fn attach(
     source_date: SourceDate,
 ) -> Result<Option<Input>, ComposeError> {
     let mut shipped = Some(unsigned);
-    for fingerprint in &package.keys {
+    for (place, fingerprint) in package.keys.iter().enumerate() {
         let kind = SignatureKind::RpmHeader;
         let Some(packet) = signatures.get(kind, &package.header, fingerprint) else {
             let (what, digest) = (nevra.to_string(), package.header);
@@ -242,7 +256,8 @@ fn attach(
         if let Some(input) = shipped {
             let file = RelPath::new(nevra.file_name())?;
             let packet = Input::Object(Digest::of(packet));
-            let step = sign::attach::step(input, packet, &file, NATIVE_PLATFORM, source_date);
+            let replaced = package.replaced && place == 0;
+            let step = sign::attach::step(input, packet, replaced, &file, NATIVE_PLATFORM, source_date);
             shipped = Some(Input::Output { step: lowered.plan.add(step)?, path: Some(file) });
         }
     }

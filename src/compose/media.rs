@@ -251,8 +251,8 @@ impl<'a> Planner<'a> {
         if let Some(step) = repository.signature {
             files.insert(RelPath::new("repodata/repomd.xml.asc")?, output(step, Some("repomd.xml.asc"))?);
         }
-        if let Some((name, key)) = metadata::key_file(&self.lock.header) {
-            files.insert(RelPath::new(name)?, Input::Object(key));
+        if let Some((name, keys)) = metadata::key_file(self.lock) {
+            files.insert(RelPath::new(name)?, self.lowered.text(keys));
         }
 
         if of_tree.install.is_empty()
@@ -345,15 +345,25 @@ impl<'a> Planner<'a> {
             loader: Some(output(system.loader, None)?),
             source_date: date,
         })?;
-        let tree_info = self.lowered.plan.add(step)?;
+        let tree_info = output(self.lowered.plan.add(step)?, Some(".treeinfo"))?;
+        let mut signature = None;
+        if self.lock.header.sign_treeinfo {
+            signature = self.lowered.signature(self.lock, tree_info.clone(), ".treeinfo.asc")?;
+            let what = disc.map_or_else(|| self.tree.to_string(), |_| self.name.to_string());
+            self.lowered.treeinfos.extend(signature.map(|_| (what, tree_info.clone())));
+        }
         let title = format!("{} {}", release.name, release.version);
         let disc_info = media::discinfo(&title, arch, date)?;
         let media_repo = media::media_repo(&title, arch, date)?;
-        Ok(BTreeMap::from([
-            (RelPath::new(".treeinfo")?, output(tree_info, Some(".treeinfo"))?),
+        let mut files = BTreeMap::from([
+            (RelPath::new(".treeinfo")?, tree_info),
             (RelPath::new(".discinfo")?, self.lowered.text(disc_info)),
             (RelPath::new("media.repo")?, self.lowered.text(media_repo)),
-        ]))
+        ]);
+        if let Some(step) = signature {
+            files.insert(RelPath::new(".treeinfo.asc")?, output(step, Some(".treeinfo.asc"))?);
+        }
+        Ok(files)
     }
 
     fn shipped(&self, nevra: &Nevra) -> Result<Input, ComposeError> {

@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ComposeError;
-use crate::base::{Digest, Nevra, RelPath};
+use crate::base::{Nevra, RelPath};
 use crate::format::productmd::{
     Category, Compose, ComposeInfo, ComposeType, PathKind, Product, Release, ReleaseType, Rpm, Rpms, SigKey,
     Variant, VariantType,
@@ -137,10 +137,16 @@ fn image_folder(variant: &str, arch: &str) -> Result<RelPath, ComposeError> {
     Ok(RelPath::new(format!("{variant}/{arch}/iso"))?)
 }
 
-/// The name and certificate of the key that signs metadata, as trees and media have it.
-pub(super) fn key_file(header: &Header) -> Option<(String, Digest)> {
-    let key = header.keys.iter().find(|known| Some(&known.fingerprint) == header.metadata_key.as_ref())?;
-    Some((format!("RPM-GPG-KEY-{}", header.release.short), key.certificate))
+/// The file with the certificates of the keys that sign metadata, as trees and media have it: its name and its bytes.
+pub(super) fn key_file(lock: &Lock) -> Option<(String, Vec<u8>)> {
+    let header = &lock.header;
+    let certificate = |key: &str| {
+        let known = header.keys.iter().find(|known| known.fingerprint == key)?;
+        lock.objects.get(&known.certificate).cloned()
+    };
+    let certificates: Vec<_> = header.metadata_keys().filter_map(certificate).collect();
+    let name = format!("RPM-GPG-KEY-{}", header.release.short);
+    (!certificates.is_empty()).then(|| (name, certificates.concat()))
 }
 
 /// The arches of each variant.
@@ -310,6 +316,7 @@ pub(super) mod tests {
             unsigned: digest,
             size: 1,
             keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+            replaced: false,
             origins: Vec::new(),
             trees: trees.iter().map(|at| (tree(at), BTreeSet::new())).collect(),
         }
@@ -359,6 +366,8 @@ pub(super) mod tests {
             debian: Vec::new(),
             builder: None,
             metadata_key: None,
+            further_metadata_keys: Vec::new(),
+            sign_treeinfo: false,
             release: lock::Release {
                 name: "Gosling Linux".into(),
                 short: "Gosling".into(),

@@ -15,7 +15,7 @@ use super::koji;
 use super::lower::{self, Builds};
 use super::modules::{self, Modular};
 use super::repositories;
-use super::signatures;
+use super::signatures::{self, Compromised};
 use super::trees;
 use super::twins;
 use crate::base::arch::TreeArch;
@@ -146,14 +146,10 @@ pub(super) fn resolve(
         session.note(format!("warning: {line}"));
     }
 
-    let signer = signatures::open(&files.recipe, header.source_date, home)?;
+    let signers = signatures::open(&files.recipe, header.source_date, home)?;
     let mut keys: BTreeMap<String, Certificate> = BTreeMap::new();
-    if let Some(signer) = &signer {
-        let fingerprint = signer.certificate().fingerprint().to_string();
-        keys.insert(fingerprint.clone(), signer.certificate().clone());
-        header.metadata_key = Some(fingerprint);
-    }
-    let packages = packages(session, files, &harvest, selected, signer.as_ref(), &mut keys)?;
+    signers.name(&mut header, &mut keys);
+    let packages = packages(session, files, &harvest, selected, signers.of_packages(), &mut keys)?;
     for (fingerprint, certificate) in keys {
         let armored = certificate.armored().into_bytes();
         header.keys.push(Key { fingerprint, certificate: Digest::of(&armored) });
@@ -350,6 +346,8 @@ fn header(files: &RecipeFiles, objects: &mut BTreeMap<Digest, Vec<u8>>) -> Resul
         debian,
         builder,
         metadata_key: None,
+        further_metadata_keys: Vec::new(),
+        sign_treeinfo: recipe.sign_treeinfo,
         release: Release {
             name: recipe.release.name.clone(),
             short: recipe.release.short.clone(),
@@ -524,18 +522,24 @@ fn packages(
     for place in 0..files.recipe.sources.len() {
         accepted.insert(place, signatures::accepted(files, place)?);
     }
+    let compromised = match files.recipe.compromised.is_empty() {
+        true => Compromised::default(),
+        false => Compromised::of(&files.recipe, &signatures::known(files)?),
+    };
     let mut unsigned = Vec::new();
     let mut packages = BTreeMap::new();
     for (nevra, trees) in selected {
         let Some(found) = harvest.packages.get(&nevra) else { continue };
         let Offered::Read(identity) = &found.offered else { continue };
         let known = accepted.get(&found.source).map(Vec::as_slice).unwrap_or_default();
-        let (already, by) = match found.origin {
+        let (already, by, replaced) = match found.origin {
             Origin::Dir(_) | Origin::Repo { .. } | Origin::Koji { .. } | Origin::KojiSigned { .. } => {
                 let headers = harvest::headers(session.store, &identity.file, &nevra.to_string())?;
-                (signatures::signed_by(&headers, known), signatures::signers(&headers))
+                let already = signatures::signed_by(&headers, known);
+                let replaced = already.is_none() && signer.is_some() && compromised.signed(&headers);
+                (already, signatures::signers(&headers), replaced)
             }
-            Origin::Build { .. } => (None, Vec::new()),
+            Origin::Build { .. } => (None, Vec::new(), false),
         };
         let rule =
             files.recipe.sources.get(found.source).map_or(OnUnsigned::Error, |source| source.on_unsigned);
@@ -545,11 +549,12 @@ fn packages(
                 keys.insert(key.fingerprint().to_string(), key.clone());
                 Vec::new()
             }
+            (None, OnUnsigned::Sign | OnUnsigned::Allow, Some(signer)) if replaced => {
+                vec![signer.fingerprint()]
+            }
             (None, OnUnsigned::Allow, _) => Vec::new(),
             // A signature goes into an unsigned file only: clients would still refuse the other one.
-            (None, OnUnsigned::Sign, Some(signer)) if by.is_empty() => {
-                vec![signer.certificate().fingerprint().to_string()]
-            }
+            (None, OnUnsigned::Sign, Some(signer)) if by.is_empty() => vec![signer.fingerprint()],
             (None, OnUnsigned::Sign | OnUnsigned::Error, _) => {
                 unsigned.push(signatures::unsigned(&nevra, &by));
                 continue;
@@ -561,6 +566,7 @@ fn packages(
             unsigned: identity.file,
             size: identity.size,
             keys: wanted,
+            replaced,
             origins: std::iter::once(&found.origin).chain(&found.more).cloned().collect(),
             trees,
         };

@@ -1,7 +1,8 @@
 //! Signing at resolve and compose time, and the check of what a lock has.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::ComposeError;
 use super::execute::{Executed, Session};
@@ -9,7 +10,7 @@ use super::harvest;
 use super::inputs::RecipeFiles;
 use super::lower::{Demand, Lowered};
 use crate::base::{Digest, Nevra, SourceDate};
-use crate::lock::{Lock, LockError, SignatureKind, Signatures};
+use crate::lock::{Header, Lock, LockError, SignatureKind, Signatures};
 use crate::openpgp::{Certificate, inspect, verify_detached, verify_header, verify_text};
 use crate::recipe::{OutsidePath, Recipe, Sign};
 use crate::sign::token::KeyFile;
@@ -38,25 +39,122 @@ impl Backend {
             Self::Remote(key) => key.certificate(),
         }
     }
+
+    /// The fingerprint of that.
+    pub(super) fn fingerprint(&self) -> String {
+        self.certificate().fingerprint().to_string()
+    }
 }
 
-/// Opens the recipe's signing key. A demonstration key is refused where it has no business.
+/// What signs a release: the key that signs packages and metadata, then those that sign metadata besides.
+#[derive(Debug, Default)]
+pub(super) struct Signers {
+    backends: Vec<Backend>,
+    /// Whether the recipe names keys that are not on this machine.
+    absent: bool,
+}
+
+impl Signers {
+    /// The key that signs packages.
+    pub(super) fn of_packages(&self) -> Option<&Backend> {
+        self.backends.first()
+    }
+
+    /// The certificates of all, in the order of their signatures.
+    fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.backends.iter().map(Backend::certificate)
+    }
+
+    /// Writes who signs metadata into a lock's header, and the certificates to those of all keys.
+    pub(super) fn name(&self, header: &mut Header, keys: &mut BTreeMap<String, Certificate>) {
+        let mut fingerprints = self.certificates().map(|known| known.fingerprint().to_string());
+        header.metadata_key = fingerprints.next();
+        header.further_metadata_keys = fingerprints.collect();
+        keys.extend(self.certificates().map(|known| (known.fingerprint().to_string(), known.clone())));
+    }
+
+    /// The one that can fulfil a demand.
+    fn of(&self, fingerprint: &str) -> Option<&Backend> {
+        self.backends.iter().find(|backend| backend.certificate().fingerprint().as_str() == fingerprint)
+    }
+
+    /// Whether every demand can be fulfilled. Keys that are absent lack; those that are there may be others than wanted.
+    pub(super) fn check(&self, demands: &[Demand]) -> Result<(), ComposeError> {
+        let lacking = demands.iter().filter(|demand| self.of(&demand.fingerprint).is_none());
+        let lacking: Vec<_> = lacking.cloned().collect();
+        match lacking.first() {
+            None => Ok(()),
+            Some(_) if self.absent || self.backends.is_empty() => Err(missing(&lacking)),
+            Some(other) => {
+                let found: Vec<_> =
+                    self.certificates().map(|known| known.fingerprint().to_string()).collect();
+                Err(ComposeError::OtherKey { wanted: other.fingerprint.clone(), found: found.join(", ") })
+            }
+        }
+    }
+}
+
+/// Opens the recipe's signing keys; none where nothing is signed. A demonstration key is refused where it has no
+/// business, and so are a key that is compromised and one that has expired.
 pub(super) fn open(
     recipe: &Recipe,
     source_date: SourceDate,
     home: Option<&Path>,
-) -> Result<Option<Backend>, ComposeError> {
+) -> Result<Signers, ComposeError> {
+    let mut signers = Signers::default();
+    for key in recipe.sign.iter().chain(&recipe.also) {
+        let backend = open_one(recipe, key, source_date, home)?;
+        let fingerprint = backend.certificate().fingerprint();
+        if signers.of(fingerprint.as_str()).is_some() {
+            return Err(ComposeError::SameKey(fingerprint.to_string()));
+        }
+        signers.backends.push(backend);
+    }
+    Ok(signers)
+}
+
+/// Opens those of the recipe's signing keys that are at hand: not those whose file, or the configuration of the way to
+/// which, is not on this machine.
+pub(super) fn at_hand(
+    recipe: &Recipe,
+    source_date: SourceDate,
+    home: Option<&Path>,
+) -> Result<Signers, ComposeError> {
+    let absent = |source: &std::io::Error| source.kind() == ErrorKind::NotFound;
+    let mut signers = Signers::default();
+    for key in recipe.sign.iter().chain(&recipe.also) {
+        match open_one(recipe, key, source_date, home) {
+            Err(ComposeError::Key(KeyError::File { source, .. })) if absent(&source) => signers.absent = true,
+            Err(ComposeError::Remote(RemoteError::Config(ConfigError::File(FileError::Read {
+                source,
+                ..
+            }))))
+                if absent(&source) =>
+            {
+                signers.absent = true;
+            }
+            opened => signers.backends.push(opened?),
+        }
+    }
+    Ok(signers)
+}
+
+fn open_one(
+    recipe: &Recipe,
+    key: &Sign,
+    source_date: SourceDate,
+    home: Option<&Path>,
+) -> Result<Backend, ComposeError> {
     let locate = |path: &OutsidePath| {
         path.resolve(home).ok_or_else(|| {
             ComposeError::read(Path::new("~"), std::io::Error::other("no home folder is known"))
         })
     };
-    let backend = match &recipe.sign {
-        None => return Ok(None),
-        Some(Sign::Demonstration { phrase }) => {
+    let backend = match key {
+        Sign::Demonstration { phrase } => {
             Backend::Local(Box::new(sign::demonstration(phrase, source_date, &recipe.release.name)?))
         }
-        Some(Sign::KeyFile { key, passphrase }) => {
+        Sign::KeyFile { key, passphrase } => {
             let passphrase = match passphrase {
                 Some(file) => Some(sign::key::read_passphrase(&locate(file)?)?),
                 None => None,
@@ -64,20 +162,21 @@ pub(super) fn open(
             let passphrase = passphrase.as_ref().map(|phrase| phrase.as_slice());
             Backend::Local(Box::new(LocalSigner::open(&locate(key)?, passphrase)?))
         }
-        Some(Sign::Token { key, pin }) => {
+        Sign::Token { key, pin } => {
             let pin =
                 pin.as_ref().map(|file| Ok::<_, ComposeError>(sign::key::read_passphrase(&locate(file)?)?));
             let pin = pin.transpose()?;
             let file = KeyFile::read(&locate(key)?)?;
             Backend::Local(Box::new(file.open(pin.as_ref().map(|pin| pin.as_slice()))?.signer()?))
         }
-        Some(Sign::Sigul { config, key, fingerprint }) => {
+        Sign::Sigul { config, key, fingerprint } => {
             let wanted = fingerprint.as_ref().map(|fingerprint| fingerprint.as_str());
             Backend::Remote(Box::new(RemoteKey::open(&locate(config)?, key, wanted)?))
         }
     };
     let certificate = backend.certificate();
     refuse_demonstration(recipe, certificate)?;
+    refuse_compromised(recipe, certificate)?;
     if let Ok(Some(expires)) = certificate.expiry()
         && expires <= source_date.seconds()
         && let Ok(expires) = SourceDate::from_seconds(expires)
@@ -85,7 +184,7 @@ pub(super) fn open(
         let fingerprint = certificate.fingerprint().to_string();
         return Err(ComposeError::Expired { fingerprint, expires, when: source_date });
     }
-    Ok(Some(backend))
+    Ok(backend)
 }
 
 /// The only release that a demonstration key may sign.
@@ -99,24 +198,12 @@ pub(super) fn refuse_demonstration(recipe: &Recipe, certificate: &Certificate) -
     Ok(())
 }
 
-/// Opens the recipe's signing key where it is at hand; none where its file, or the configuration of the way to it, is
-/// not on this machine.
-pub(super) fn at_hand(
-    recipe: &Recipe,
-    source_date: SourceDate,
-    home: Option<&Path>,
-) -> Result<Option<Backend>, ComposeError> {
-    let absent = |source: &std::io::Error| source.kind() == ErrorKind::NotFound;
-    match open(recipe, source_date, home) {
-        Err(ComposeError::Key(KeyError::File { source, .. })) if absent(&source) => Ok(None),
-        Err(ComposeError::Remote(RemoteError::Config(ConfigError::File(FileError::Read {
-            source, ..
-        }))))
-            if absent(&source) =>
-        {
-            Ok(None)
-        }
-        opened => opened,
+/// Refuses a certificate of which any key is compromised.
+fn refuse_compromised(recipe: &Recipe, certificate: &Certificate) -> Result<(), ComposeError> {
+    let keys = certificate.key_fingerprints();
+    match keys.iter().find(|key| recipe.is_compromised(key.as_str())) {
+        Some(key) => Err(ComposeError::Compromised(key.to_string())),
+        None => Ok(()),
     }
 }
 
@@ -141,16 +228,34 @@ impl Covered<'_> {
 /// Makes the demanded signatures and adds them to the table.
 pub(super) fn make(
     session: &Session<'_>,
+    signers: &Signers,
+    demands: &[Demand],
+    covered: &Covered<'_>,
+    created: SourceDate,
+    table: &mut Signatures,
+) -> Result<(), ComposeError> {
+    signers.check(demands)?;
+    for backend in &signers.backends {
+        let fingerprint = backend.certificate().fingerprint();
+        let own = demands.iter().filter(|demand| demand.fingerprint == fingerprint.as_str());
+        make_by(session, backend, &own.cloned().collect::<Vec<_>>(), covered, created, table)?;
+    }
+    Ok(())
+}
+
+/// Makes the signatures that are demanded of one key.
+fn make_by(
+    session: &Session<'_>,
     backend: &Backend,
     demands: &[Demand],
     covered: &Covered<'_>,
     created: SourceDate,
     table: &mut Signatures,
 ) -> Result<(), ComposeError> {
-    let fingerprint = backend.certificate().fingerprint().to_string();
-    if let Some(other) = demands.iter().find(|demand| demand.fingerprint != fingerprint) {
-        return Err(ComposeError::OtherKey { wanted: other.fingerprint.clone(), found: fingerprint });
+    if demands.is_empty() {
+        return Ok(());
     }
+    let fingerprint = backend.fingerprint();
     let mut add = |demand: &Demand, packet| table.add(demand.kind, demand.digest, &fingerprint, packet);
     match (backend, covered) {
         // All at once: a package on its way costs less than a connection.
@@ -171,9 +276,7 @@ pub(super) fn make(
             }
         }
     }
-    if !demands.is_empty() {
-        session.note(format!("signed {} with key {fingerprint}", demands.len()));
-    }
+    session.note(format!("signed {} with key {fingerprint}", demands.len()));
     Ok(())
 }
 
@@ -313,28 +416,38 @@ pub(super) struct Accepted {
 }
 
 impl Accepted {
+    /// Every key of a certificate.
+    pub(super) fn any(certificate: Certificate) -> Self {
+        let named = certificate.fingerprint().to_string();
+        let sigkeys = certificate.key_fingerprints().iter().filter_map(|key| sigkey(key.as_str())).collect();
+        Self { certificate, named, sigkeys }
+    }
+
     /// What tells it from others: the key that is named, and its certificate.
     pub(super) fn identity(&self) -> String {
         format!("{} {}", self.named, Digest::of(self.certificate.armored()))
     }
 }
 
-/// What Koji's index calls a key. An id is the end of a fingerprint of version 4, and the start of one of version 6.
+/// A key's id: the end of a fingerprint of version 4, and the start of one of version 6.
+fn key_id(fingerprint: &str) -> Option<&str> {
+    match fingerprint.len() {
+        64 => fingerprint.get(..16),
+        length => fingerprint.get(length.checked_sub(16)?..),
+    }
+}
+
+/// What Koji's index calls a key.
 fn sigkey(fingerprint: &str) -> Option<String> {
-    let id = match fingerprint.len() {
-        64 => fingerprint.get(..16)?,
-        _ => fingerprint,
-    };
+    let id = key_id(fingerprint)?;
     Some(id.get(id.len().checked_sub(8)?..)?.to_ascii_lowercase())
 }
 
-/// The keys that a source accepts, with their certificates from `keys/` beside the recipe or one folder up.
+/// The certificates in `keys/` beside the recipe and one folder up.
 #[allow(clippy::disallowed_methods, reason = "a key is found by its fingerprint, whatever the order")]
-pub(super) fn accepted(files: &RecipeFiles, source: usize) -> Result<Vec<Accepted>, ComposeError> {
-    let Some(source) = files.recipe.sources.get(source) else { return Ok(Vec::new()) };
-    let folders = [files.folder.join("keys"), files.folder.join("../keys")];
+pub(super) fn known(files: &RecipeFiles) -> Result<Vec<Certificate>, ComposeError> {
     let mut known = Vec::new();
-    for folder in folders.iter().filter(|folder| folder.is_dir() && !source.keys.is_empty()) {
+    for folder in key_folders(files).iter().filter(|folder| folder.is_dir()) {
         for entry in std::fs::read_dir(folder).map_err(|error| ComposeError::read(folder, error))? {
             let path = entry.map_err(|error| ComposeError::read(folder, error))?.path();
             if path.extension().is_some_and(|extension| extension == "asc") {
@@ -348,6 +461,19 @@ pub(super) fn accepted(files: &RecipeFiles, source: usize) -> Result<Vec<Accepte
             }
         }
     }
+    Ok(known)
+}
+
+fn key_folders(files: &RecipeFiles) -> [PathBuf; 2] {
+    [files.folder.join("keys"), files.folder.join("../keys")]
+}
+
+/// The keys that a source accepts, with their certificates.
+pub(super) fn accepted(files: &RecipeFiles, source: usize) -> Result<Vec<Accepted>, ComposeError> {
+    let Some(source) = files.recipe.sources.get(source).filter(|source| !source.keys.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let known = known(files)?;
     let mut accepted = Vec::new();
     for fingerprint in &source.keys {
         let has = |known: &&Certificate| {
@@ -355,10 +481,11 @@ pub(super) fn accepted(files: &RecipeFiles, source: usize) -> Result<Vec<Accepte
         };
         let found = known.iter().find(has);
         let found = found.ok_or_else(|| ComposeError::NoCertificate {
-            folder: folders[0].clone(),
+            folder: files.folder.join("keys"),
             fingerprint: fingerprint.to_string(),
         })?;
         refuse_demonstration(&files.recipe, found)?;
+        refuse_compromised(&files.recipe, found)?;
         let keys = found.key_fingerprints();
         let primary = found.fingerprint().as_str() == fingerprint.as_str();
         let keys = keys.iter().filter(|key| primary || key.as_str() == fingerprint.as_str());
@@ -400,4 +527,32 @@ pub(super) fn signed_by<'a>(
         })
     };
     accepted.iter().find(signed).map(|key| &key.certificate)
+}
+
+/// The keys whose signatures prove nothing any more.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Compromised(BTreeSet<String>);
+
+impl Compromised {
+    /// Those that the recipe names; with a primary key all keys of its certificate, where that is known.
+    pub(super) fn of<'a>(recipe: &Recipe, known: impl IntoIterator<Item = &'a Certificate>) -> Self {
+        let mut keys: BTreeSet<_> = recipe.compromised.iter().map(ToString::to_string).collect();
+        for certificate in known {
+            if recipe.is_compromised(certificate.fingerprint().as_str()) {
+                keys.extend(certificate.key_fingerprints().iter().map(ToString::to_string));
+            }
+        }
+        Self(keys)
+    }
+
+    /// Whether one of them is a key of this certificate.
+    pub(super) fn has(&self, certificate: &Certificate) -> bool {
+        certificate.key_fingerprints().iter().any(|key| self.0.contains(key.as_str()))
+    }
+
+    /// Whether a package carries a signature that claims to be by one of them.
+    pub(super) fn signed(&self, headers: &crate::rpm::Headers) -> bool {
+        let is_one = |name: &str| self.0.iter().any(|key| key == name || key_id(key) == Some(name));
+        !self.0.is_empty() && signers(headers).iter().any(|name| is_one(name))
+    }
 }

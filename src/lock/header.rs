@@ -44,6 +44,12 @@ pub struct Header {
     /// The fingerprint of the key that signs repository metadata; none where it is not signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata_key: Option<String>,
+    /// The fingerprints of further keys that sign repository metadata, in the order of their signatures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_metadata_keys: Vec<String>,
+    /// Whether they sign the `.treeinfo` of install trees, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sign_treeinfo: bool,
     /// The digest of the file `media`; none where there are no media.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_packages: Option<Digest>,
@@ -254,6 +260,11 @@ impl Header {
     /// The text of `lock.toml`.
     pub fn to_text(&self) -> Result<String, LockError> {
         toml::to_string(self).map_err(|error| LockError::Header(error.to_string()))
+    }
+
+    /// The fingerprints of the keys that sign repository metadata, in the order of their signatures.
+    pub fn metadata_keys(&self) -> impl Iterator<Item = &str> {
+        self.metadata_key.iter().chain(&self.further_metadata_keys).map(String::as_str)
     }
 
     /// A tree by its name.

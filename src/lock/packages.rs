@@ -10,7 +10,8 @@
 //! - `CONTENT`: sha256 of everything after the signature header, equal for every signed copy
 //! - `HEADER`: sha256 of the main header, which is what a header signature covers
 //! - `UNSIGNED`, `SIZE`: sha256 and size in bytes of the file that signatures are inserted into
-//! - `KEYS`: the fingerprints wanted, `-` for a package that is shipped as it is
+//! - `KEYS`: the fingerprints wanted, `-` for a package that is shipped as it is; `=` before them: the signatures
+//!   that the file came with go
 //! - `ORIGINS`: where it comes from, in order: `build:SPEC:TARGET:PATH`, `dir:PATH`,
 //!   `repo:ID:PATH`, `koji:ID:PATH` or `koji-signed:ID:PATH:HEADER`
 //! - `TREES`: what it was selected for: `VARIANT/ARCH=FLAG,FLAG`
@@ -42,6 +43,8 @@ pub struct Package {
     pub size: u64,
     /// Fingerprints of the keys that must have signed it.
     pub keys: Vec<String>,
+    /// Whether the signatures that the file came with go when theirs are inserted.
+    pub replaced: bool,
     /// Where it comes from, in order.
     pub origins: Vec<Origin>,
     /// The trees that it was selected for, each with its flags.
@@ -156,7 +159,11 @@ impl fmt::Display for Packages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{FIRST}")?;
         for (nevra, package) in &self.0 {
-            let keys = if package.keys.is_empty() { "-".to_owned() } else { package.keys.join(" ") };
+            let keys = match package.keys.join(" ") {
+                keys if keys.is_empty() => "-".to_owned(),
+                keys if package.replaced => format!("={keys}"),
+                keys => keys,
+            };
             let origins: Vec<_> = package.origins.iter().map(Origin::to_string).collect();
             let trees: Vec<_> = package
                 .trees
@@ -190,12 +197,14 @@ impl Packages {
                 let flags = flags.split(',').filter(|flag| !flag.is_empty()).map(str::to_owned).collect();
                 chosen.insert(field(FILE, line, tree)?, flags);
             }
+            let (keys, replaced) = keys.strip_prefix('=').map_or((*keys, false), |keys| (keys, true));
             let package = Package {
                 content: digest(content)?,
                 header: digest(header)?,
                 unsigned: digest(unsigned)?,
                 size: field(FILE, line, size)?,
                 keys: keys.split(' ').filter(|key| *key != "-").map(str::to_owned).collect(),
+                replaced,
                 origins: origins
                     .split(' ')
                     .map(|origin| field(FILE, line, origin))
@@ -221,7 +230,8 @@ mod tests {
             header: Digest::of("header"),
             unsigned: Digest::of("unsigned"),
             size: 7,
-            keys: vec!["AB".into()],
+            keys: vec!["AB".into(), "CD".into()],
+            replaced: false,
             origins: vec![
                 Origin::Build {
                     spec: RelPath::new("specs/a b:c%.spec").unwrap(),
@@ -248,10 +258,15 @@ mod tests {
                 BTreeSet::from(["group".into(), "input".into()]),
             )]),
         };
-        let packages = Packages(BTreeMap::from([("bash-0:1-1.x86_64".parse().unwrap(), package)]));
+        let replaced = Package { keys: vec!["AB".into()], replaced: true, ..package.clone() };
+        let packages = Packages(BTreeMap::from([
+            ("bash-0:1-1.x86_64".parse().unwrap(), package),
+            ("bash-0:2-1.x86_64".parse().unwrap(), replaced),
+        ]));
         let text = packages.to_string();
         assert_eq!(Packages::parse(&text).unwrap(), packages);
-        assert_eq!(text.lines().count(), 2);
+        assert_eq!(text.lines().count(), 3);
+        assert!(text.contains("\tAB CD\t") && text.contains("\t=AB\t"), "{text}");
     }
 
     #[test]

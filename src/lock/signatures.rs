@@ -81,12 +81,12 @@ impl Signatures {
         }
     }
 
-    /// Those of a kind by one key.
+    /// Those of a kind by these keys.
     #[must_use]
-    pub fn only(&self, kind: SignatureKind, fingerprint: &str) -> Self {
+    pub fn only(&self, kind: SignatureKind, fingerprints: &[&str]) -> Self {
         let mut only = Self::default();
         for ((of, digest, by), packet) in &self.0 {
-            if *of == kind && by == fingerprint {
+            if *of == kind && fingerprints.contains(&by.as_str()) {
                 only.add(kind, *digest, by, packet.clone());
             }
         }
@@ -96,6 +96,15 @@ impl Signatures {
     /// Every packet with the fingerprint of its key.
     pub fn packets(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0.iter().map(|((_, _, fingerprint), packet)| (fingerprint.as_str(), packet.as_slice()))
+    }
+
+    /// How many of each kind and by each key there are that another table has not.
+    pub fn more_than(&self, other: &Self) -> BTreeMap<(SignatureKind, &str), usize> {
+        let mut counts = BTreeMap::new();
+        for (kind, _, by) in self.0.keys().filter(|key| !other.0.contains_key(*key)) {
+            *counts.entry((*kind, by.as_str())).or_insert(0) += 1;
+        }
+        counts
     }
 
     /// Number of signatures.

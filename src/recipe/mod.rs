@@ -24,6 +24,7 @@ mod read;
 mod release;
 mod repo;
 mod schema;
+mod sign;
 mod table;
 #[cfg(test)]
 mod tests;

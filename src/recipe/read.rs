@@ -11,6 +11,7 @@ use super::gather::{Gathering, Method};
 use super::multilib::PPC;
 use super::repo::RepoSource;
 use super::schema::*;
+use super::sign::Signing;
 use super::table::{Findings, Table, Text, either, suggest};
 use crate::base::RelPath;
 use crate::base::arch::TreeArch;
@@ -55,9 +56,6 @@ const VARIANT: &[&str] = &[
     "method",
     "arch",
 ];
-const SIGN: &[&str] = &["demonstration", "key-file", "passphrase-file", "sigul", "token"];
-const TOKEN: &[&str] = &["key-file", "pin-file"];
-const SIGUL: &[&str] = &["config", "key", "fingerprint"];
 
 /// Every table of a recipe with its keys, for the test that the documentation names them all.
 #[cfg(test)]
@@ -76,9 +74,10 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("layout", super::layout::LAYOUT),
     ("multilib", super::multilib::MULTILIB),
     ("[[media]]", super::media::MEDIA),
-    ("[sign]", SIGN),
-    ("sigul", SIGUL),
-    ("token", TOKEN),
+    ("[sign]", super::sign::SIGN),
+    ("also", super::sign::ALSO),
+    ("sigul", super::sign::SIGUL),
+    ("token", super::sign::TOKEN),
 ];
 
 const ON_UNSIGNED: &[(&str, OnUnsigned)] =
@@ -104,7 +103,10 @@ impl Recipe {
                 repodata: parts.repodata,
                 variants: parts.variants,
                 media: parts.media,
-                sign: parts.sign,
+                sign: parts.signing.key,
+                also: parts.signing.also,
+                sign_treeinfo: parts.signing.treeinfo,
+                compromised: parts.signing.compromised,
                 name: name.into(),
                 text: text.into(),
                 inputs: reader.inputs,
@@ -149,7 +151,7 @@ struct Parts {
     repodata: Form,
     variants: BTreeMap<String, Variant>,
     media: Vec<Medium>,
-    sign: Option<Sign>,
+    signing: Signing,
 }
 
 #[derive(Debug, Default)]
@@ -169,7 +171,7 @@ impl Reader {
             None => self.lack(start.clone(), "a recipe needs a [release] with 'name', 'short' and 'version'"),
         };
         let builder = top.get("builder").and_then(|value| self.builder(value));
-        let sign = top.get("sign").and_then(|value| self.sign(value));
+        let signing = top.get("sign").map(|value| self.signing(value)).unwrap_or_default();
         let sources = match top.get("source") {
             Some(value) => self.sources(value, &top),
             None => self.lack(start.clone(), "a recipe needs at least one [[source]] of packages"),
@@ -187,6 +189,7 @@ impl Reader {
             let message = "media are made here, but there is no [builder]";
             self.findings.add_with_help(value.span(), message, "add [builder] with an image");
         }
+        self.check_compromised(&top, sources.as_deref().unwrap_or_default(), &signing);
         self.inputs.sort_by_key(|input| input.span.start);
         Some(Parts {
             release: release?,
@@ -195,7 +198,7 @@ impl Reader {
             repodata,
             variants: variants?,
             media: media?,
-            sign,
+            signing,
         })
     }
 
@@ -481,52 +484,6 @@ impl Reader {
             }
         }
         arches
-    }
-
-    fn sign<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Sign> {
-        let findings = &mut self.findings;
-        let table = Table::of("[sign]", value, SIGN, findings)?;
-        let phrase = table.text("demonstration", findings);
-        let key = table.text("key-file", findings).and_then(|text| text.parse(findings));
-        let passphrase = table.text("passphrase-file", findings);
-        if let (Some(text), None) = (&passphrase, table.get("key-file")) {
-            findings.add(text.span.clone(), "'passphrase-file' belongs to a 'key-file', and there is none");
-        }
-        let passphrase = passphrase.and_then(|text| text.parse(findings));
-        let sigul = table.get("sigul");
-        let token = table.get("token");
-        let kinds = [table.get("demonstration"), table.get("key-file"), sigul, token];
-        let mut given = kinds.into_iter().flatten();
-        if given.next().is_none() {
-            return self.lack(table.span, "[sign] needs 'key-file', 'token', 'sigul' or 'demonstration'");
-        }
-        if let Some(second) = given.next() {
-            return self
-                .lack(second.span(), "[sign] has one of 'key-file', 'token', 'sigul' and 'demonstration'");
-        }
-        match (phrase, sigul, token) {
-            (_, Some(sigul), _) => self.sigul(sigul),
-            (_, _, Some(token)) => self.token(token),
-            (Some(phrase), None, None) => Some(Sign::Demonstration { phrase: phrase.text.into() }),
-            (None, None, None) => Some(Sign::KeyFile { key: key?, passphrase }),
-        }
-    }
-
-    fn token<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Sign> {
-        let findings = &mut self.findings;
-        let table = Table::of("'token' of [sign]", value, TOKEN, findings)?;
-        let key = table.required("key-file", findings).and_then(|text| text.parse(findings));
-        let pin = table.text("pin-file", findings).and_then(|text| text.parse(findings));
-        Some(Sign::Token { key: key?, pin })
-    }
-
-    fn sigul<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Sign> {
-        let findings = &mut self.findings;
-        let table = Table::of("'sigul' of [sign]", value, SIGUL, findings)?;
-        let config = table.required("config", findings).and_then(|text| text.parse(findings));
-        let key = table.required("key", findings);
-        let fingerprint = table.text("fingerprint", findings).and_then(|text| text.parse(findings));
-        Some(Sign::Sigul { config: config?, key: key?.text.into(), fingerprint })
     }
 
     /// A path relative to the recipe's folder.

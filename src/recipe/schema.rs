@@ -37,9 +37,40 @@ pub struct Recipe {
     pub media: Vec<Medium>,
     /// What signs packages and metadata; nothing is signed without it.
     pub sign: Option<Sign>,
+    /// What signs metadata besides, in the order of the recipe; never packages.
+    pub also: Vec<Sign>,
+    /// Whether the `.treeinfo` of install trees is signed, too.
+    pub sign_treeinfo: bool,
+    /// Keys that nothing may be signed with any more, and whose signatures prove nothing.
+    pub compromised: Vec<Fingerprint>,
     pub(super) name: String,
     pub(super) text: String,
     pub(super) inputs: Vec<InputPath>,
+}
+
+impl Recipe {
+    /// Whether a key is among those that may no longer sign.
+    pub fn is_compromised(&self, fingerprint: &str) -> bool {
+        self.compromised.iter().any(|key| key.as_str() == fingerprint)
+    }
+
+    /// The first part, such as `[[source]]`, that says something else in another recipe, keys aside: those that sign
+    /// and those that are accepted.
+    pub fn differs_besides_keys(&self, other: &Self) -> Option<&'static str> {
+        let sources = |recipe: &Self| -> Vec<Source> {
+            recipe.sources.iter().map(|source| Source { keys: Vec::new(), ..source.clone() }).collect()
+        };
+        let parts = [
+            ("[release]", self.release == other.release),
+            ("[builder]", self.builder == other.builder),
+            ("[[source]]", sources(self) == sources(other)),
+            ("[repodata]", self.repodata == other.repodata),
+            ("[variant.ID]", self.variants == other.variants),
+            ("[[media]]", self.media == other.media),
+            ("'treeinfo' of [sign]", self.sign_treeinfo == other.sign_treeinfo),
+        ];
+        parts.into_iter().find(|(_, same)| !same).map(|(part, _)| part)
+    }
 }
 
 /// What is released: `[release]`.

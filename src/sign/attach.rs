@@ -4,18 +4,20 @@
 //! |---|---|
 //! | `form` | `rpm-header`, `detached` or `clearsign` |
 //! | `name` | the output file's name |
-//! | `fingerprint` | but with `rpm-header`: the key whose signature it is |
+//! | `fingerprint` | but with `rpm-header`: the key whose signature it is, or several with spaces between them |
+//! | `replaced` | with `rpm-header`: `yes` where the signatures that the package has go |
 //!
 //! | input | meaning |
 //! |---|---|
-//! | `package.rpm` | with `rpm-header`: the unsigned package |
+//! | `package.rpm` | with `rpm-header`: the package, unsigned but for `replaced` |
 //! | `signature` | with `rpm-header`: the OpenPGP packet, in binary |
 //! | `file` | otherwise: the file that is signed |
-//! | `signatures` | otherwise: the lock's table of such signatures by that key |
+//! | `signatures` | otherwise: the lock's table of such signatures by these keys |
 //!
 //! With `rpm-header` the output is the signed package, as [`crate::rpm::edit`] makes it; with
 //! `detached` it is the signature of exactly these bytes in armor, which stands beside the file as `FILE.asc`; with
-//! `clearsign` it is the text with its signature, as [`crate::openpgp::cleartext`] makes it.
+//! `clearsign` it is the text with its signature, as [`crate::openpgp::cleartext`] makes it. Those of several keys stand in
+//! one armor, in the order of `fingerprint`.
 //! The table rather than a packet is the input there, so that the step is known before the file is made.
 
 use std::collections::BTreeMap;
@@ -96,59 +98,66 @@ pub enum AttachError {
     },
 }
 
-/// The step that makes the signed package `file` from an unsigned one and a packet.
+/// The step that makes the signed package `file` from one and a packet. Where it is `replaced`, the signatures that the
+/// package has go; otherwise it must have none that the packet's would stand in the place of.
 pub fn step(
     package: Input,
     signature: Input,
+    replaced: bool,
     file: &RelPath,
     platform: &str,
     source_date: SourceDate,
 ) -> Step {
-    build("rpm-header", vec![(PACKAGE, package), (SIGNATURE, signature)], file, platform, source_date)
+    let inputs = vec![(PACKAGE, package), (SIGNATURE, signature)];
+    let mut step = build("rpm-header", inputs, file, platform, source_date);
+    if replaced {
+        step.params.insert("replaced".into(), "yes".into());
+    }
+    step
 }
 
 /// The step that makes the armored detached signature `name` (such as `repomd.xml.asc`) of a file from a
-/// [`table`] of signatures by this key.
+/// [`table`] of signatures by these keys.
 pub fn detached_step(
     file: Input,
     table: Input,
-    fingerprint: &str,
+    fingerprints: &[&str],
     name: &RelPath,
     platform: &str,
     source_date: SourceDate,
 ) -> Step {
-    of_file("detached", [file, table], fingerprint, name, platform, source_date)
+    of_file("detached", [file, table], fingerprints, name, platform, source_date)
 }
 
-/// The table that steps of this kind of signature by this key have as input: those of the lock, and no others.
-pub fn table(signatures: &Signatures, kind: SignatureKind, fingerprint: &str) -> Vec<u8> {
-    signatures.only(kind, fingerprint).to_string().into_bytes()
+/// The table that steps of this kind of signature by these keys have as input: those of the lock, and no others.
+pub fn table(signatures: &Signatures, kind: SignatureKind, fingerprints: &[&str]) -> Vec<u8> {
+    signatures.only(kind, fingerprints).to_string().into_bytes()
 }
 
-/// The step that makes the clearsigned `name` (such as `CHECKSUM`) of a text from a [`table`] of signatures by this
-/// key.
+/// The step that makes the clearsigned `name` (such as `CHECKSUM`) of a text from a [`table`] of signatures by these
+/// keys.
 pub fn clearsign_step(
     text: Input,
     table: Input,
-    fingerprint: &str,
+    fingerprints: &[&str],
     name: &RelPath,
     platform: &str,
     source_date: SourceDate,
 ) -> Step {
-    of_file("clearsign", [text, table], fingerprint, name, platform, source_date)
+    of_file("clearsign", [text, table], fingerprints, name, platform, source_date)
 }
 
 /// The step that looks the signature of a file up in a table.
 fn of_file(
     form: &str,
     [file, table]: [Input; 2],
-    fingerprint: &str,
+    fingerprints: &[&str],
     name: &RelPath,
     platform: &str,
     source_date: SourceDate,
 ) -> Step {
     let mut step = build(form, vec![(FILE, file), (TABLE, table)], name, platform, source_date);
-    step.params.insert("fingerprint".into(), fingerprint.into());
+    step.params.insert("fingerprint".into(), fingerprints.join(" "));
     step
 }
 
@@ -185,36 +194,41 @@ pub fn execute(io: &StepIo) -> Result<(), AttachError> {
     }
     match io.params.get("form").map(String::as_str) {
         Some("rpm-header") => {
-            attach(&io.inputs.join(PACKAGE), &read(&io.inputs.join(SIGNATURE), LIMIT)?, &output)
+            let replace = io.params.contains_key("replaced");
+            let packet = read(&io.inputs.join(SIGNATURE), LIMIT)?;
+            attach(&io.inputs.join(PACKAGE), &packet, How { replace, rpmv6: false }, &output)
         }
         Some("detached") => {
-            let (_, packet) = find(io, SignatureKind::Detached)?;
-            inspect(&packet)?;
-            fs::write(&output, armor_detached(&packet)).map_err(|source| written(&output, source))
+            let (_, packets) = find(io, SignatureKind::Detached)?;
+            inspect(&packets)?;
+            fs::write(&output, armor_detached(&packets)).map_err(|source| written(&output, source))
         }
         Some("clearsign") => {
-            let (text, packet) = find(io, SignatureKind::Clearsign)?;
-            fs::write(&output, clearsign(&text, &packet)?).map_err(|source| written(&output, source))
+            let (text, packets) = find(io, SignatureKind::Clearsign)?;
+            fs::write(&output, clearsign(&text, &packets)?).map_err(|source| written(&output, source))
         }
         _ => Err(AttachError::Parameter("form")),
     }
 }
 
-/// The file, and the packet in the table that signs it.
+/// The file, and the packets in the table that sign it.
 fn find(io: &StepIo, kind: SignatureKind) -> Result<(Vec<u8>, Vec<u8>), AttachError> {
-    let fingerprint = io.params.get("fingerprint").ok_or(AttachError::Parameter("fingerprint"))?;
+    let fingerprints = io.params.get("fingerprint").ok_or(AttachError::Parameter("fingerprint"))?;
     let table = read(&io.inputs.join(TABLE), LONGEST)?;
     let table = Signatures::parse(&String::from_utf8_lossy(&table))?;
     let file = read(&io.inputs.join(FILE), LONGEST)?;
     let digest = Digest::of(&file);
-    let missing = || AttachError::Missing { kind, fingerprint: fingerprint.clone(), digest };
-    let packet = table.get(kind, &digest, fingerprint).map(<[u8]>::to_vec).ok_or_else(missing)?;
-    Ok((file, packet))
+    let mut packets = Vec::new();
+    for fingerprint in fingerprints.split(' ') {
+        let missing = || AttachError::Missing { kind, fingerprint: fingerprint.into(), digest };
+        packets.extend_from_slice(table.get(kind, &digest, fingerprint).ok_or_else(missing)?);
+    }
+    Ok((file, packets))
 }
 
-fn attach(package: &Path, packet: &[u8], output: &Path) -> Result<(), AttachError> {
+fn attach(package: &Path, packet: &[u8], how: How, output: &Path) -> Result<(), AttachError> {
     let headers = Headers::read(open(package)?)?;
-    let header = sign(&headers, packet, How::default())?;
+    let header = sign(&headers, packet, how)?;
     let signed = File::create_new(output).map_err(|source| written(output, source))?;
     let mut signed = BufWriter::with_capacity(BUFFER, signed);
     splice(open(package)?, &header, &mut signed)?;
@@ -261,13 +275,13 @@ mod tests {
         let mut signatures = Signatures::default();
         signatures.add(SignatureKind::Detached, Digest::of("repomd"), &fingerprint, packet.clone());
         signatures.add(SignatureKind::Detached, Digest::of("other"), &fingerprint, packet);
-        let table = table(&signatures, SignatureKind::Detached, &fingerprint);
+        let table = table(&signatures, SignatureKind::Detached, &[&fingerprint]);
         fs::write(folder.path().join("in/signatures"), &table).unwrap();
         fs::write(folder.path().join("in/file"), "repomd").unwrap();
         let step = detached_step(
             Input::Object(Digest::of("repomd")),
             Input::Object(Digest::of(&table)),
-            &fingerprint,
+            &[&fingerprint],
             &RelPath::new("repomd.xml.asc").unwrap(),
             "x86_64",
             date,
@@ -288,12 +302,12 @@ mod tests {
         let packet = signer.sign_cleartext(text, date).unwrap();
         let mut signatures = Signatures::default();
         signatures.add(SignatureKind::Clearsign, Digest::of(text), &fingerprint, packet);
-        let table = super::table(&signatures, SignatureKind::Clearsign, &fingerprint);
+        let table = super::table(&signatures, SignatureKind::Clearsign, &[&fingerprint]);
         fs::write(folder.path().join("in/signatures"), &table).unwrap();
         fs::write(folder.path().join("in/file"), text).unwrap();
         let input = |bytes: &[u8]| Input::Object(Digest::of(bytes));
         let file = RelPath::new("CHECKSUM").unwrap();
-        let step = clearsign_step(input(text), input(&table), &fingerprint, &file, "x86_64", date);
+        let step = clearsign_step(input(text), input(&table), &[&fingerprint], &file, "x86_64", date);
         io.params = step.params;
         execute(&io).unwrap();
         let message = fs::read(folder.path().join("out/CHECKSUM")).unwrap();
@@ -305,6 +319,26 @@ mod tests {
             (3, "3023355d39df5dff50eba8f48808a25a65be17bb180a8b6d56f92ff252b147b2"),
             "the step attach makes other bytes: raise attach::REVISION and pin the new digest"
         );
+        // Of two keys both signatures stand in one armor, and each alone verifies.
+        let second = demonstration("gander", date, "Test").unwrap();
+        let (first, other) = (signer.certificate(), second.certificate());
+        let names = [other, first].map(|certificate| certificate.fingerprint().to_string());
+        let names = names.each_ref().map(String::as_str);
+        signatures.add(
+            SignatureKind::Clearsign,
+            Digest::of(text),
+            names[0],
+            second.sign_cleartext(text, date).unwrap(),
+        );
+        let table = super::table(&signatures, SignatureKind::Clearsign, &names);
+        fs::write(folder.path().join("in/signatures"), &table).unwrap();
+        io.params = clearsign_step(input(text), input(&table), &names, &file, "x86_64", date).params;
+        execute(&io).unwrap();
+        let message = fs::read(folder.path().join("out/CHECKSUM")).unwrap();
+        for certificate in [first, other] {
+            crate::openpgp::verify_cleartext(std::slice::from_ref(certificate), &message).unwrap();
+        }
+        assert_eq!(message.windows(9).filter(|piece| piece == b"BEGIN PGP").count(), 2);
         fs::write(folder.path().join("in/file"), "changed").unwrap();
         io.params.insert("name".into(), "y".into());
         assert!(matches!(execute(&io), Err(AttachError::Missing { .. })));

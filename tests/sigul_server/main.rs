@@ -12,6 +12,7 @@ mod sample;
 mod asking;
 mod attacks;
 mod kills;
+mod release;
 mod replay;
 mod requests;
 mod rpms;

@@ -11,9 +11,9 @@ use gander::sigul::client::{Client, Package, Payload, Request, RpmsOptions, Sett
 use super::rpms::package;
 use super::world::{ALICE, World, gander};
 
-struct Bridge {
+pub struct Bridge {
     child: Child,
-    port: u16,
+    pub port: u16,
 }
 
 impl Drop for Bridge {
@@ -24,7 +24,7 @@ impl Drop for Bridge {
 }
 
 /// Our bridge in the place of the test's.
-fn bridge(world: &World) -> Bridge {
+pub fn bridge(world: &World) -> Bridge {
     let server = std::fs::read_to_string(world.path("server.toml")).unwrap();
     let address = server.split('"').nth(1).unwrap().to_owned();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
