@@ -14,6 +14,8 @@
 //! ends. So that every reader takes a text for the same lines, it is UTF-8 without control characters but tabs
 //! and ends of lines (LF or CR LF), and its lines are no longer than gpg reads.
 
+use std::io::{self, BufRead, Read as _, Write};
+
 use super::packet::{PacketError, armor_detached, inspect};
 use super::verify::VerifyError;
 
@@ -37,14 +39,27 @@ pub enum CleartextError {
     /// The signature was made with a hash function that such a message has no name for. Retrying cannot help.
     #[error("the signature's hash function (number {0}) has no name in a cleartext-signed message")]
     Hash(u8),
+    /// The text cannot be read, or the message not written. A retry may help.
+    #[error("the text cannot be read, or the message not written: {0}")]
+    Io(#[from] io::Error),
 }
 
-/// The lines that are signed: without their ends and the blanks before these.
-pub(super) fn lines(text: &[u8]) -> Result<Vec<&[u8]>, CleartextError> {
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
-    let mut lines = Vec::new();
-    for (place, line) in text.split(|byte| *byte == b'\n').enumerate() {
-        let wrong = |problem| CleartextError::Line { line: place + 1, problem };
+/// Gives each line that is signed: without its end and the blanks before that. Takes memory for one line alone.
+fn each_line(
+    mut text: impl BufRead,
+    mut seen: impl FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), CleartextError> {
+    let mut whole = Vec::new();
+    for number in 1.. {
+        whole.clear();
+        // So much of one that is too long shows that it is.
+        text.by_ref().take(LONGEST_LINE as u64 + 3).read_until(b'\n', &mut whole)?;
+        // A text without lines has one that is empty.
+        if whole.is_empty() && number > 1 {
+            break;
+        }
+        let wrong = |problem| CleartextError::Line { line: number, problem };
+        let line = whole.strip_suffix(b"\n").unwrap_or(&whole);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > LONGEST_LINE {
             return Err(wrong("it is longer than 16,000 bytes"));
@@ -53,30 +68,35 @@ pub(super) fn lines(text: &[u8]) -> Result<Vec<&[u8]>, CleartextError> {
         if known.contains(|char: char| char.is_control() && char != '\t') {
             return Err(wrong("it has a control character"));
         }
-        lines.push(stripped(line));
+        seen(stripped(line))?;
     }
-    Ok(lines)
+    Ok(())
 }
 
-/// The text as it is signed.
-pub(crate) fn signed_text(text: &[u8]) -> Result<Vec<u8>, CleartextError> {
-    let mut signed = Vec::new();
-    canonical(&lines(text)?, |piece| signed.extend_from_slice(piece));
-    Ok(signed)
-}
-
-/// Gives the text as it is signed, in pieces.
-pub(super) fn canonical(lines: &[&[u8]], mut piece: impl FnMut(&[u8])) {
-    for (place, line) in lines.iter().enumerate() {
-        if place > 0 {
-            piece(b"\r\n");
-        }
+/// Gives a text as it is signed, in pieces.
+pub(crate) fn canonical(text: impl BufRead, mut piece: impl FnMut(&[u8])) -> Result<(), CleartextError> {
+    let mut end: &[u8] = b"";
+    each_line(text, |line| {
+        piece(end);
         piece(line);
-    }
+        end = b"\r\n";
+        Ok(())
+    })
 }
 
 /// Puts a text and its signature (packets, not armored) into a message, the same bytes each time.
 pub fn clearsign(text: &[u8], packets: &[u8]) -> Result<Vec<u8>, CleartextError> {
+    let mut message = Vec::new();
+    clearsign_into(text, packets, &mut message)?;
+    Ok(message)
+}
+
+/// Like [`clearsign`], with memory for one line alone.
+pub fn clearsign_into(
+    text: impl BufRead,
+    packets: &[u8],
+    message: &mut impl Write,
+) -> Result<(), CleartextError> {
     let mut hashes = Vec::new();
     for info in inspect(packets)? {
         let name = match info.hash {
@@ -90,20 +110,19 @@ pub fn clearsign(text: &[u8], packets: &[u8]) -> Result<Vec<u8>, CleartextError>
             hashes.push(name);
         }
     }
-    let mut message = b"-----BEGIN PGP SIGNED MESSAGE-----\n".to_vec();
+    message.write_all(b"-----BEGIN PGP SIGNED MESSAGE-----\n")?;
     if !hashes.is_empty() {
-        message.extend_from_slice(format!("Hash: {}\n", hashes.join(",")).as_bytes());
+        writeln!(message, "Hash: {}", hashes.join(","))?;
     }
-    message.push(b'\n');
-    for line in lines(text)? {
+    message.write_all(b"\n")?;
+    each_line(text, |line| {
         if line.starts_with(b"-") || line.starts_with(b"From ") {
-            message.extend_from_slice(b"- ");
+            message.write_all(b"- ")?;
         }
-        message.extend_from_slice(line);
-        message.push(b'\n');
-    }
-    message.extend_from_slice(armor_detached(packets).as_bytes());
-    Ok(message)
+        message.write_all(line)?;
+        message.write_all(b"\n")
+    })?;
+    Ok(message.write_all(armor_detached(packets).as_bytes())?)
 }
 
 fn stripped(line: &[u8]) -> &[u8] {
@@ -168,8 +187,9 @@ mod tests {
 
     #[test]
     fn what_is_signed_has_no_blanks_at_the_ends_of_lines() {
-        let cases: [(&[u8], &[u8]); 8] = [
+        let cases: [(&[u8], &[u8]); 9] = [
             (b"", b""),
+            (b"\n", b""),
             (b"a", b"a"),
             (b"a\n", b"a"),
             (b"a\n\n", b"a\r\n"),
@@ -179,7 +199,8 @@ mod tests {
             ("ä\n".as_bytes(), "ä".as_bytes()),
         ];
         for (text, wanted) in cases {
-            let signed = signed_text(text).unwrap();
+            let mut signed = Vec::new();
+            canonical(text, |piece| signed.extend_from_slice(piece)).unwrap();
             assert_eq!(signed, wanted, "{:?}", String::from_utf8_lossy(text));
         }
     }
@@ -187,10 +208,14 @@ mod tests {
     #[test]
     fn text_that_could_be_read_in_two_ways_is_refused() {
         let long = [b'a'; LONGEST_LINE + 1];
+        let longest = [&long[1..], b"\r\n"].concat();
+        canonical(&longest[..], |_| ()).unwrap();
         let cases: [(&[u8], usize); 5] =
             [(b"a\rb\n", 1), (b"a\n\0\n", 2), (b"\xff", 1), (b"a\n\nb\x1b[2J", 3), (&long, 1)];
         for (text, wanted) in cases {
-            let Err(CleartextError::Line { line, .. }) = lines(text) else { panic!("{text:?} is taken") };
+            let Err(CleartextError::Line { line, .. }) = canonical(text, |_| ()) else {
+                panic!("{text:?} is taken")
+            };
             assert_eq!(line, wanted, "{:?}", String::from_utf8_lossy(text));
         }
         assert!(matches!(clearsign(b"a", b"none"), Err(CleartextError::Packet(_))));

@@ -11,10 +11,14 @@ mod sample;
 
 mod asking;
 mod attacks;
+mod certificates;
 mod kills;
+mod many;
+mod repeated;
 mod replay;
 mod requests;
 mod rpms;
 mod service;
 mod through;
+mod whole;
 mod world;
