@@ -260,7 +260,8 @@ fn gpg_accepts_any_text_as_it_is() {
     for text in texts {
         let shown = text.escape_ascii().to_string();
         let packet = signer.sign_text(&text, date()).unwrap();
-        let message = clearsign_as_it_is(&text, &packet).unwrap();
+        let mut message = Vec::new();
+        clearsign_as_it_is(&text[..], &packet, &mut message).unwrap();
         fs::write(at("text.asc"), &message).unwrap();
         let verdict = gpg(folder.path(), &["--verify", "text.asc"]);
         let words = text_of(&verdict);

@@ -16,6 +16,8 @@
 //!
 //! gpg signs any bytes, and writes them as they came. So does [`clearsign_as_it_is`], for texts of others.
 
+use std::io::{self, BufRead, Read as _, Write};
+
 use super::packet::{PacketError, armor_detached, inspect};
 use super::verify::VerifyError;
 
@@ -39,68 +41,82 @@ pub enum CleartextError {
     /// The signature was made with a hash function that such a message has no name for. Retrying cannot help.
     #[error("the signature's hash function (number {0}) has no name in a cleartext-signed message")]
     Hash(u8),
+    /// The text cannot be read, or the message not written. A retry may help.
+    #[error("the text cannot be read, or the message not written: {0}")]
+    Io(#[from] io::Error),
 }
 
-/// The lines of a text as they stand, without the line feeds at their ends.
-fn raw_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.strip_suffix(b"\n").unwrap_or(text).split(|byte| *byte == b'\n')
-}
-
-/// The lines that are signed: without their ends and the blanks before these.
-pub(super) fn lines(text: &[u8]) -> Result<Vec<&[u8]>, CleartextError> {
-    let mut lines = Vec::new();
-    for (place, line) in raw_lines(text).enumerate() {
-        if line.len() > LONGEST_LINE {
-            return Err(CleartextError::Line { line: place + 1, problem: "it is longer than 16,000 bytes" });
+/// Gives each line as it stands, without the line feed at its end, and its number. Takes memory for one line alone.
+fn each_line(
+    mut text: impl BufRead,
+    mut seen: impl FnMut(usize, &[u8]) -> Result<(), CleartextError>,
+) -> Result<(), CleartextError> {
+    let mut whole = Vec::new();
+    for number in 1.. {
+        whole.clear();
+        // So much of one that is too long shows that it is.
+        text.by_ref().take(LONGEST_LINE as u64 + 3).read_until(b'\n', &mut whole)?;
+        // A text without lines has one that is empty.
+        if whole.is_empty() && number > 1 {
+            break;
         }
-        lines.push(stripped(line));
+        let line = whole.strip_suffix(b"\n").unwrap_or(&whole);
+        if line.strip_suffix(b"\r").unwrap_or(line).len() > LONGEST_LINE {
+            return Err(CleartextError::Line { line: number, problem: "it is longer than 16,000 bytes" });
+        }
+        seen(number, line)?;
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// Whether every reader takes a text for the same lines.
 pub(crate) fn check(text: &[u8]) -> Result<(), CleartextError> {
-    for (place, line) in raw_lines(text).enumerate() {
-        let wrong = |problem| CleartextError::Line { line: place + 1, problem };
+    each_line(text, |number, line| {
+        let wrong = |problem| CleartextError::Line { line: number, problem };
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let known = std::str::from_utf8(line).map_err(|_| wrong("it is not UTF-8"))?;
         if known.contains(|char: char| char.is_control() && char != '\t') {
             return Err(wrong("it has a control character"));
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
-/// The text as it is signed.
-pub(crate) fn signed_text(text: &[u8]) -> Result<Vec<u8>, CleartextError> {
-    let mut signed = Vec::new();
-    canonical(&lines(text)?, |piece| signed.extend_from_slice(piece));
-    Ok(signed)
-}
-
-/// Gives the text as it is signed, in pieces.
-pub(super) fn canonical(lines: &[&[u8]], mut piece: impl FnMut(&[u8])) {
-    for (place, line) in lines.iter().enumerate() {
-        if place > 0 {
+/// Gives a text as it is signed, in pieces.
+pub(crate) fn canonical(text: impl BufRead, mut piece: impl FnMut(&[u8])) -> Result<(), CleartextError> {
+    each_line(text, |number, line| {
+        if number > 1 {
             piece(b"\r\n");
         }
-        piece(line);
-    }
+        piece(stripped(line));
+        Ok(())
+    })
 }
 
 /// Puts a text and its signature (packets, not armored) into a message, the same bytes each time.
 pub fn clearsign(text: &[u8], packets: &[u8]) -> Result<Vec<u8>, CleartextError> {
     check(text)?;
-    message(lines(text)?.into_iter(), packets)
+    let mut whole = Vec::new();
+    message(text, packets, stripped, &mut whole)?;
+    Ok(whole)
 }
 
-/// Puts any text and its signature into a message as gpg 2.2 does: with its blanks and ends of lines, which are not signed.
-pub fn clearsign_as_it_is(text: &[u8], packets: &[u8]) -> Result<Vec<u8>, CleartextError> {
-    lines(text)?;
-    message(raw_lines(text), packets)
+/// Puts any text and its signature into a message as gpg 2.2 does: with its blanks and ends of lines, which are not
+/// signed. Takes memory for one line alone.
+pub fn clearsign_as_it_is(
+    text: impl BufRead,
+    packets: &[u8],
+    output: &mut impl Write,
+) -> Result<(), CleartextError> {
+    message(text, packets, |line| line, output)
 }
 
-fn message<'a>(lines: impl Iterator<Item = &'a [u8]>, packets: &[u8]) -> Result<Vec<u8>, CleartextError> {
+fn message(
+    text: impl BufRead,
+    packets: &[u8],
+    shown: impl Fn(&[u8]) -> &[u8],
+    output: &mut impl Write,
+) -> Result<(), CleartextError> {
     let mut hashes = Vec::new();
     for info in inspect(packets)? {
         let name = match info.hash {
@@ -114,20 +130,20 @@ fn message<'a>(lines: impl Iterator<Item = &'a [u8]>, packets: &[u8]) -> Result<
             hashes.push(name);
         }
     }
-    let mut message = b"-----BEGIN PGP SIGNED MESSAGE-----\n".to_vec();
+    output.write_all(b"-----BEGIN PGP SIGNED MESSAGE-----\n")?;
     if !hashes.is_empty() {
-        message.extend_from_slice(format!("Hash: {}\n", hashes.join(",")).as_bytes());
+        writeln!(output, "Hash: {}", hashes.join(","))?;
     }
-    message.push(b'\n');
-    for line in lines {
+    output.write_all(b"\n")?;
+    each_line(text, |_, line| {
+        let line = shown(line);
         if line.starts_with(b"-") || line.starts_with(b"From ") {
-            message.extend_from_slice(b"- ");
+            output.write_all(b"- ")?;
         }
-        message.extend_from_slice(line);
-        message.push(b'\n');
-    }
-    message.extend_from_slice(armor_detached(packets).as_bytes());
-    Ok(message)
+        output.write_all(line)?;
+        Ok(output.write_all(b"\n")?)
+    })?;
+    Ok(output.write_all(armor_detached(packets).as_bytes())?)
 }
 
 /// A line without blanks at its end, for which gpg 2.2 takes NUL, too.
@@ -193,8 +209,9 @@ mod tests {
 
     #[test]
     fn what_is_signed_has_no_blanks_at_the_ends_of_lines() {
-        let cases: [(&[u8], &[u8]); 8] = [
+        let cases: [(&[u8], &[u8]); 9] = [
             (b"", b""),
+            (b"\n", b""),
             (b"a", b"a"),
             (b"a\n", b"a"),
             (b"a\n\n", b"a\r\n"),
@@ -204,7 +221,8 @@ mod tests {
             ("ä\n".as_bytes(), "ä".as_bytes()),
         ];
         for (text, wanted) in cases {
-            let signed = signed_text(text).unwrap();
+            let mut signed = Vec::new();
+            canonical(text, |piece| signed.extend_from_slice(piece)).unwrap();
             assert_eq!(signed, wanted, "{:?}", String::from_utf8_lossy(text));
         }
     }
@@ -212,6 +230,8 @@ mod tests {
     #[test]
     fn text_that_could_be_read_in_two_ways_is_refused() {
         let long = [b'a'; LONGEST_LINE + 1];
+        let longest = [&long[1..], b"\r\n"].concat();
+        canonical(&longest[..], |_| ()).unwrap();
         let cases: [(&[u8], usize); 5] =
             [(b"a\rb\n", 1), (b"a\n\0\n", 2), (b"\xff", 1), (b"a\n\nb\x1b[2J", 3), (&long, 1)];
         for (text, wanted) in cases {

@@ -212,7 +212,13 @@ pub fn verify_cleartext_at(
     at: Option<i64>,
 ) -> Result<(Vec<u8>, Verified), VerifyError> {
     let (lines, signature) = cleartext::split(message)?;
-    let verified = verify_lines(certificates, signature, &lines, at)?;
+    let verified = verify_pieces(certificates, signature, at, |context| {
+        for (place, line) in lines.iter().enumerate() {
+            context.update(if place > 0 { b"\r\n" } else { b"" });
+            context.update(line);
+        }
+        Ok(())
+    })?;
     let text = lines.iter().flat_map(|line| line.iter().chain(b"\n")).copied().collect();
     Ok((text, verified))
 }
@@ -225,14 +231,16 @@ pub fn verify_text(
     text: &[u8],
     at: Option<i64>,
 ) -> Result<Verified, VerifyError> {
-    verify_lines(certificates.as_ref(), signature, &cleartext::lines(text)?, at)
+    verify_pieces(certificates.as_ref(), signature, at, |context| {
+        Ok(cleartext::canonical(text, |piece| context.update(piece))?)
+    })
 }
 
-fn verify_lines(
+fn verify_pieces(
     certificates: &[Certificate],
     signature: &[u8],
-    lines: &[&[u8]],
     at: Option<i64>,
+    hash: impl Fn(&mut Context) -> Result<(), VerifyError>,
 ) -> Result<Verified, VerifyError> {
     let signatures = packet::parse(signature)?;
     best(signatures.iter().map(|signature| {
@@ -240,7 +248,7 @@ fn verify_lines(
             return Err(VerifyError::Unsupported(format!("its type is {}", signature.typ())));
         }
         let mut context = context(signature)?;
-        cleartext::canonical(lines, |piece| context.update(piece));
+        hash(&mut context)?;
         Judgement::at(at).of(certificates, signature, context)
     }))
 }

@@ -1,7 +1,7 @@
 //! Data that are hashed while they come, before it is known which key will sign them.
 
 use sequoia_openpgp::crypto::hash::Context;
-use sequoia_openpgp::types::{HashAlgorithm, SignatureType};
+use sequoia_openpgp::types::SignatureType;
 
 use super::{LocalSigner, SignError, Signer as _, packet};
 use crate::base::{Digest, SourceDate};
@@ -23,9 +23,7 @@ impl std::fmt::Debug for Hashing {
 impl Hashing {
     /// Begins.
     pub fn new() -> Result<Self, SignError> {
-        let context =
-            HashAlgorithm::SHA256.context().map_err(|error| SignError::Library(error.to_string()))?;
-        Ok(Self { context: context.for_signature(4), size: 0 })
+        Ok(Self { context: packet::context()?, size: 0 })
     }
 
     /// Adds a piece.

@@ -37,6 +37,11 @@ pub(super) fn time(seconds: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
+/// What hashes a document that is to be signed.
+pub(super) fn context() -> Result<Context, SignError> {
+    Ok(HASH.context().map_err(failed)?.for_signature(4))
+}
+
 /// Signs what `cover` hashes: it gets the context and the signature's own fields, and has to hash both.
 fn sign(
     pair: &Private,
@@ -52,7 +57,7 @@ fn sign(
     let build =
         |prefix, mpis| Signature4::new(kind, algorithm, HASH, hashed.clone(), unhashed.clone(), prefix, mpis);
     let blank = build([0; 2], mpi::Signature::Unknown { mpis: Box::new([]), rest: Box::new([]) });
-    let mut context = HASH.context().map_err(failed)?.for_signature(4);
+    let mut context = context()?;
     cover(&mut context, &blank)?;
     let digest = context.into_digest().map_err(failed)?;
     let mpis = pair.sign(HASH, &digest).map_err(|error| match error.downcast::<TokenError>() {
@@ -66,7 +71,7 @@ fn sign(
     Ok(build(prefix, mpis))
 }
 
-/// A signature over a document, as a packet. That over text gets it with CR LF between its lines.
+/// A signature over a document, as a packet.
 pub(super) fn document(
     pair: &Private,
     kind: SignatureType,
@@ -81,7 +86,7 @@ pub(super) fn document(
     Packet::from(Signature::from(signature)).to_vec().map_err(failed)
 }
 
-/// A signature over a document that was hashed already, as a packet.
+/// A signature over a document that was hashed already, as a packet. That over text was with CR LF between its lines.
 pub(super) fn hashed(
     pair: &Private,
     kind: SignatureType,

@@ -203,7 +203,8 @@ fn everything_is_signed_and_verifies() {
         (b"\xff\xfe\r\n\0x", b"\xff\xfe\n\0x\n"),
     ] {
         let packet = sign(Op::SignText { key: key(), created: None }, text);
-        let message = clearsign_as_it_is(text, &packet).unwrap();
+        let mut message = Vec::new();
+        clearsign_as_it_is(text, &packet, &mut message).unwrap();
         assert_eq!(verify_cleartext(std::slice::from_ref(&certificate), &message).unwrap(), shown);
     }
     let long = signer.with_data("alice", Op::SignText { key: key(), created: None }, &alice, &[b'x'; 16_001]);

@@ -167,6 +167,7 @@ fn a_client_needs_a_certificate_with_a_name() {
         ("nul", own, Forgery { name: b"goose\0x", alternative: None, days: VALID }),
         ("authority", &other, Forgery { name: b"goose", alternative: None, days: VALID }),
         ("expired", own, Forgery { name: b"goose", alternative: None, days: [50, 90] }),
+        ("early", own, Forgery { name: b"goose", alternative: None, days: [101, 110] }),
     ];
     run(async {
         let _servers = servers(&bridge, 1, echo());
@@ -179,7 +180,9 @@ fn a_client_needs_a_certificate_with_a_name() {
         }
         works(&bridge).await;
     });
-    for reason in ["no common name", "self-signed|unable to get|signature failure", "expired"] {
+    for reason in
+        ["no common name", "self-signed|unable to get|signature failure", "expired", "not yet valid"]
+    {
         let told = || reason.split('|').any(|part| bridge.log().contains(part));
         let begun = Instant::now();
         while !told() {
@@ -187,7 +190,7 @@ fn a_client_needs_a_certificate_with_a_name() {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
-    assert_eq!(bridge.log().matches("event=refused").count(), 3, "{}", bridge.log());
+    assert_eq!(bridge.log().matches("event=refused").count(), 4, "{}", bridge.log());
 }
 
 fn head(fields: &Fields, size: u64) -> Vec<u8> {

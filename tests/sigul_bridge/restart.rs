@@ -70,7 +70,7 @@ fn another_bridge_takes_over_and_nobody_is_refused() {
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let second = Bridge::start(first.parties.clone(), &config);
+        let second = Bridge::start_with(first.parties.clone(), &config, &["--take-over"]);
         first.signal("-TERM");
         let mut answered = 0;
         for asked in asking {
@@ -121,4 +121,38 @@ fn a_wrong_configuration_says_all_that_is_wrong() {
     fs::write(&config, "colour = 1").unwrap();
     let (code, text) = check();
     assert_eq!((code, text.contains("colour")), (Some(2), true), "{text}");
+}
+
+#[test]
+fn another_bridge_that_was_not_asked_to_take_over_does_not_start() {
+    let first = Bridge::new();
+    let anywhere = "\"127.0.0.1:0\"";
+    let [by_clients, by_servers] = [first.clients, first.servers].map(|address| format!("\"{address}\""));
+    for listen in [[&by_clients[..], &by_servers], [&by_clients, anywhere], [anywhere, &by_servers]] {
+        let config = first.parties.configure(listen, "", "");
+        let mut command = gander();
+        let output = command.args(["sigul", "bridge", "--config"]).arg(&config).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{text}");
+        assert!(text.contains("another process listens") && text.contains("--take-over"), "{text}");
+        assert!(output.stdout.is_empty());
+    }
+    // Nothing of the first was taken away.
+    assert!(first.status("/health").starts_with("HTTP/1.1 503"));
+    run(async {
+        let _servers = servers(&first, 1, echo());
+        for _ in 0..8 {
+            first.client().call(request(), 99).await.unwrap();
+        }
+    });
+    // One that has taken over is as exclusive, and can be replaced in its turn.
+    let config = first.parties.configure([&by_clients, &by_servers], "", "");
+    let second = Bridge::start_with(first.parties.clone(), &config, &["--take-over"]);
+    drop(first);
+    let mut command = gander();
+    let output = command.args(["sigul", "bridge", "--config"]).arg(&config).output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    let third = Bridge::start_with(second.parties.clone(), &config, &["--take-over"]);
+    drop(second);
+    assert!(third.status("/health").starts_with("HTTP/1.1 503"));
 }

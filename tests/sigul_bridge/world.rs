@@ -123,9 +123,15 @@ impl Bridge {
     }
 
     pub fn start(parties: Arc<Parties>, config: &Path) -> Self {
+        Self::start_with(parties, config, &[])
+    }
+
+    /// With more options.
+    pub fn start_with(parties: Arc<Parties>, config: &Path, options: &[&str]) -> Self {
         let mut child = gander()
             .args(["sigul", "bridge", "--config"])
             .arg(config)
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

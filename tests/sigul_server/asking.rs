@@ -193,7 +193,7 @@ impl Part {
         Self { fields, payload: payload.to_vec(), flip: [0, 0] }
     }
 
-    fn encode(&self, head: &mut PartKey, payload: &mut PartKey) -> Vec<u8> {
+    pub fn encode(&self, head: &mut PartKey, payload: &mut PartKey) -> Vec<u8> {
         let raw = self.fields.encode().unwrap();
         let proof = |key: &mut PartKey, bytes: &[u8], flip| {
             let mut mac = key.advance();

@@ -11,11 +11,15 @@ mod sample;
 
 mod asking;
 mod attacks;
+mod certificates;
 mod kills;
+mod many;
 mod release;
+mod repeated;
 mod replay;
 mod requests;
 mod rpms;
 mod service;
 mod through;
+mod whole;
 mod world;

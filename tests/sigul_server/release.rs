@@ -10,7 +10,7 @@ use gander::rpm::{Headers, signature};
 use gander::sign::key::{Algorithm, SecretKey, Spec, Subkeys};
 
 use super::sample;
-use super::through::bridge;
+use super::whole::Bridge;
 use super::world::{ALICE, World, gander, write};
 
 fn run(world: &World, store: &str, arguments: &[&str], code: i32) -> Output {
@@ -40,7 +40,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn a_key_of_the_service_signs_a_release_again() {
     let world = World::ended("", "");
-    let bridge = bridge(&world);
+    let bridge = Bridge::start(&world, "");
     world.start();
     world.wait_for("a connection", || world.status("/health").0 == 200);
 

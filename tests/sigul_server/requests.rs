@@ -7,13 +7,10 @@ use std::time::Duration;
 use gander::openpgp::{verify_cleartext, verify_detached};
 use gander::sigul::stream::divide;
 use gander::sigul::wire::Fields;
-use openssl::asn1::Asn1Time;
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::x509::{X509, X509Name};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufStream, ReadBuf};
 
 use super::asking::{Ask, end, reply, soon, text};
+use super::certificates::Forged;
 use super::rpms::package;
 use super::world::{ALICE, BOB, PASSWORD, World};
 
@@ -55,7 +52,7 @@ fn who_asks_has_to_be_who_the_certificate_names() {
 
     // Names that others would read as alice's.
     for (name, cn) in [("nul", &b"alice\0.example.org"[..]), ("line", b"alice\n")] {
-        issue_odd(&world, name, cn);
+        Forged::of(cn).issue(&world, &world.authority, name);
         assert!(world.ask(&alice().certificate(name)).is_err());
     }
     // An authority that is another.
@@ -64,32 +61,6 @@ fn who_asks_has_to_be_who_the_certificate_names() {
     assert!(world.ask(&alice().certificate("foreign")).is_err());
     assert_eq!(world.signatures(), 0);
     assert_eq!(world.ask(&alice()).unwrap().code, 0);
-}
-
-/// A certificate of the authority with any bytes as its common name.
-fn issue_odd(world: &World, name: &str, cn: &[u8]) {
-    let issued = world.authority.issue("odd", 30).unwrap();
-    let authority = world.authority.to_pem().unwrap();
-    let key = openssl::pkey::PKey::private_key_from_pem(&authority.key).unwrap();
-    let (authority, old) =
-        (X509::from_pem(&authority.certificate).unwrap(), X509::from_pem(&issued.certificate).unwrap());
-    let mut subject = X509Name::builder().unwrap();
-    // The name's length counts, not its first NUL.
-    let cn = std::str::from_utf8(cn).unwrap();
-    subject.append_entry_by_nid(Nid::COMMONNAME, cn).unwrap();
-    let subject = subject.build();
-    let mut builder = X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    builder.set_serial_number(old.serial_number()).unwrap();
-    builder.set_subject_name(&subject).unwrap();
-    builder.set_issuer_name(authority.subject_name()).unwrap();
-    builder.set_pubkey(&old.public_key().unwrap()).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(30).unwrap()).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
-    let issued =
-        gander::sigul::authority::Issued { certificate: builder.build().to_pem().unwrap(), key: issued.key };
-    super::world::issue(world.folder.path(), name, &issued);
 }
 
 #[test]

@@ -1,58 +1,11 @@
 //! Client, bridge, server and signer, each a process or as one uses it.
 
-use std::net::TcpListener;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Stdio};
-use std::time::Duration;
-
 use gander::openpgp::{verify_cleartext, verify_detached};
-use gander::sigul::client::{Client, Package, Payload, Request, RpmsOptions, Settings, Signed};
+use gander::sigul::client::{Package, Payload, Request, RpmsOptions, Signed};
 
 use super::rpms::package;
-use super::world::{ALICE, World, gander};
-
-pub struct Bridge {
-    child: Child,
-    pub port: u16,
-}
-
-impl Drop for Bridge {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-/// Our bridge in the place of the test's.
-pub fn bridge(world: &World) -> Bridge {
-    let server = std::fs::read_to_string(world.path("server.toml")).unwrap();
-    let address = server.split('"').nth(1).unwrap().to_owned();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let text = format!(
-        "listen-clients = [\"127.0.0.1:{port}\"]\nlisten-servers = [\"{address}\"]\n\
-        certificate = \"bridge.test.pem\"\nkey = \"bridge.test.key\"\nauthority = \"ca.pem\"\n\
-        servers = [\"server.test\"]\n"
-    );
-    std::fs::write(world.path("bridge.toml"), text).unwrap();
-    world.close_bridge();
-    let mut command = gander();
-    command.args(["sigul", "bridge", "--config"]).arg(world.path("bridge.toml"));
-    let log = std::fs::File::create(world.path("bridge.log")).unwrap();
-    let child = command.stderr(log).stdin(Stdio::null()).process_group(0).spawn().unwrap();
-    Bridge { child, port }
-}
-
-fn client(world: &World, bridge: &Bridge) -> Client {
-    let settings = Settings {
-        bridge: ("127.0.0.1".into(), bridge.port),
-        bridge_name: "bridge.test".into(),
-        server_name: "server.test".into(),
-        user: "alice".into(),
-        identity: world.identity("alice"),
-        patience: Duration::from_secs(60),
-    };
-    Client::new(settings).unwrap()
-}
+use super::whole::Bridge;
+use super::world::{ALICE, World};
 
 fn request<'a>(operation: &'a str, payload: &'a [u8]) -> Request<'a> {
     let request = Request::new(operation).field("key", "k1").secret("passphrase", ALICE.as_bytes());
@@ -62,10 +15,10 @@ fn request<'a>(operation: &'a str, payload: &'a [u8]) -> Request<'a> {
 #[test]
 fn everything_works_together() {
     let world = World::ended("", "");
-    let bridge = bridge(&world);
+    let bridge = Bridge::start(&world, "");
     world.start();
     world.wait_for("a connection", || world.status("/health").0 == 200);
-    let client = client(&world, &bridge);
+    let client = bridge.client(&world, "alice");
     world.runtime.block_on(async {
         let (_, text) = client.call(request("sign-text", b"text\n"), 1 << 20).await.unwrap();
         assert_eq!(verify_cleartext(&world.keys[..1], &text).unwrap(), b"text\n");
@@ -114,6 +67,5 @@ fn everything_works_together() {
             }
         }
     });
-    let bridge_log = std::fs::read_to_string(world.path("bridge.log")).unwrap();
-    assert!(!bridge_log.contains(ALICE));
+    assert!(!bridge.log(&world).contains(ALICE));
 }

@@ -20,6 +20,9 @@ pub struct Args {
     /// Look at the configuration, and do nothing.
     #[arg(long)]
     check: bool,
+    /// Listen beside a bridge that runs at the same addresses as the same user, which is then to be told to end.
+    #[arg(long)]
+    take_over: bool,
 }
 
 /// Runs the command.
@@ -34,7 +37,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::from_error(Kind::Surroundings, &error))?;
     runtime.block_on(async {
-        let bridge = Bridge::listen(config)?;
+        let bridge = Bridge::listen(config, args.take_over)?;
         let (clients, servers) = bridge.addresses().map_err(BridgeError::from)?;
         for (side, addresses) in [("clients", clients), ("servers", servers)] {
             addresses.iter().for_each(|address| println!("{side} {address}"));
@@ -66,7 +69,7 @@ impl From<BridgeError> for Failure {
     fn from(error: BridgeError) -> Self {
         match error {
             BridgeError::Tls(error) => error.into(),
-            BridgeError::Listen { .. } | BridgeError::System(_) => {
+            BridgeError::Taken(_) | BridgeError::Listen { .. } | BridgeError::System(_) => {
                 Self::from_error(Kind::Surroundings, &error)
             }
         }

@@ -30,17 +30,39 @@ impl Budget {
     }
 }
 
+/// A part of the budget; it is given back when this is dropped.
+struct Share<'a> {
+    taken: u64,
+    budget: &'a Budget,
+}
+
+impl Share<'_> {
+    fn grow(&mut self, bytes: u64) -> Result<(), Refusal> {
+        let take = |left: u64| left.checked_sub(bytes);
+        let taken = self.budget.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
+        let full = "the signer's memory is taken by other requests";
+        taken.map_err(|_| Refusal::because(Code::Unavailable, full))?;
+        self.taken += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        self.budget.left.fetch_add(self.taken, Ordering::AcqRel);
+    }
+}
+
 /// Data that were sent, with what they take of the budget.
 struct Held<'a> {
     bytes: Zeroizing<Vec<u8>>,
-    taken: u64,
+    share: Share<'a>,
     limit: u64,
-    budget: &'a Budget,
 }
 
 impl<'a> Held<'a> {
     fn new(limit: u64, budget: &'a Budget) -> Self {
-        Self { bytes: Zeroizing::default(), taken: 0, limit, budget }
+        Self { bytes: Zeroizing::default(), share: Share { taken: 0, budget }, limit }
     }
 
     fn add(&mut self, piece: &[u8]) -> Result<(), Refusal> {
@@ -51,30 +73,17 @@ impl<'a> Held<'a> {
                 format!("more than {} bytes were sent, which is too much for this operation", self.limit),
             ));
         }
-        while self.taken < length {
+        while self.share.taken < length {
             // Twice as much each time. What was there is copied, not left behind: it may be a secret key.
-            let more = self.taken.max(1 << 16).min(self.limit - self.taken);
-            let take = |left: u64| left.checked_sub(more);
-            if self.budget.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).is_err() {
-                return Err(Refusal::because(
-                    Code::Unavailable,
-                    "the signer's memory is taken by other requests",
-                ));
-            }
-            self.taken += more;
-            let size = usize::try_from(self.taken).unwrap_or(usize::MAX);
+            let taken = self.share.taken;
+            self.share.grow(taken.max(1 << 16).min(self.limit - taken))?;
+            let size = usize::try_from(self.share.taken).unwrap_or(usize::MAX);
             let mut larger = Zeroizing::new(Vec::with_capacity(size));
             larger.extend_from_slice(&self.bytes);
             self.bytes = larger;
         }
         self.bytes.extend_from_slice(piece);
         Ok(())
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.budget.left.fetch_add(self.taken, Ordering::AcqRel);
     }
 }
 
@@ -160,6 +169,13 @@ pub(super) fn serve(shared: &Shared, stream: &UnixStream) -> Result<(), FrameErr
             }
             Err(refusal) => refuse(&mut BufWriter::new(stream), &refusal),
         };
+    }
+    // A message may be compressed, so what it becomes has the size that it may have, and the library keeps a part of it.
+    let mut decrypted = Share { taken: 0, budget: &shared.budget };
+    if let (Operation::Decrypt { .. }, Ok(_)) = (&request.operation, &body)
+        && let Err(refusal) = decrypted.grow(2 * LARGEST_MESSAGE)
+    {
+        body = Err(refusal);
     }
     let outcome = match body {
         Ok(body) => carry_out(shared, &request, &secrets, body),

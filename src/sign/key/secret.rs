@@ -274,7 +274,7 @@ impl SecretKey {
         Ok(LocalSigner::new(self.certificate.clone(), pair))
     }
 
-    /// Decrypts a message, armored or binary, of at most 1 GiB. No signature in it is looked at.
+    /// Decrypts a message, armored or binary, of at most 64 MiB. No signature in it is looked at.
     pub fn decrypt(&self, message: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let keys = self.cert.keys().unencrypted_secret();
         let pairs = keys.filter_map(|part| part.key().clone().into_keypair().ok()).collect();

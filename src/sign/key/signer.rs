@@ -13,8 +13,9 @@ use std::time::UNIX_EPOCH;
 
 use super::{KeyError, Private, files};
 use crate::base::SourceDate;
-use crate::openpgp::cleartext::{check, signed_text};
-use crate::openpgp::{Certificate, verify_detached, verify_text};
+use crate::openpgp::cleartext::{canonical, check};
+use crate::openpgp::verify::verify_hashed;
+use crate::openpgp::{Certificate, verify_detached};
 use crate::sign::{SignError, Signer, packet};
 
 /// A secret key at hand, in memory or on a token, ready to sign.
@@ -73,8 +74,11 @@ impl LocalSigner {
     /// Signs any text, as [`clearsign_as_it_is`](crate::openpgp::clearsign_as_it_is) takes it.
     pub fn sign_text(&self, text: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError> {
         let created = self.time(created);
-        let signature = packet::document(&self.pair, SignatureType::Text, &signed_text(text)?, created)?;
-        verify_text(&self.certificate, &signature, text, None).map_err(SignError::NotAccepted)?;
+        // Hashed as it is read: a text of empty lines is larger by half as it is signed.
+        let mut document = packet::context()?;
+        canonical(text, |piece| document.update(piece))?;
+        let signature = packet::hashed(&self.pair, SignatureType::Text, &document, created)?;
+        verify_hashed(&self.certificate, &signature, document).map_err(SignError::NotAccepted)?;
         Ok(signature)
     }
 

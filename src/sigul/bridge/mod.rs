@@ -65,6 +65,12 @@ pub enum BridgeError {
     /// Its certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Somebody listens there.
+    #[error(
+        "the bridge cannot listen at {0}, where another process listens; \
+        a bridge of the same user can be replaced with --take-over"
+    )]
+    Taken(SocketAddr),
     /// It cannot listen.
     #[error("the bridge cannot listen at {address}")]
     Listen {
@@ -79,13 +85,17 @@ pub enum BridgeError {
 }
 
 impl Bridge {
-    /// Listens where the configuration says. A bridge that is to take over may listen at the same addresses.
-    pub fn listen(config: Config) -> Result<Self, BridgeError> {
+    /// Listens where the configuration says. Where another bridge listens there is none, but one that is to take over
+    /// listens beside it, and so gets a part of the connections, until the other ends.
+    pub fn listen(config: Config, take_over: bool) -> Result<Self, BridgeError> {
         let all = |addresses: &[SocketAddr]| -> Result<Vec<TcpListener>, BridgeError> {
             let mut listeners = Vec::new();
             for address in addresses {
-                match listen(*address) {
+                match listen(*address, take_over) {
                     Ok(listener) => listeners.push(listener),
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                        return Err(BridgeError::Taken(*address));
+                    }
                     // A machine without IPv6 has no "all its addresses".
                     Err(error) if addresses.len() > 1 && is_no_family(*address, &error) => {}
                     Err(source) => return Err(BridgeError::Listen { address: *address, source }),
@@ -186,16 +196,21 @@ fn is_no_family(address: SocketAddr, error: &io::Error) -> bool {
     address.ip().is_unspecified() && no.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, take_over: bool) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
-    socket.set_reuseport(true)?;
+    // With this the kernel gives an address to any number of processes of one user, so only who takes over asks for it
+    // before it listens.
+    socket.set_reuseport(take_over)?;
     if address.is_ipv6() {
         // So that the same port on all addresses of IPv4 is another place.
         rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
     }
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    let listener = socket.listen(BACKLOG)?;
+    // But all let themselves be taken over.
+    rustix::net::sockopt::set_socket_reuseport(&listener, true)?;
+    Ok(listener)
 }
 
 /// Takes connections of one side; of clients until the bridge is told to end, and then those that the system has taken

@@ -50,8 +50,8 @@ struct Shared {
     log: Log,
     /// Failures to reach the bridge, one after the other.
     failures: AtomicU32,
-    /// Who has it tries to reach the bridge.
-    trying: tokio::sync::Mutex<()>,
+    /// Who has it tries to reach the bridge; why that failed last.
+    trying: tokio::sync::Mutex<String>,
 }
 
 impl Shared {
@@ -174,10 +174,10 @@ async fn wait(shared: &Shared) -> Option<(Divided, [u8; 1])> {
         let beginning = begin(shared, tcp);
         tokio::pin!(beginning);
         tokio::select! {
-            begun = &mut beginning => begun.map_err(|error| (error, true)),
+            begun = &mut beginning => begun.map_err(|(error, _)| (error, true)),
             () = tokio::time::sleep(SETTLED) => {
                 reached(shared);
-                beginning.await.map_err(|error| (error, false))
+                beginning.await
             }
         }
     };
@@ -187,12 +187,11 @@ async fn wait(shared: &Shared) -> Option<(Divided, [u8; 1])> {
             reached(shared);
             Some(begun)
         }
-        Err((error, at_once)) => {
+        Err((error, is_failure)) => {
             // A bridge that ends gracefully closes those that wait.
             shared.figures.add("lost_total", "", 1);
-            if at_once {
-                let _trying = shared.trying.lock().await;
-                pause(shared, &error).await;
+            if is_failure {
+                pause(shared, &mut *shared.trying.lock().await, &error).await;
             }
             None
         }
@@ -209,20 +208,21 @@ impl Drop for Count<'_> {
 }
 
 /// Makes the handshake, and waits for the first byte of a client's request. Both may be long in coming: a bridge of
-/// sigul's makes its handshake only when there is a client.
-async fn begin(shared: &Shared, tcp: TcpStream) -> Result<(Divided, [u8; 1]), TlsError> {
+/// sigul's makes its handshake only when there is a client. An error is a failure, whenever it comes, if it is one of the
+/// handshake.
+async fn begin(shared: &Shared, tcp: TcpStream) -> Result<(Divided, [u8; 1]), (TlsError, bool)> {
     let name = &shared.config.bridge_name;
-    let stream = shared.tls().connect(name, tcp).await?;
+    let stream = shared.tls().connect(name, tcp).await.map_err(|error| (error, true))?;
     let mut streams = divide(stream, shared.config.idle);
     let mut first = [0];
     let read = streams.outer.incoming.read_exact(&mut first).await;
-    read.map_err(|error| TlsError::Handshake { peer: name.clone(), reason: error.to_string() })?;
+    read.map_err(|error| (TlsError::Handshake { peer: name.clone(), reason: error.to_string() }, false))?;
     Ok((streams, first))
 }
 
 /// Connects to the bridge. While that fails, only one tries, with pauses.
 async fn reach(shared: &Shared) -> TcpStream {
-    let _trying = shared.trying.lock().await;
+    let mut last = shared.trying.lock().await;
     let (host, port) = &shared.config.bridge;
     loop {
         let connecting = TcpStream::connect((host.as_str(), *port));
@@ -232,7 +232,7 @@ async fn reach(shared: &Shared) -> TcpStream {
                 keep_alive(&tcp);
                 return tcp;
             }
-            Err(error) => pause(shared, &error).await,
+            Err(error) => pause(shared, &mut last, &error).await,
         }
     }
 }
@@ -244,11 +244,14 @@ fn reached(shared: &Shared) {
     }
 }
 
-/// Waits the longer the more often the bridge could not be reached.
-async fn pause(shared: &Shared, error: &(dyn std::error::Error + Sync)) {
+/// Waits the longer the more often the bridge could not be reached. That is told when it begins, and when the reason
+/// becomes another.
+async fn pause(shared: &Shared, last: &mut String, error: &(dyn std::error::Error + Sync)) {
     let failures = shared.failures.fetch_add(1, Ordering::Relaxed);
-    if failures == 0 {
-        shared.log.event("bridge-not-reached", &[("reason", &error)]);
+    let reason = error.to_string();
+    if failures == 0 || reason != *last {
+        shared.log.event("bridge-not-reached", &[("reason", &reason)]);
+        *last = reason;
     }
     let pause = Duration::from_millis(100) * 2_u32.saturating_pow(failures.min(12));
     tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;

@@ -15,9 +15,9 @@ pub(super) struct Arrived {
     size: u64,
 }
 
-/// A package with its new signature header.
+/// What is sent: some bytes, and then what is spooled from some place on.
 #[derive(Debug)]
-pub(super) struct SignedPackage {
+pub(super) struct Spooled {
     spool: Spool,
     start: Vec<u8>,
     rest: u64,
@@ -49,31 +49,36 @@ impl Arrived {
     }
 
     /// The package with another signature header.
-    pub(super) fn with(self, signature: &[u8]) -> SignedPackage {
+    pub(super) fn with(self, signature: &[u8]) -> Spooled {
         let rest = self.headers.main_range().end;
         let start = [&self.headers.lead[..], signature, self.headers.main.bytes()].concat();
         let size = start.len() as u64 + self.size.saturating_sub(rest);
-        SignedPackage { spool: self.spool, start, rest, size }
+        Spooled { spool: self.spool, start, rest, size }
     }
 }
 
-impl SignedPackage {
+impl Spooled {
+    /// All that is spooled.
+    pub(super) fn all(spool: Spool) -> Self {
+        Self { start: Vec::new(), rest: 0, size: spool.size(), spool }
+    }
+
     /// Its size in bytes.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Everything in front of the payload.
+    /// The bytes in front.
     pub(super) fn start(&self) -> &[u8] {
         &self.start
     }
 
-    /// Where the payload begins in what arrived.
+    /// Where it goes on in what is spooled.
     pub(super) fn rest_at(&self) -> u64 {
         self.rest
     }
 
-    /// Reads what arrived at a place, as far as the buffer goes.
+    /// Reads what is spooled at a place, as far as the buffer goes.
     pub(super) fn read_at(&self, place: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.spool.read_at(place, buffer)
     }

@@ -187,7 +187,7 @@ async fn give(
                         let body = if head_signing {
                             Body::Bytes(header.into())
                         } else {
-                            Body::Package(package.with(&header))
+                            Body::Spooled(package.with(&header))
                         };
                         reply(&id, Code::Ok, None, body).await?;
                         signed += 1;

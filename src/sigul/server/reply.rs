@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use zeroize::Zeroizing;
 
-use super::packages::SignedPackage;
+use super::packages::Spooled;
 use super::request::{RequestError, failed, timely};
+use super::spool::Pieces;
 use crate::sigul::stream::Outgoing;
 use crate::sigul::wire::{Code, Fields, Mac, Proof, Reply};
 
@@ -15,10 +16,12 @@ const PIECE: usize = 1 << 16;
 
 /// What follows the head of a reply.
 pub(super) enum Body {
-    /// Bytes, which may be a secret.
+    /// Bytes.
     Bytes(Zeroizing<Vec<u8>>),
-    /// A signed package.
-    Package(SignedPackage),
+    /// Secret bytes.
+    Pieces(Pieces),
+    /// A signed package, or a signed text.
+    Spooled(Spooled),
 }
 
 impl Body {
@@ -86,14 +89,21 @@ pub(super) async fn send_body(
             mac.update(&bytes);
             write(outgoing, &bytes, idle).await?;
         }
-        Body::Package(package) => {
-            write(outgoing, &package.size().to_be_bytes(), idle).await?;
-            mac.update(package.start());
-            write(outgoing, package.start(), idle).await?;
+        Body::Pieces(pieces) => {
+            write(outgoing, &pieces.size().to_be_bytes(), idle).await?;
+            for piece in pieces.all() {
+                mac.update(piece);
+                write(outgoing, piece, idle).await?;
+            }
+        }
+        Body::Spooled(kept) => {
+            write(outgoing, &kept.size().to_be_bytes(), idle).await?;
+            mac.update(kept.start());
+            write(outgoing, kept.start(), idle).await?;
             let mut buffer = vec![0; PIECE];
-            let mut place = package.rest_at();
+            let mut place = kept.rest_at();
             loop {
-                let read = package.read_at(place, &mut buffer)?;
+                let read = kept.read_at(place, &mut buffer)?;
                 let piece = buffer.get(..read).unwrap_or_default();
                 if piece.is_empty() {
                     break;

@@ -1,7 +1,7 @@
 //! One request: what the bridge passes on, what the client says past it, and the answer.
 
 use std::future::Future;
-use std::io::{self, Read as _};
+use std::io::{self, BufWriter};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha512};
@@ -12,13 +12,13 @@ use super::Shared;
 use super::entrance::{Entered, enter};
 use super::inner;
 use super::operations::{self, Takes, answered, bind, question, refused, secrets};
-use super::packages::{Arrived, Refused, words};
+use super::packages::{Arrived, Refused, Spooled, words};
 use super::parts;
 use super::reply::{Answered, Body, send};
 use super::signer::SignerError;
-use super::spool::Spool;
+use super::spool::{Pieces, Spool};
 use crate::openpgp::{CleartextError, clearsign_as_it_is};
-use crate::sign::agent::request::{LARGEST_MESSAGE, Request as Asked};
+use crate::sign::agent::request::{Answer, Request as Asked};
 use crate::sign::agent::{AgentError, Session};
 use crate::sigul::stream::{Channel, Divided, Incoming, StreamError, TlsError, read_fields, read_u64};
 use crate::sigul::wire::proof::{PAYLOAD_DIGEST, ProofError};
@@ -333,17 +333,42 @@ async fn finish(
     for (which, secret) in secrets(inner) {
         timely(idle, session.secret(which, secret)).await?;
     }
-    let (mut asking, mut answers) = session.split();
-    timely(idle, asking.end()).await?;
-    let limit = usize::try_from(LARGEST_MESSAGE).unwrap_or(usize::MAX);
-    let (answer, bytes) = match timely(idle, answers.next(limit)).await? {
+    let answer = match timely(idle, session.finish_in_pieces()).await? {
         Ok(answer) => answer,
         Err(refusal) => return refused(&refusal).ok_or_else(|| RequestError::Senseless(refusal.to_string())),
     };
-    let Some(mut text) = text else { return Ok(answered(operation, answer, bytes)) };
-    let mut whole = Vec::new();
-    text.read_whole()?.read_to_end(&mut whole)?;
-    Ok(Answered::with(Fields::default(), clearsign_as_it_is(&whole, &bytes)?.into()))
+    let mut pieces = Pieces::new(&shared.spool);
+    while let Some(piece) = timely(idle, session.piece()).await? {
+        if !pieces.add(piece) {
+            let full = "other requests take all the memory that there is for answers";
+            return Ok(Answered::refused(Code::UnknownError, Some(full)));
+        }
+    }
+    let mut done = Answered::done(Fields::default());
+    if let Answer::Cleartext {} = answer {
+        done.body = Body::Pieces(pieces);
+        return Ok(done);
+    }
+    let bytes = pieces.whole();
+    let Some(text) = text else { return Ok(answered(operation, answer, bytes)) };
+    let putting = tokio::task::spawn_blocking(move || message(text, &bytes));
+    let message = putting.await.map_err(|error| RequestError::Failed(error.to_string()))?;
+    match message {
+        Ok(message) => done.body = Body::Spooled(Spooled::all(message)),
+        Err(CleartextError::Io(error)) => {
+            let (code, reason) = unkept(error);
+            return Ok(Answered::refused(code, reason.as_deref()));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(done)
+}
+
+/// Puts a text and its signature into a message, which is spooled as the text is.
+fn message(mut text: Spool, signature: &[u8]) -> Result<Spool, CleartextError> {
+    let mut message = BufWriter::with_capacity(PIECE, Spool::new(&text.room().clone()));
+    clearsign_as_it_is(text.read_whole()?, signature, &mut message)?;
+    message.into_inner().map_err(|error| error.into_error().into())
 }
 
 /// Has a package's main header signed, and puts the signature into the package: sigul's checks in sigul's order.
@@ -383,7 +408,7 @@ async fn sign_package(
         // Always all of it: sigul knows head-signing with many packages only.
         Ok(header) => {
             let mut done = Answered::done(Fields::default());
-            done.body = Body::Package(package.with(&header));
+            done.body = Body::Spooled(package.with(&header));
             Ok(done)
         }
     }

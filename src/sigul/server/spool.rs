@@ -1,15 +1,21 @@
 //! Where packages and texts are kept while they are signed: small ones in memory, larger ones in files without a name.
-//! What all requests keep together has a limit, so that many large ones fill neither memory nor disk.
+//! What all requests keep together has a limit, so that many large ones fill neither memory nor disk. Answers that are
+//! secrets are kept in memory alone, and have a limit of their own.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead, Read, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use zeroize::Zeroizing;
+
 /// Larger ones are written to disk.
 const IN_MEMORY: usize = 1 << 18;
+
+/// Bytes of all answers that are kept in memory: some decrypted messages of the largest size.
+const ANSWERS: u64 = 256 << 20;
 
 /// What is left for all.
 #[derive(Debug)]
@@ -17,12 +23,13 @@ pub(super) struct Room {
     folder: PathBuf,
     memory: AtomicU64,
     disk: AtomicU64,
+    answers: AtomicU64,
 }
 
 impl Room {
     /// So many bytes, in memory and in files of a folder.
     pub(super) fn new(folder: PathBuf, memory: u64, disk: u64) -> Arc<Self> {
-        Arc::new(Self { folder, memory: memory.into(), disk: disk.into() })
+        Arc::new(Self { folder, memory: memory.into(), disk: disk.into(), answers: ANSWERS.into() })
     }
 }
 
@@ -54,6 +61,7 @@ enum Kept {
 #[derive(Debug)]
 pub(super) struct Spool {
     kept: Kept,
+    size: u64,
     share: Share,
     room: Arc<Room>,
 }
@@ -61,11 +69,22 @@ pub(super) struct Spool {
 impl Spool {
     /// An empty one.
     pub(super) fn new(room: &Arc<Room>) -> Self {
-        Self { kept: Kept::Memory(Vec::new()), share: Share::default(), room: room.clone() }
+        Self { kept: Kept::Memory(Vec::new()), size: 0, share: Share::default(), room: room.clone() }
+    }
+
+    /// Its size in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What is left for others, too.
+    pub(super) fn room(&self) -> &Arc<Room> {
+        &self.room
     }
 
     /// Adds a piece. A failure is one for good: the piece may be there in part.
     pub(super) fn add(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.size += piece.len() as u64;
         if let Kept::Memory(bytes) = &mut self.kept {
             let fits = bytes.len() + piece.len() <= IN_MEMORY;
             if fits && self.share.grow(&self.room.memory, piece.len()) {
@@ -75,12 +94,12 @@ impl Spool {
             let bytes = std::mem::take(bytes);
             self.share.give_back(&self.room.memory);
             self.kept = Kept::File(tempfile::tempfile_in(&self.room.folder)?);
-            self.write(&bytes)?;
+            self.to_file(&bytes)?;
         }
-        self.write(piece)
+        self.to_file(piece)
     }
 
-    fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+    fn to_file(&mut self, piece: &[u8]) -> io::Result<()> {
         let Kept::File(file) = &mut self.kept else { return Ok(()) };
         if !self.share.grow(&self.room.disk, piece.len()) {
             let full = "other requests take all the room that there is for packages";
@@ -90,7 +109,7 @@ impl Spool {
     }
 
     /// Reads it from its start.
-    pub(super) fn read_whole(&mut self) -> io::Result<Box<dyn Read + '_>> {
+    pub(super) fn read_whole(&mut self) -> io::Result<Box<dyn BufRead + '_>> {
         Ok(match &mut self.kept {
             Kept::Memory(bytes) => Box::new(&bytes[..]),
             Kept::File(file) => {
@@ -109,6 +128,61 @@ impl Spool {
             }
             Kept::File(file) => file.read_at(buffer, place),
         }
+    }
+}
+
+/// What the signer answered, piece by piece.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    pieces: Vec<Zeroizing<Vec<u8>>>,
+    share: Share,
+    room: Arc<Room>,
+}
+
+impl Pieces {
+    /// None yet.
+    pub(super) fn new(room: &Arc<Room>) -> Self {
+        Self { pieces: Vec::new(), share: Share::default(), room: room.clone() }
+    }
+
+    /// Adds one; nothing where there is no room for it.
+    pub(super) fn add(&mut self, piece: Zeroizing<Vec<u8>>) -> bool {
+        let fits = self.share.grow(&self.room.answers, piece.len());
+        self.pieces.extend(fits.then_some(piece));
+        fits
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().map(|piece| &piece[..])
+    }
+
+    /// The size of all, in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.share.0
+    }
+
+    /// All as one, which is made in its size: no copy stays behind in a smaller buffer.
+    pub(super) fn whole(&self) -> Zeroizing<Vec<u8>> {
+        let mut whole = Zeroizing::new(Vec::with_capacity(self.all().map(<[u8]>::len).sum()));
+        self.all().for_each(|piece| whole.extend_from_slice(piece));
+        whole
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        self.share.give_back(&self.room.answers);
+    }
+}
+
+impl Write for Spool {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.add(piece).map(|()| piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -155,6 +229,19 @@ mod tests {
             drop(spool);
             assert_eq!(left(&room), (memory, 1 << 30));
         }
+    }
+
+    #[test]
+    fn answers_have_a_limit_of_their_own() {
+        let room = room(0, 0);
+        let mut pieces = Pieces::new(&room);
+        assert!(pieces.add(Zeroizing::new(b"one ".to_vec())) && pieces.add(Zeroizing::new(b"two".to_vec())));
+        assert_eq!((&pieces.whole()[..], pieces.size()), (&b"one two"[..], 7));
+        room.answers.store(2, Ordering::Relaxed);
+        assert!(!pieces.add(Zeroizing::new(b"six".to_vec())));
+        assert_eq!(pieces.size(), 7);
+        drop(pieces);
+        assert_eq!(room.answers.load(Ordering::Relaxed), 9);
     }
 
     #[test]
