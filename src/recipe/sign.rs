@@ -176,7 +176,11 @@ mod tests {
                 "names a key twice",
             ),
             ("", "key-file = \"/a\"\nalso = [{ key-file = \"/b\", also = [] }]", "has no key 'also'"),
-            ("", "also = [{ key-file = \"/b\" }]", "[sign] needs 'key-file', 'token', 'sigul' or 'demonstration'"),
+            (
+                "",
+                "also = [{ key-file = \"/b\" }]",
+                "[sign] needs 'key-file', 'token', 'sigul' or 'demonstration'",
+            ),
             ("", "key-file = \"/a\"\ncompromised = [\"x\"]", "'x' is not a fingerprint"),
             (&accepts, &compromised, "is compromised, but the recipe names it"),
             ("", &sigul, "is compromised, but the recipe names it"),

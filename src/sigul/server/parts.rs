@@ -22,7 +22,7 @@ use crate::sigul::wire::operation::PART;
 use crate::sigul::wire::{Code, Fields, PartKey, Proof};
 
 /// Packages that are signed at a time, in one request.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 128;
 /// The most bytes of all packages of a request, as sigul has it.
 const LARGEST: u64 = 10 << 30;
 /// What each counts as at least, so that there are not millions; a client of sigul's rounds up to as much.
