@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use gander::base::{Digest, RelPath, SourceDate};
 use gander::format::checksum::Checksums;
-use gander::openpgp::{armor_detached, clearsign, inspect, verify_cleartext};
+use gander::openpgp::{armor_detached, clearsign, clearsign_as_it_is, inspect, verify_cleartext};
 use gander::plan::{Input, StepIo};
 use gander::rpm::header::Type;
 use gander::rpm::signature::{self, Item};
@@ -217,6 +217,63 @@ fn gpg_accepts_our_clearsigned_texts() {
             let verdict = gpg(folder.path(), &["--verify", "changed.asc"]);
             assert!(!verdict.status.success(), "{name} {text:?}: {}", text_of(&verdict));
         }
+    }
+}
+
+#[test]
+fn gpg_accepts_any_text_as_it_is() {
+    if !there("gpg") {
+        return skip("gpg_accepts_any_text_as_it_is", "gpg is not installed");
+    }
+    let mut random = 1_u32;
+    let mut noise = |size: usize| -> Vec<u8> {
+        let mut next = || {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 24) as u8
+        };
+        (0..size).map(|_| next()).collect()
+    };
+    let mut texts: Vec<Vec<u8>> = [
+        &b""[..],
+        b"\n",
+        b"\r\n",
+        b"a\r\nb\r\n",
+        b"a\r\nb",
+        b"a\rb\r\r\n",
+        b"a\r",
+        b"blanks \t\r\n \n",
+        b"\xff\xfe\n",
+        b"nul\0x\n\0",
+        b"a\0\n\0 \0\t\0\r\n",
+        b"\x1b[2J\x0c\x0b\n",
+        b"-\r\n--\n- -\nFrom \r\n",
+    ]
+    .map(<[u8]>::to_vec)
+    .into();
+    texts.extend((0..20).map(|size| noise(size * 50)));
+    let (_, signer) = &signers()[0];
+    let folder = tempfile::tempdir().unwrap();
+    let at = |file: &str| folder.path().join(file);
+    fs::write(at("key.asc"), signer.certificate().armored()).unwrap();
+    gpg(folder.path(), &["--import", "key.asc"]);
+    let valid = format!("VALIDSIG {}", signer.certificate().fingerprint());
+    for text in texts {
+        let shown = text.escape_ascii().to_string();
+        let packet = signer.sign_text(&text, date()).unwrap();
+        let message = clearsign_as_it_is(&text, &packet).unwrap();
+        fs::write(at("text.asc"), &message).unwrap();
+        let verdict = gpg(folder.path(), &["--verify", "text.asc"]);
+        let words = text_of(&verdict);
+        assert!(verdict.status.success() && words.contains(&valid), "{shown}: {words}");
+        verify_cleartext(std::slice::from_ref(signer.certificate()), &message).unwrap();
+        // Nothing is added but escapes and the end of the last line.
+        let start = message.windows(2).position(|pair| pair == b"\n\n").unwrap() + 2;
+        let end = message.windows(15).rposition(|part| part == b"-----BEGIN PGP ").unwrap();
+        let lines = message[start..end].split_inclusive(|byte| *byte == b'\n');
+        let kept: Vec<u8> =
+            lines.flat_map(|line| line.strip_prefix(b"- ").unwrap_or(line)).copied().collect();
+        let whole = if text.ends_with(b"\n") { text } else { [&text[..], b"\n"].concat() };
+        assert_eq!(kept, whole, "{shown}");
     }
 }
 

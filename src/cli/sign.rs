@@ -1,4 +1,4 @@
-//! `gander sign`: files signed by keys in files.
+//! `gander sign`: files signed by keys in files or on tokens.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Seek as _, Write as _};
@@ -16,13 +16,13 @@ use crate::rpm::header::Type;
 use crate::rpm::signature::Item;
 use crate::rpm::{Header, Headers, Part, identify, tags};
 use crate::sign::hashing::Hashing;
-use crate::sign::{LocalSigner, Signer as _};
+use crate::sign::{LocalSigner, Signer as _, open_key};
 
 const BUFFER: usize = 1 << 17;
 /// The largest text, in bytes.
 const LONGEST: u64 = 1 << 30;
 
-/// Sign files by a secret key file.
+/// Sign files by a secret key file, or a key on a token.
 ///
 /// The same key, file and '--time' give the same bytes. Each signature is verified before it is written.
 #[derive(Debug, clap::Args)]
@@ -67,10 +67,10 @@ struct Common {
     /// The files.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// A secret key file; several sign one after the other.
+    /// A secret key file, or the key file of a key on a token; several sign one after the other.
     #[arg(short, long = "key", value_name = "FILE", required = true)]
     keys: Vec<PathBuf>,
-    /// Its passphrase is the first line of this file; for several keys, in their order.
+    /// Its passphrase, or the token's PIN, is the first line of this file; for several keys, in their order.
     #[arg(long, value_name = "FILE")]
     passphrase_file: Vec<PathBuf>,
     /// The time of the signatures (default: now).
@@ -89,7 +89,8 @@ impl Common {
         let mut signers = Vec::new();
         for (place, key) in self.keys.iter().enumerate() {
             let passphrase = passphrase(self.passphrase_file.get(place).map(PathBuf::as_path))?;
-            signers.push(LocalSigner::open(key, passphrase.as_ref().map(|line| line.as_slice()))?);
+            let key = open_key(key, passphrase.as_ref().map(|line| line.as_slice()))?;
+            signers.push(key.signer()?);
         }
         Ok((signers, self.time.map_or_else(now, Ok)?))
     }

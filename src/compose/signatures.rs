@@ -13,6 +13,7 @@ use crate::base::{Digest, Nevra, SourceDate};
 use crate::lock::{Header, Lock, LockError, SignatureKind, Signatures};
 use crate::openpgp::{Certificate, inspect, verify_detached, verify_header, verify_text};
 use crate::recipe::{OutsidePath, Recipe, Sign};
+use crate::sign::token::KeyFile;
 use crate::sign::{self, KeyError, LocalSigner, Signer as _};
 use crate::sigul::client::{ConfigError, RemoteError, RemoteKey};
 use crate::sigul::service::FileError;
@@ -24,7 +25,7 @@ const LARGEST: u64 = 64 << 20;
 /// What signs a release.
 #[derive(Debug)]
 pub(super) enum Backend {
-    /// A key in this process.
+    /// A key in this process, or on a token that it is logged in to.
     Local(Box<LocalSigner>),
     /// A key on a server.
     Remote(Box<RemoteKey>),
@@ -160,6 +161,13 @@ fn open_one(
             };
             let passphrase = passphrase.as_ref().map(|phrase| phrase.as_slice());
             Backend::Local(Box::new(LocalSigner::open(&locate(key)?, passphrase)?))
+        }
+        Sign::Token { key, pin } => {
+            let pin =
+                pin.as_ref().map(|file| Ok::<_, ComposeError>(sign::key::read_passphrase(&locate(file)?)?));
+            let pin = pin.transpose()?;
+            let file = KeyFile::read(&locate(key)?)?;
+            Backend::Local(Box::new(file.open(pin.as_ref().map(|pin| pin.as_slice()))?.signer()?))
         }
         Sign::Sigul { config, key, fingerprint } => {
             let wanted = fingerprint.as_ref().map(|fingerprint| fingerprint.as_str());

@@ -226,6 +226,14 @@ impl Hub {
         self.call("getRPM", Arguments::of(rpm)).await
     }
 
+    /// Many RPMs, by number or name-version-release.arch, in their order; none where there is none.
+    pub async fn rpms<W>(&self, rpms: &[W]) -> Result<Vec<Option<Rpm>>, KojiError>
+    where
+        W: std::fmt::Display + Clone + Into<Value>,
+    {
+        self.each("getRPM", rpms, |rpm| Arguments::of(rpm.clone())).await
+    }
+
     /// The RPMs of builds, by number, in the order of the builds.
     pub async fn build_rpms(&self, builds: &[i64]) -> Result<Vec<Vec<Rpm>>, KojiError> {
         self.each("listBuildRPMs", builds, |build| Arguments::of(*build)).await

@@ -10,9 +10,11 @@
 //! -----END PGP SIGNATURE-----
 //! ```
 //! Signed are the lines without blanks at their ends, with CR LF between them; the end of the last line is not
-//! part of the text. What is written here shows exactly that: no blanks at the ends of lines, and the last line
+//! part of the text. What [`clearsign`] writes shows exactly that: no blanks at the ends of lines, and the last line
 //! ends. So that every reader takes a text for the same lines, it is UTF-8 without control characters but tabs
 //! and ends of lines (LF or CR LF), and its lines are no longer than gpg reads.
+//!
+//! gpg signs any bytes, and writes them as they came. So does [`clearsign_as_it_is`], for texts of others.
 
 use super::packet::{PacketError, armor_detached, inspect};
 use super::verify::VerifyError;
@@ -39,23 +41,34 @@ pub enum CleartextError {
     Hash(u8),
 }
 
+/// The lines of a text as they stand, without the line feeds at their ends.
+fn raw_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.strip_suffix(b"\n").unwrap_or(text).split(|byte| *byte == b'\n')
+}
+
 /// The lines that are signed: without their ends and the blanks before these.
 pub(super) fn lines(text: &[u8]) -> Result<Vec<&[u8]>, CleartextError> {
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
     let mut lines = Vec::new();
-    for (place, line) in text.split(|byte| *byte == b'\n').enumerate() {
-        let wrong = |problem| CleartextError::Line { line: place + 1, problem };
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+    for (place, line) in raw_lines(text).enumerate() {
         if line.len() > LONGEST_LINE {
-            return Err(wrong("it is longer than 16,000 bytes"));
-        }
-        let known = std::str::from_utf8(line).map_err(|_| wrong("it is not UTF-8"))?;
-        if known.contains(|char: char| char.is_control() && char != '\t') {
-            return Err(wrong("it has a control character"));
+            return Err(CleartextError::Line { line: place + 1, problem: "it is longer than 16,000 bytes" });
         }
         lines.push(stripped(line));
     }
     Ok(lines)
+}
+
+/// Whether every reader takes a text for the same lines.
+pub(crate) fn check(text: &[u8]) -> Result<(), CleartextError> {
+    for (place, line) in raw_lines(text).enumerate() {
+        let wrong = |problem| CleartextError::Line { line: place + 1, problem };
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let known = std::str::from_utf8(line).map_err(|_| wrong("it is not UTF-8"))?;
+        if known.contains(|char: char| char.is_control() && char != '\t') {
+            return Err(wrong("it has a control character"));
+        }
+    }
+    Ok(())
 }
 
 /// The text as it is signed.
@@ -77,6 +90,17 @@ pub(super) fn canonical(lines: &[&[u8]], mut piece: impl FnMut(&[u8])) {
 
 /// Puts a text and its signature (packets, not armored) into a message, the same bytes each time.
 pub fn clearsign(text: &[u8], packets: &[u8]) -> Result<Vec<u8>, CleartextError> {
+    check(text)?;
+    message(lines(text)?.into_iter(), packets)
+}
+
+/// Puts any text and its signature into a message as gpg 2.2 does: with its blanks and ends of lines, which are not signed.
+pub fn clearsign_as_it_is(text: &[u8], packets: &[u8]) -> Result<Vec<u8>, CleartextError> {
+    lines(text)?;
+    message(raw_lines(text), packets)
+}
+
+fn message<'a>(lines: impl Iterator<Item = &'a [u8]>, packets: &[u8]) -> Result<Vec<u8>, CleartextError> {
     let mut hashes = Vec::new();
     for info in inspect(packets)? {
         let name = match info.hash {
@@ -95,7 +119,7 @@ pub fn clearsign(text: &[u8], packets: &[u8]) -> Result<Vec<u8>, CleartextError>
         message.extend_from_slice(format!("Hash: {}\n", hashes.join(",")).as_bytes());
     }
     message.push(b'\n');
-    for line in lines(text)? {
+    for line in lines {
         if line.starts_with(b"-") || line.starts_with(b"From ") {
             message.extend_from_slice(b"- ");
         }
@@ -106,9 +130,10 @@ pub fn clearsign(text: &[u8], packets: &[u8]) -> Result<Vec<u8>, CleartextError>
     Ok(message)
 }
 
+/// A line without blanks at its end, for which gpg 2.2 takes NUL, too.
 fn stripped(line: &[u8]) -> &[u8] {
-    let length =
-        line.iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\r')).map_or(0, |last| last + 1);
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | 0);
+    let length = line.iter().rposition(|byte| !blank(byte)).map_or(0, |last| last + 1);
     line.get(..length).unwrap_or_default()
 }
 
@@ -190,7 +215,8 @@ mod tests {
         let cases: [(&[u8], usize); 5] =
             [(b"a\rb\n", 1), (b"a\n\0\n", 2), (b"\xff", 1), (b"a\n\nb\x1b[2J", 3), (&long, 1)];
         for (text, wanted) in cases {
-            let Err(CleartextError::Line { line, .. }) = lines(text) else { panic!("{text:?} is taken") };
+            let taken = clearsign(text, b"none");
+            let Err(CleartextError::Line { line, .. }) = taken else { panic!("{text:?} is taken") };
             assert_eq!(line, wanted, "{:?}", String::from_utf8_lossy(text));
         }
         assert!(matches!(clearsign(b"a", b"none"), Err(CleartextError::Packet(_))));

@@ -15,7 +15,7 @@ pub mod packet;
 pub mod verify;
 
 pub use certificate::{Certificate, Fingerprint, FingerprintError, KeyringError};
-pub use cleartext::{CleartextError, clearsign, signature_of};
+pub use cleartext::{CleartextError, clearsign, clearsign_as_it_is, signature_of};
 pub use digest::Hashing;
 pub use judge::Judgement;
 pub use keyring::Keyring;

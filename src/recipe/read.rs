@@ -77,6 +77,7 @@ pub(super) const SCHEMA: &[(&str, &[&str])] = &[
     ("[sign]", super::sign::SIGN),
     ("also", super::sign::ALSO),
     ("sigul", super::sign::SIGUL),
+    ("token", super::sign::TOKEN),
 ];
 
 const ON_UNSIGNED: &[(&str, OnUnsigned)] =

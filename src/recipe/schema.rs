@@ -262,6 +262,13 @@ pub enum Sign {
         /// The file whose first line is its passphrase.
         passphrase: Option<OutsidePath>,
     },
+    /// A key on a PKCS #11 token.
+    Token {
+        /// The key file that finds it.
+        key: OutsidePath,
+        /// The file whose first line is the token's PIN; none where the token has a keypad.
+        pin: Option<OutsidePath>,
+    },
     /// A key on a server that speaks sigul's protocol.
     Sigul {
         /// The configuration file of the client.

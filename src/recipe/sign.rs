@@ -8,9 +8,10 @@ use super::schema::{Fingerprint, Sign, Source};
 use super::table::Table;
 
 pub(super) const SIGN: &[&str] =
-    &["demonstration", "key-file", "passphrase-file", "sigul", "also", "treeinfo", "compromised"];
+    &["demonstration", "key-file", "passphrase-file", "sigul", "token", "also", "treeinfo", "compromised"];
 /// The keys of `[sign]` that name one key.
-pub(super) const ALSO: &[&str] = &["demonstration", "key-file", "passphrase-file", "sigul"];
+pub(super) const ALSO: &[&str] = &["demonstration", "key-file", "passphrase-file", "sigul", "token"];
+pub(super) const TOKEN: &[&str] = &["key-file", "pin-file"];
 pub(super) const SIGUL: &[&str] = &["config", "key", "fingerprint"];
 
 /// What `[sign]` says.
@@ -70,22 +71,32 @@ impl Reader {
         }
         let passphrase = passphrase.and_then(|text| text.parse(findings));
         let sigul = table.get("sigul");
-        let kinds = [table.get("demonstration"), table.get("key-file"), sigul];
+        let token = table.get("token");
+        let kinds = [table.get("demonstration"), table.get("key-file"), sigul, token];
         let mut given = kinds.into_iter().flatten();
         let name = &table.name;
         if given.next().is_none() {
-            let message = format!("{name} needs 'key-file', 'sigul' or 'demonstration'");
+            let message = format!("{name} needs 'key-file', 'token', 'sigul' or 'demonstration'");
             return self.lack(table.span.clone(), message);
         }
         if let Some(second) = given.next() {
-            let message = format!("{name} has one of 'key-file', 'sigul' and 'demonstration'");
+            let message = format!("{name} has one of 'key-file', 'token', 'sigul' and 'demonstration'");
             return self.lack(second.span(), message);
         }
-        match (phrase, sigul) {
-            (_, Some(sigul)) => self.sigul(sigul),
-            (Some(phrase), None) => Some(Sign::Demonstration { phrase: phrase.text.into() }),
-            (None, None) => Some(Sign::KeyFile { key: key?, passphrase }),
+        match (phrase, sigul, token) {
+            (_, Some(sigul), _) => self.sigul(sigul),
+            (_, _, Some(token)) => self.token(token),
+            (Some(phrase), None, None) => Some(Sign::Demonstration { phrase: phrase.text.into() }),
+            (None, None, None) => Some(Sign::KeyFile { key: key?, passphrase }),
         }
+    }
+
+    fn token<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Sign> {
+        let findings = &mut self.findings;
+        let table = Table::of("'token' of [sign]", value, TOKEN, findings)?;
+        let key = table.required("key-file", findings).and_then(|text| text.parse(findings));
+        let pin = table.text("pin-file", findings).and_then(|text| text.parse(findings));
+        Some(Sign::Token { key: key?, pin })
     }
 
     fn sigul<'t>(&mut self, value: &'t Spanned<DeValue<'t>>) -> Option<Sign> {
@@ -103,7 +114,7 @@ impl Reader {
         let accepted = sources.iter().flat_map(|source| &source.keys);
         let named = signing.key.iter().chain(&signing.also).filter_map(|key| match key {
             Sign::Sigul { fingerprint, .. } => fingerprint.as_ref(),
-            Sign::Demonstration { .. } | Sign::KeyFile { .. } => None,
+            Sign::Demonstration { .. } | Sign::KeyFile { .. } | Sign::Token { .. } => None,
         });
         for key in accepted.chain(named).filter(|key| signing.compromised.contains(key)) {
             let message =
@@ -156,7 +167,7 @@ mod tests {
             (
                 "",
                 "key-file = \"/a\"\nalso = [{}]",
-                "'also' of [sign] needs 'key-file', 'sigul' or 'demonstration'",
+                "'also' of [sign] needs 'key-file', 'token', 'sigul' or 'demonstration'",
             ),
             ("", "key-file = \"/a\"\nalso = [{ key-file = \"/a\" }]", "names the key that signs anyway"),
             (
@@ -165,7 +176,11 @@ mod tests {
                 "names a key twice",
             ),
             ("", "key-file = \"/a\"\nalso = [{ key-file = \"/b\", also = [] }]", "has no key 'also'"),
-            ("", "also = [{ key-file = \"/b\" }]", "[sign] needs 'key-file', 'sigul' or 'demonstration'"),
+            (
+                "",
+                "also = [{ key-file = \"/b\" }]",
+                "[sign] needs 'key-file', 'token', 'sigul' or 'demonstration'",
+            ),
             ("", "key-file = \"/a\"\ncompromised = [\"x\"]", "'x' is not a fingerprint"),
             (&accepts, &compromised, "is compromised, but the recipe names it"),
             ("", &sigul, "is compromised, but the recipe names it"),

@@ -260,7 +260,7 @@ fn finds_what_is_wrong_and_where() {
         (
             "key-file =",
             "demonstration = \"x\"\nkey-file =",
-            vec!["28:12 [sign] has one of 'key-file', 'sigul' and 'demonstration'"],
+            vec!["28:12 [sign] has one of 'key-file', 'token', 'sigul' and 'demonstration'"],
         ),
         (
             "key-file = \"~/keys/gosling.asc\"",
@@ -271,6 +271,11 @@ fn finds_what_is_wrong_and_where() {
                 "27:34 'sigul' of [sign] has no key 'kee'",
                 "27:59 '12' is not a fingerprint: expected 40 or 64 hexadecimal digits",
             ],
+        ),
+        (
+            "key-file = \"~/keys/gosling.asc\"",
+            "token = { key-file = \"/k\", pin = \"1\" }",
+            vec!["27:28 'token' of [sign] has no key 'pin'"],
         ),
         ("[builder]", "[koji]\n[builder]", vec!["9:2 a recipe has no key 'koji'"]),
         ("[sign]", "[sign", vec!["26:6 unclosed table, expected `]`"]),
@@ -299,7 +304,7 @@ fn reports_all_problems_at_once_in_the_order_of_the_text() {
             "9:1 [builder] lacks 'image'",
             "10:1 [builder] has no key 'imag'",
             "24:44 'devl' is not known here: expected 'none', 'all', 'devel' or 'runtime'",
-            "26:1 [sign] needs 'key-file', 'sigul' or 'demonstration'",
+            "26:1 [sign] needs 'key-file', 'token', 'sigul' or 'demonstration'",
             "27:1 [sign] has no key 'keyfile'",
         ]
     );

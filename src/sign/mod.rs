@@ -11,6 +11,7 @@ pub mod hashing;
 pub mod key;
 pub mod ledger;
 mod packet;
+pub mod token;
 pub mod vault;
 
 use crate::base::SourceDate;
@@ -18,6 +19,7 @@ use crate::openpgp::{Certificate, CleartextError, VerifyError};
 
 pub use demonstration::{demonstration, is_demonstration};
 pub use key::{KeyError, LocalSigner, NewKey};
+pub use token::{TokenError, open_key};
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +31,9 @@ pub enum SignError {
     /// Retrying helps only against a passing fault.
     #[error("the signature just made is not accepted")]
     NotAccepted(#[source] VerifyError),
+    /// The token that keeps the key did not sign. Retrying helps as the inner error says.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The text is none that can be signed so that people can read it. Retrying cannot help.
     #[error("the text cannot be signed")]
     Text(#[from] CleartextError),

@@ -24,8 +24,8 @@ use sequoia_openpgp::types::{
     Features, HashAlgorithm, KeyFlags, SignatureType, SymmetricAlgorithm, Timestamp,
 };
 
-use super::SignError;
 use super::key::Private;
+use super::{SignError, TokenError};
 
 const HASH: HashAlgorithm = HashAlgorithm::SHA256;
 
@@ -55,7 +55,10 @@ fn sign(
     let mut context = HASH.context().map_err(failed)?.for_signature(4);
     cover(&mut context, &blank)?;
     let digest = context.into_digest().map_err(failed)?;
-    let mpis = pair.sign(HASH, &digest).map_err(failed)?;
+    let mpis = pair.sign(HASH, &digest).map_err(|error| match error.downcast::<TokenError>() {
+        Ok(error) => SignError::Token(error),
+        Err(error) => failed(error),
+    })?;
     let prefix = match digest.as_slice() {
         [first, second, ..] => [*first, *second],
         _ => [0; 2],

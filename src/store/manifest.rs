@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::tree::{Entry, EntryKind, Tree, TreeError};
-use crate::base::digest::hex;
+use crate::base::digest::{hex, unhex};
 use crate::base::{Digest, RelPath};
 
 /// The first line.
@@ -171,17 +171,6 @@ fn unescape(text: &str) -> Option<String> {
         });
     }
     Some(out)
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    text.as_bytes()
-        .chunks_exact(2)
-        .map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?))
-        .collect()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod messages;
 mod mutant;
 #[path = "../sample/mod.rs"]
 mod sample;
+mod signing;
 mod subjects;
 mod universes;
 
@@ -158,6 +159,36 @@ fn packed_lists() {
 #[test]
 fn messages_of_xmlrpc() {
     run("messages");
+}
+
+#[test]
+fn sigul_s_wire() {
+    run("wire");
+}
+
+#[test]
+fn chunks_of_connections() {
+    run("chunks");
+}
+
+#[test]
+fn ledgers() {
+    run("ledgers");
+}
+
+#[test]
+fn secret_keys() {
+    run("keys");
+}
+
+#[test]
+fn sealed_secrets() {
+    run("sealed");
+}
+
+#[test]
+fn vaults() {
+    run("vaults");
 }
 
 /// No bomb is accepted, and none takes more memory than anything else.

@@ -10,7 +10,7 @@ use gander::rpm::{Header, Headers, Part, Payload, Rich, edit, identify, signatur
 use super::mutant::texts::{nearly_rich_text, version_text};
 use super::mutant::{Base, Random};
 use super::sample::{self, COMPRESSORS};
-use super::{lists, messages, universes};
+use super::{lists, messages, signing, universes};
 
 /// Something that is read.
 pub struct Subject {
@@ -23,7 +23,7 @@ pub struct Subject {
 }
 
 /// All of them.
-pub const SUBJECTS: [Subject; 11] = [
+pub const SUBJECTS: [Subject; 17] = [
     Subject { name: "headers", count: 200_000, prepare: headers },
     Subject { name: "payloads", count: 60_000, prepare: payloads },
     Subject { name: "rich", count: 200_000, prepare: rich },
@@ -33,6 +33,12 @@ pub const SUBJECTS: [Subject; 11] = [
     Subject { name: "universes", count: 60_000, prepare: universes::universes },
     Subject { name: "packed", count: 30_000, prepare: lists::packed },
     Subject { name: "messages", count: 100_000, prepare: messages::messages },
+    Subject { name: "wire", count: 100_000, prepare: signing::wire },
+    Subject { name: "chunks", count: 6_000, prepare: signing::chunks },
+    Subject { name: "ledgers", count: 6_000, prepare: signing::ledgers },
+    Subject { name: "keys", count: 2_000, prepare: signing::keys },
+    Subject { name: "sealed", count: 10_000, prepare: signing::sealed },
+    Subject { name: "vaults", count: 120, prepare: signing::vaults },
     Subject { name: "bombs", count: 36, prepare: lists::bombs },
     Subject { name: "glutton", count: 1, prepare: glutton },
 ];

@@ -1,7 +1,7 @@
 //! Every operation, who may ask for it, and every code that it is refused with.
 
-use gander::openpgp::{Certificate, clearsign, verify_cleartext, verify_detached};
-use gander::sign::agent::request::{Answer, Code, Operation as Op, Secret};
+use gander::openpgp::{Certificate, clearsign_as_it_is, verify_cleartext, verify_detached};
+use gander::sign::agent::request::{Answer, Bindings, Code, Operation as Op, Secret};
 
 use super::world::{ALICE, BOB, PASSWORD, Signer, code, new_key, sign_data};
 
@@ -37,7 +37,8 @@ fn users_keys_and_accesses_are_as_sigul_has_them() {
     assert_eq!(code(info("bob", "k2")), Code::KeyNotFound);
     assert_eq!(code(info("zoe", "k1")), Code::UserNotFound);
     let grant = |by: &str, passphrase: &str, name: &str| {
-        let operation = Op::GrantKeyAccess { key: "k1".into(), name: name.into() };
+        let operation =
+            Op::GrantKeyAccess { key: "k1".into(), name: name.into(), bindings: Bindings::default() };
         signer.ask(by, operation, &[(Secret::Passphrase, passphrase), (Secret::NewPassphrase, BOB)])
     };
     assert_eq!(code(grant("alice", ALICE, "zoe")), Code::UserNotFound);
@@ -69,8 +70,31 @@ fn users_keys_and_accesses_are_as_sigul_has_them() {
     admin(Op::ModifyKeyUser { name: "bob".into(), key: "k1".into(), key_admin: Some(true) }).unwrap();
     assert_eq!(list("bob", &bob).unwrap().1, b"alice\0bob\0");
 
+    // Bindings are refused, where there is something to bind; what the client did is its own business.
+    let bound = |client: Option<&str>, server: Option<&str>, passphrase: &str| {
+        let bindings = Bindings { client: client.map(Into::into), server: server.map(Into::into) };
+        let operation =
+            Op::GrantKeyAccess { key: "k1".into(), name: "root".into(), bindings: bindings.clone() };
+        let secrets = [(Secret::Passphrase, passphrase), (Secret::NewPassphrase, BOB)];
+        let granted = signer.ask("alice", operation, &secrets);
+        let changed = Op::ChangePassphrase { key: "k1".into(), bindings };
+        let secrets = [(Secret::Passphrase, passphrase), (Secret::NewPassphrase, ALICE)];
+        let changed = signer.ask("alice", changed, &secrets);
+        let revoke = Op::RevokeKeyAccess { key: "k1".into(), name: "root".into() };
+        assert_eq!(granted.is_ok(), signer.ask("alice", revoke, &alice).is_ok());
+        assert_eq!(granted.clone().map_err(|refusal| refusal.code), changed.map_err(|refusal| refusal.code));
+        granted.map(drop).map_err(|refusal| refusal.code)
+    };
+    let tpm = Some(r#"[{"method": "tpm"}]"#);
+    assert_eq!(bound(Some("[]"), Some("[]"), ALICE), Ok(()));
+    assert_eq!(bound(tpm, None, ALICE), Ok(()));
+    assert_eq!(bound(None, tpm, ALICE), Err(Code::UnknownError));
+    assert_eq!(bound(None, Some("{"), ALICE), Err(Code::InvalidRequest));
+    assert_eq!(bound(Some("{"), None, ALICE), Err(Code::InvalidRequest));
+    assert_eq!(bound(None, tpm, "wrong"), Err(Code::AuthenticationFailed));
+
     // A changed passphrase counts at once, though the key was unlocked.
-    let change = Op::ChangePassphrase { key: "k1".into() };
+    let change = Op::ChangePassphrase { key: "k1".into(), bindings: Bindings::default() };
     signer
         .ask("bob", change, &[(Secret::Passphrase, BOB), (Secret::NewPassphrase, "another-of-bob")])
         .unwrap();
@@ -174,13 +198,16 @@ fn everything_is_signed_and_verifies() {
     verify_detached(&certificate, &armored, &data[..], None).unwrap();
     verify_detached(&certificate, &sign(sign_data("k1"), b""), &b""[..], None).unwrap();
 
-    let text = b"- a text  \nwith lines\n";
-    let packet = sign(Op::SignText { key: key(), created: None }, text);
-    let message = clearsign(text, &packet).unwrap();
-    assert_eq!(
-        verify_cleartext(std::slice::from_ref(&certificate), &message).unwrap(),
-        b"- a text\nwith lines\n"
-    );
+    for (text, shown) in [
+        (&b"- a text  \nwith lines\n"[..], &b"- a text\nwith lines\n"[..]),
+        (b"\xff\xfe\r\n\0x", b"\xff\xfe\n\0x\n"),
+    ] {
+        let packet = sign(Op::SignText { key: key(), created: None }, text);
+        let message = clearsign_as_it_is(text, &packet).unwrap();
+        assert_eq!(verify_cleartext(std::slice::from_ref(&certificate), &message).unwrap(), shown);
+    }
+    let long = signer.with_data("alice", Op::SignText { key: key(), created: None }, &alice, &[b'x'; 16_001]);
+    assert_eq!(code(long), Code::UnknownError);
 
     let tag = b"object 0123\ntype commit\ntag v1\ntagger A <a@example.org> 0 +0000\n\nmessage\n";
     let armored = sign(Op::SignGitTag { key: key(), created: None }, tag);
@@ -200,7 +227,7 @@ fn everything_is_signed_and_verifies() {
     // All of it is in the ledger, with the digest of each signature.
     let ledger = signer.ledger();
     let signatures: Vec<_> = ledger.iter().filter(|entry| entry["event"] == "signature").collect();
-    assert_eq!(signatures.len(), 6);
+    assert_eq!(signatures.len(), 7);
     let wanted = gander::base::Digest::of(&message).to_string();
     assert_eq!(signatures.last().unwrap()["signature"], wanted.as_str());
     assert_eq!(signatures[0]["digest"], gander::base::Digest::of(&data).to_string().as_str());
@@ -278,7 +305,7 @@ fn wrong_secrets_cost_time_and_only_those_who_sent_them() {
 fn approvals_of_others_release_exactly_what_they_saw() {
     let signer = Signer::new(&[]);
     let certificate: Certificate = signer.with_key("ed25519");
-    let grant = Op::GrantKeyAccess { key: "k1".into(), name: "bob".into() };
+    let grant = Op::GrantKeyAccess { key: "k1".into(), name: "bob".into(), bindings: Bindings::default() };
     signer.ask("alice", grant, &[(Secret::Passphrase, ALICE), (Secret::NewPassphrase, BOB)]).unwrap();
     let policy = "[[rule]]\nkey = 'k1'\nkinds = ['data']\napprove = { needed = 1, of = ['alice', 'bob'], valid = '1h' }\n";
     std::fs::write(signer.store().join("policy.toml"), policy).unwrap();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use gander::base::Digest;
 use gander::openpgp::{verify_detached, verify_header};
-use gander::sign::agent::request::{Answer, Code, Operation as Op, Request, Secret};
+use gander::sign::agent::request::{Answer, Bindings, Code, Operation as Op, Request, Secret};
 
 use super::header;
 use super::world::{ALICE, BOB, PASSWORD, Signer, code, sign_data};
@@ -140,7 +140,7 @@ fn secrets_are_found_nowhere() {
     signer.with_key("ed25519");
     signer.sign_data(b"x").unwrap();
     let wrong = "wrong-passphrase-of-bob-0c1d";
-    let grant = Op::GrantKeyAccess { key: "k1".into(), name: "bob".into() };
+    let grant = Op::GrantKeyAccess { key: "k1".into(), name: "bob".into(), bindings: Bindings::default() };
     signer.ask("alice", grant, &[(Secret::Passphrase, ALICE), (Secret::NewPassphrase, BOB)]).unwrap();
     assert_eq!(
         code(signer.with_data("bob", sign_data("k1"), &[(Secret::Passphrase, wrong)], b"x")),

@@ -14,7 +14,7 @@ use gander::sigul::wire::{Code, Fields};
 use super::bench::{Bench, has_peers};
 use super::hub::{Serving, Session, administrator, source_package};
 use super::peers::{Answers, servers};
-use super::world::{Bridge, Parties, USER, run, write_secret};
+use super::world::{BRIDGE, Bridge, Parties, SERVER, USER, gander, run, write_secret};
 
 /// A hub with some packages, and a bridge that knows it as `main`.
 struct World {
@@ -217,5 +217,91 @@ fn files_that_cannot_be_had_fail_one_package() {
         assert!(matches!(&outcomes[0], Some(Err(failure)) if failure.code == 11), "{outcomes:?}");
         assert!(matches!(&outcomes[1], Some(Ok(Signed::File(_)))), "{outcomes:?}");
         assert_eq!(got.lock().unwrap()[0], 0);
+    });
+}
+
+#[test]
+fn the_command_names_packages_instead_of_sending_them() {
+    let Some(world) = world(None) else { return };
+    let parties = &world.bridge.parties;
+    write_secret(&parties.path("k1.passphrase"), b"honk\n");
+    let config = format!(
+        "bridge = \"127.0.0.1:{}\"\nbridge-name = \"{BRIDGE}\"\nserver = \"{SERVER}\"\n\
+         certificate = \"{USER}.pem\"\nkey = \"{USER}.key\"\nauthority = \"ca.pem\"\n\
+         [passphrases]\nk1 = \"k1.passphrase\"\n[koji.main]\nserver = \"http://127.0.0.1:{}/kojihub\"\n",
+        world.bridge.clients.port(),
+        world.hub.port
+    );
+    fs::write(parties.path("client.toml"), config).unwrap();
+    let out = parties.path("out");
+    fs::create_dir(&out).unwrap();
+    run(async {
+        let (answers, got) = signing("a", false);
+        let _servers = servers(&world.bridge, 1, answers);
+        let sign = |arguments: &[&str]| {
+            let mut command = gander();
+            command.args(["sigul", arguments[0], "--config"]).arg(parties.path("client.toml"));
+            let done =
+                tokio::task::block_in_place(|| command.args(&arguments[1..]).current_dir(&out).output());
+            let done = done.unwrap();
+            (done.status.code().unwrap(), String::from_utf8(done.stderr).unwrap())
+        };
+        // Nothing is asked of a server where it is not clear what is meant.
+        for (arguments, code, wanted) in [
+            (&["sign-rpm", "k1", "one-1-1.src"][..], 2, "--koji-only"),
+            (&["sign-rpms", "k1", "one-1-1.src", "-o", ".", "--head-signing"], 2, "--head-signing"),
+            (&["sign-rpms", "k1", "one-1-1.src", "-o", ".", "-k", "other"], 2, "'other'"),
+            (&["sign-rpms", "k1", "one", "-o", "."], 2, "'one' is neither a file nor"),
+            (
+                &["sign-rpms", "k1", "one-1-1.src", "one-2-1.src", "no-1-1.src", "-o", "."],
+                3,
+                "one-2-1.src, no-1-1.src",
+            ),
+            (&["sign-rpm", "k1", "one-1:1-1.src", "-o", "x"], 3, "one-1:1-1.src"),
+            (&["sign-rpm", "k1", "./one-1-1.src", "-o", "x"], 3, "./one-1-1.src"),
+        ] {
+            let (found, words) = sign(arguments);
+            assert!(found == code && words.contains(wanted), "{arguments:?}: {found} {words}");
+        }
+        assert!(got.lock().unwrap().is_empty() && fs::read_dir(&out).unwrap().next().is_none());
+
+        let (code, words) = sign(&["sign-rpm", "k1", "one-0:1-1.src", "-o", "signed"]);
+        assert_eq!(code, 0, "{words}");
+        let unsigned = fs::read(&world.files[0]).unwrap();
+        let before = Headers::read(&unsigned[..]).unwrap();
+        let signed = fs::read(out.join("signed")).unwrap();
+        assert_eq!(Headers::read(&signed[..]).unwrap().main.bytes(), before.main.bytes());
+        assert!(world.keys("one").is_empty());
+        let (code, words) =
+            sign(&["sign-rpm", "k1", "one-1-1.src", "--store-in-koji", "--koji-only", "-k", "main"]);
+        assert_eq!((code, world.keys("one").len()), (0, 1), "{words}");
+
+        // Files and names in one request.
+        let file = world.files[1].to_str().unwrap();
+        let (code, words) = sign(&["sign-rpms", "k1", "three-1-1.src", file, "one-1-1.src", "-o", "."]);
+        assert_eq!(code, 0, "{words}");
+        for (name, file) in ["one", "two", "three"].iter().zip(&world.files) {
+            let signed = fs::read(out.join(format!("{name}-1-1.src.rpm"))).unwrap();
+            let (signed, unsigned) = (Headers::read(&signed[..]).unwrap(), fs::read(file).unwrap());
+            assert_eq!(signed.main.bytes(), Headers::read(&unsigned[..]).unwrap().main.bytes(), "{name}");
+        }
+        assert!(world.keys("three").is_empty());
+        let all = ["sign-rpms", "k1", "two-1-1.src", "three-1-1.src", "--store-in-koji", "--koji-only"];
+        let (code, words) = sign(&all);
+        assert_eq!((code, world.keys("two").len(), world.keys("three").len()), (0, 1, 1), "{words}");
+        assert!(words.contains("2 of 2 packages signed"), "{words}");
+    });
+    // What is another package is not taken for the one that was named.
+    run(async {
+        let other = fs::read(&world.files[1]).unwrap();
+        let answers: Answers = Arc::new(move |_, _| (Code::Ok, other.clone()));
+        let _servers = servers(&world.bridge, 1, answers);
+        let mut command = gander();
+        command.args(["sigul", "sign-rpm", "--config"]).arg(parties.path("client.toml"));
+        command.args(["k1", "one-1-1.src", "-o"]).arg(out.join("other"));
+        let done = tokio::task::block_in_place(|| command.output()).unwrap();
+        let words = String::from_utf8(done.stderr).unwrap();
+        assert!(!done.status.success() && words.contains("is another package"), "{words}");
+        assert!(!out.join("other").exists());
     });
 }

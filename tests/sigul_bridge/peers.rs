@@ -94,10 +94,9 @@ pub async fn serve(tls: &Tls, streams: Divided, answers: &Answers, vanish: Stage
         return Ok(());
     }
     let (secrets, _) = read_fields(&mut inner).await?;
-    // Of a package that the bridge fetched, the client knows the MD5 alone: it brought nothing.
-    let brought = if fields.get("rpm-sigmd5").is_some() { &[][..] } else { &payload };
-    let digest: [u8; MAC] = Sha512::digest(brought).into();
-    let proof = Proof::read(&secrets, &head, &digest, false)?;
+    let digest: [u8; MAC] = Sha512::digest(&payload).into();
+    // For a package that the bridge fetched, the client only has its MD5.
+    let proof = Proof::read(&secrets, &head, &digest, fields.get("rpm-sigmd5").is_some())?;
     let mut rest = [0];
     assert_eq!(inner.read(&mut rest).await?, 0);
     inner.shutdown().await?;

@@ -14,6 +14,7 @@ use openssl::x509::{X509, X509Name};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufStream, ReadBuf};
 
 use super::asking::{Ask, end, reply, soon, text};
+use super::rpms::package;
 use super::world::{ALICE, BOB, PASSWORD, World};
 
 fn data(size: usize) -> Vec<u8> {
@@ -172,10 +173,29 @@ fn what_is_not_offered_is_said() {
     let ask = |ask: Ask| world.ask(&ask);
     assert_eq!(ask(Ask::alice("sign-pe").field("cert-name", "x").payload(data(70_000))).unwrap().code, 2);
     assert_eq!(ask(Ask::alice("sign-ostree").field("ostree-hash", "x").payload("x")).unwrap().code, 2);
-    let got = ask(Ask::alice("sign-rpm").field("file-signing-key", "k1").payload("x")).unwrap();
-    assert_eq!(got.code, 16);
-    assert!(got.fields.text("message").unwrap().contains("not offered"));
-    assert_eq!(ask(Ask::alice("sign-rpms").field("file-signing-key", "k1")).unwrap().code, 16);
+    // Signatures of files: first who asks, then the package, then that there are none.
+    let files = |operation, key, passphrase| {
+        Ask::alice(operation)
+            .field("file-signing-key", key)
+            .secret("file-signing-key-passphrase", passphrase)
+            .payload(if operation == "sign-rpm" { package("goose", 10) } else { Vec::new() })
+    };
+    for operation in ["sign-rpm", "sign-rpms"] {
+        let got = ask(files(operation, "k1", ALICE)).unwrap();
+        assert_eq!(got.code, 9, "{operation}");
+        assert!(got.fields.text("message").unwrap().contains("not offered"));
+        for (key, passphrase) in [("k1", "wrong"), ("k2", BOB), ("k9", ALICE)] {
+            assert_eq!(ask(files(operation, key, passphrase)).unwrap().code, 3, "{operation} {key}");
+        }
+        let none = Ask::alice(operation).field("file-signing-key", "k1");
+        assert_eq!(ask(none.payload("")).unwrap().code, 3, "{operation}");
+    }
+    assert_eq!(ask(files("sign-rpm", "k1", ALICE).payload("x")).unwrap().code, 11);
+    assert_eq!(
+        ask(files("sign-rpm", "k1", ALICE).payload("x").secret("passphrase", "wrong")).unwrap().code,
+        3
+    );
+    assert_eq!(world.signatures(), 0);
     // What a bridge would not have passed on.
     ask(Ask::alice("sign-everything")).unwrap_err();
     ask(Ask::alice("sign-data").field("unknown", "x").payload("x")).unwrap_err();

@@ -9,19 +9,19 @@ use super::super::{Failure, Global, Kind};
 use super::{date, now};
 use crate::base::SourceDate;
 use crate::openpgp::Certificate;
-use crate::sign::NewKey;
 use crate::sign::key::{
-    Reason, SecretKey, Which, check, create, minimal, read_certificates, read_key, read_passphrase,
-    read_small, refuse_checkout, wrap,
+    Reason, SecretKey, Which, check, create, minimal, read_certificates, read_passphrase, read_small,
+    refuse_checkout, wrap,
 };
+use crate::sign::{NewKey, open_key};
 
 /// A secret key file and what opens it.
 #[derive(Debug, clap::Args)]
 pub struct Opened {
-    /// The secret key file; it is not changed.
+    /// The secret key file, or the key file of a key on a token; it is not changed.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Its passphrase is the first line of this file.
+    /// Its passphrase, or the token's PIN, is the first line of this file.
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 }
@@ -29,7 +29,7 @@ pub struct Opened {
 impl Opened {
     fn open(&self) -> Result<(SecretKey, Passphrase), Failure> {
         let passphrase = passphrase(self.passphrase_file.as_deref())?;
-        let key = read_key(&self.file, passphrase.as_ref().map(|line| line.as_slice()))?;
+        let key = open_key(&self.file, passphrase.as_ref().map(|line| line.as_slice()))?;
         Ok((key, passphrase))
     }
 }
@@ -202,6 +202,10 @@ pub fn export(args: &Export) -> Result<(), Failure> {
 /// Writes a key anew; one that is taken in has to be good.
 pub fn rewrite(global: &Global, args: &Rewrite, imported: bool) -> Result<(), Failure> {
     let (key, old) = args.key.open()?;
+    if key.is_kept() {
+        let words = "the key is on a token, and its key file has no secret to be taken in or protected";
+        return Err(Failure::new(Kind::Usage, words).hint("the token's own program changes its PIN"));
+    }
     if imported {
         check(key.certificate(), now()?)?;
     }

@@ -1,6 +1,7 @@
 //! `gander key`.
 
 mod change;
+mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,6 +71,8 @@ enum Command {
     Backup(change::Backup),
     /// Get a secret key file out of its backup.
     Restore(change::Backup),
+    /// Keep keys on a PKCS #11 token: a smart card, a hardware security module, softhsm2.
+    Token(token::Args),
     /// Show the certificates in a key file.
     Show {
         /// A certificate, keyring or secret key file.
@@ -131,6 +134,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
             global.say(format_args!("certificate (give it away): {}", public.display()));
             println!("{}", key.certificate().fingerprint());
         }
+        Command::Token(args) => return token::run(global, args),
         Command::Import(args) => change::rewrite(global, &args, true)?,
         Command::Passphrase(args) => change::rewrite(global, &args, false)?,
         Command::Extend(args) => change::extend(global, &args)?,
@@ -224,6 +228,7 @@ impl From<SignError> for Failure {
 fn sign_kind(error: &SignError) -> Kind {
     match error {
         SignError::Library(_) => Kind::Bug,
+        SignError::Token(error) => token::kind(error),
         SignError::NotAccepted(_) | SignError::Text(_) => Kind::Input,
     }
 }

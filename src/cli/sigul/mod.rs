@@ -7,6 +7,7 @@ mod bridge;
 mod init;
 mod keys;
 mod ledger;
+mod packages;
 mod secrets;
 mod server;
 mod signer;

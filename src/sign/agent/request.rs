@@ -152,6 +152,9 @@ pub enum Operation {
         key: String,
         /// The other user.
         name: String,
+        /// How passphrases are to be bound to hardware.
+        #[serde(default)]
+        bindings: Bindings,
     },
     /// Takes a user's access to a key. Administrator, or a user who administers the key.
     RevokeKeyAccess {
@@ -178,9 +181,12 @@ pub enum Operation {
     ChangePassphrase {
         /// The key.
         key: String,
+        /// As in [`Operation::GrantKeyAccess`].
+        #[serde(default)]
+        bindings: Bindings,
     },
     /// Signs a text of at most [`LARGEST_TEXT`] for a message that people can read: [`Answer::Signature`] with the
-    /// packet, which [`clearsign`](crate::openpgp::clearsign) puts around the text. A user.
+    /// packet, which [`clearsign_as_it_is`](crate::openpgp::clearsign_as_it_is) puts around the text. A user.
     SignText {
         /// The key.
         key: String,
@@ -244,6 +250,16 @@ pub enum Operation {
     LedgerHead {},
     /// Whether the signer can sign: [`Answer::Health`]. Needs no secret and ends no session early.
     Health {},
+}
+
+/// How a passphrase is bound to hardware, in JSON: a list of methods with their parameters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Bindings {
+    /// What the client did to its copy of the passphrase. The signer has nothing to do for that.
+    pub client: Option<String>,
+    /// What the signer is to do with the key's passphrase. None of the methods is offered.
+    pub server: Option<String>,
 }
 
 /// Which secret a frame holds.

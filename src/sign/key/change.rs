@@ -77,7 +77,7 @@ impl SecretKey {
             }
             Which::Subkey(number) => {
                 let subkey = self.cert.keys().subkeys().nth(number);
-                let none = || KeyError::Unusable(format!("it has no subkey number {number}, counted from 0"));
+                let none = || KeyError::Unusable(format!("it has no subkey {}", number.saturating_add(1)));
                 let subkey = subkey.ok_or_else(none)?;
                 let old = newest(subkey.self_signatures()).ok_or_else(none)?;
                 let lifetime = lifetime(date(subkey.key().creation_time())?, expires)?;
@@ -88,14 +88,14 @@ impl SecretKey {
         if bindings.is_empty() {
             return Err(KeyError::Unusable("it has no user id whose binding could be renewed".into()));
         }
-        *self = Self::of(self.cert.clone().insert_packets(bindings).map_err(library)?.0);
+        *self = self.with(bindings)?;
         Ok(())
     }
 
     /// Ends the whole key. `text` is for people to read, and may be empty.
     pub fn revoke(&mut self, reason: Reason, text: &str, now: SourceDate) -> Result<(), KeyError> {
         let revocation = self.revocation_packet(reason, text, now)?;
-        *self = Self::of(self.cert.clone().insert_packets(revocation).map_err(library)?.0);
+        *self = self.with([revocation])?;
         Ok(())
     }
 
@@ -120,6 +120,9 @@ impl SecretKey {
 
     /// The primary key, which alone changes a certificate.
     fn primary(&self) -> Result<Private, KeyError> {
+        if let Some(pair) = &self.kept {
+            return Ok(pair.clone());
+        }
         let key = self.cert.primary_key().key().clone().parts_into_secret();
         let key = key.map_err(|_| KeyError::Unusable("the primary key's secret is not in it".into()))?;
         Private::new(key.role_into_unspecified()).map_err(|error| KeyError::Unusable(error.to_string()))

@@ -18,6 +18,8 @@ pub struct NewKey {
     /// Signs with it.
     pub signer: LocalSigner,
     secret: Zeroizing<Vec<u8>>,
+    /// Whether no secret is in it.
+    kept: bool,
 }
 
 impl NewKey {
@@ -36,16 +38,19 @@ impl NewKey {
 
     /// Takes a key that was made or changed.
     pub fn of(key: &SecretKey, passphrase: Option<&[u8]>) -> Result<Self, KeyError> {
-        Ok(Self { signer: key.signer()?, secret: key.protected(passphrase)? })
+        Ok(Self { signer: key.signer()?, secret: key.protected(passphrase)?, kept: key.is_kept() })
     }
 
-    /// Writes the secret key (for its owner only) and, beside it, the certificate. Existing files are
+    /// Writes the secret key, or what finds it where it is kept (for its owner only) and, beside it, the certificate. Existing files are
     /// never replaced. `output` is a folder, where the files are named by fingerprint, or the secret
     /// file itself; the certificate's name has `.asc` in place of its extension. Gives both paths.
     pub fn write(&self, output: &Path) -> Result<(PathBuf, PathBuf), KeyError> {
         let name = self.signer.certificate().fingerprint();
-        refuse_checkout(output)?;
-        let secret = if output.is_dir() { output.join(format!("{name}.key")) } else { output.into() };
+        let extension = if self.kept { "token" } else { "key" };
+        if !self.kept {
+            refuse_checkout(output)?;
+        }
+        let secret = if output.is_dir() { output.join(format!("{name}.{extension}")) } else { output.into() };
         let public = match secret.extension() {
             Some(extension) if extension != "asc" => secret.with_extension("asc"),
             _ => PathBuf::from(format!("{}.asc", secret.display())),
@@ -72,11 +77,7 @@ pub fn read_passphrase(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
 
 /// Reads a secret key file, armored or binary; the passphrase counts only for a protected key.
 pub fn read_key(path: &Path, passphrase: Option<&[u8]>) -> Result<SecretKey, KeyError> {
-    SecretKey::parse(&read(path)?, passphrase).map_err(|error| match error {
-        KeyError::Unusable(detail) => KeyError::NotAKey { path: path.into(), detail },
-        KeyError::Locked(detail) => KeyError::Passphrase { path: path.into(), detail },
-        other => other,
-    })
+    SecretKey::parse(&read(path)?, passphrase).map_err(|error| error.of(path))
 }
 
 /// Reads a file of at most 1 MiB that may hold a secret.

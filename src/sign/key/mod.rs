@@ -12,11 +12,12 @@ mod signer;
 pub mod wrap;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use change::{Reason, Which, check, minimal};
 pub use files::{NewKey, create, read_certificates, read_key, read_passphrase, read_small, refuse_checkout};
-pub(super) use private::Private;
+pub(super) use private::{Keeper, Private};
+pub(super) use secret::acceptable;
 pub use secret::{Algorithm, SecretKey, Spec, Subkeys};
 pub use signer::LocalSigner;
 
@@ -93,6 +94,17 @@ pub enum KeyError {
     /// The library refused.
     #[error(transparent)]
     Sign(#[from] SignError),
+}
+
+impl KeyError {
+    /// The same of a file.
+    pub(super) fn of(self, path: &Path) -> Self {
+        match self {
+            Self::Unusable(detail) => Self::NotAKey { path: path.into(), detail },
+            Self::Locked(detail) => Self::Passphrase { path: path.into(), detail },
+            other => other,
+        }
+    }
 }
 
 fn library(error: impl std::fmt::Display) -> KeyError {

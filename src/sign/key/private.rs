@@ -1,9 +1,11 @@
-//! Private operations at OpenSSL's own speed.
+//! Private operations at OpenSSL's own speed, or where the key is kept.
 //!
 //! sequoia hands OpenSSL an RSA key without the parameters of the Chinese remainder theorem, so that each signature takes
 //! four times as long, and builds the key anew each time. Here the key is built once, with them. The signatures are the
 //! same, byte for byte. OpenSSL checks each result of the theorem with the public exponent, so that a fault cannot give
 //! a factor away, and wipes the key when the last copy of it goes.
+
+use std::sync::Arc;
 
 use openssl::bn::{BigNum, BigNumContext, BigNumRef};
 use openssl::error::ErrorStack;
@@ -19,7 +21,18 @@ use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{self, PublicParts, SecretParts, UnspecifiedRole};
 use sequoia_openpgp::types::{Curve, HashAlgorithm};
 
-/// A private key in memory, ready to sign; copies share the secret.
+use crate::openpgp::Certificate;
+
+/// Keeps a private key that nobody can have, and signs with it.
+pub(in crate::sign) trait Keeper: Send + Sync {
+    /// Signs a digest. The signature is verified before it is handed out.
+    fn sign(&self, hash: HashAlgorithm, digest: &[u8]) -> Result<mpi::Signature>;
+
+    /// What finds the key again, as a file without secrets that has this certificate of it.
+    fn key_file(&self, certificate: &Certificate) -> String;
+}
+
+/// A private key, ready to sign; copies share the secret.
 #[derive(Clone)]
 pub(in crate::sign) struct Private {
     public: Key<PublicParts, UnspecifiedRole>,
@@ -30,6 +43,8 @@ pub(in crate::sign) struct Private {
 enum Kind {
     Rsa(PKey<Secret>),
     Ed25519(PKey<Secret>),
+    /// Not in memory.
+    Kept(Arc<dyn Keeper>),
     /// Kinds that are imported seldom: sequoia's own way.
     Other(Box<KeyPair>),
 }
@@ -58,6 +73,19 @@ impl Private {
             None => Kind::Other(Box::new(key.into_keypair()?)),
         };
         Ok(Self { public, secret })
+    }
+
+    /// A key that is kept elsewhere.
+    pub fn kept(public: Key<PublicParts, UnspecifiedRole>, keeper: Arc<dyn Keeper>) -> Self {
+        Self { public, secret: Kind::Kept(keeper) }
+    }
+
+    /// What keeps it, if it is not in memory.
+    pub fn keeper(&self) -> Option<&dyn Keeper> {
+        match &self.secret {
+            Kind::Kept(keeper) => Some(&**keeper),
+            _ => None,
+        }
     }
 }
 
@@ -119,6 +147,7 @@ impl Signer for Private {
                     signature.split_at_checked(32).ok_or_else(|| anyhow!("OpenSSL made no signature"))?;
                 Ok(mpi::Signature::EdDSA { r: mpi::MPI::new(r), s: mpi::MPI::new(s) })
             }
+            Kind::Kept(keeper) => keeper.sign(hash, digest),
             Kind::Other(pair) => pair.sign(hash, digest),
         }
     }

@@ -14,7 +14,7 @@ use sequoia_openpgp::cert::Cert;
 use sequoia_openpgp::cert::amalgamation::key::PrimaryKey as _;
 use sequoia_openpgp::crypto::Password;
 use sequoia_openpgp::packet::key::{
-    Key4, KeyRole, PrimaryRole, SecretKeyMaterial, SecretParts, SubordinateRole,
+    Key4, KeyRole, PrimaryRole, PublicParts, SecretKeyMaterial, SecretParts, SubordinateRole,
 };
 use sequoia_openpgp::packet::signature::subpacket::SubpacketValue;
 use sequoia_openpgp::packet::{Key, UserID};
@@ -27,6 +27,9 @@ use super::{KeyError, LIMIT, LocalSigner, Private, library, wrap};
 use crate::base::SourceDate;
 use crate::openpgp::Certificate;
 use crate::sign::packet::{self, Bound};
+
+/// The most secret keys in one certificate: opening each takes its time.
+const MOST_KEYS: usize = 64;
 
 /// What a key is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +86,8 @@ pub struct Spec<'a> {
 pub struct SecretKey {
     pub(super) cert: Cert,
     pub(super) certificate: Certificate,
+    /// The primary key, where it is kept elsewhere.
+    pub(super) kept: Option<Private>,
 }
 
 impl std::fmt::Debug for SecretKey {
@@ -103,25 +108,12 @@ impl SecretKey {
         primary: &Key<SecretParts, PrimaryRole>,
         spec: &Spec<'_>,
     ) -> Result<Self, KeyError> {
-        let plain = |c: char| !c.is_control();
-        let name = spec.user_id;
-        if name.trim().is_empty() || name.len() > 1024 || !name.chars().all(plain) {
-            return Err(KeyError::UserId(name.escape_debug().take(200).collect()));
-        }
         let lifetime = lifetime(spec.created, spec.expires)?;
         let pair = Private::new(primary.clone().role_into_unspecified()).map_err(library)?;
         let public = primary.clone().take_secret().0;
         let created = spec.created.seconds();
-        let user_id = UserID::from(name);
-        let flags = KeyFlags::empty().set_certification();
-        let flags = if spec.subkeys.signing { flags } else { flags.set_signing() };
-        let mut terms = packet::terms(flags, lifetime)?;
-        terms.insert(1, packet::preferences());
-        if spec.subkeys.encryption {
-            terms.extend(packet::ciphers());
-        }
-        let binding = packet::binding(&pair, &public, &Bound::UserId(&user_id), created, terms)?;
-        let mut packets = vec![Packet::from(primary.clone()), user_id.into(), binding.into()];
+        let mut packets = vec![Packet::from(primary.clone())];
+        packets.extend(identity(&pair, &public, spec)?);
         let wanted = [(true, spec.subkeys.signing), (false, spec.subkeys.encryption)];
         for (signs, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
             let secret: Key<SecretParts, SubordinateRole> = make(spec.algorithm, signs, spec.created)?.into();
@@ -144,7 +136,39 @@ impl SecretKey {
     }
 
     pub(super) fn of(cert: Cert) -> Self {
-        Self { certificate: Certificate::from_cert(&cert), cert }
+        Self { certificate: Certificate::from_cert(&cert), cert, kept: None }
+    }
+
+    /// The same key with more packets in its certificate.
+    pub(super) fn with(
+        &self,
+        packets: impl IntoIterator<Item = impl Into<Packet>>,
+    ) -> Result<Self, KeyError> {
+        let cert = self.cert.clone().insert_packets(packets).map_err(library)?.0;
+        Ok(Self { kept: self.kept.clone(), ..Self::of(cert) })
+    }
+
+    /// A certificate with its primary key, which is kept elsewhere.
+    pub(in crate::sign) fn kept(certificate: Certificate, primary: Private) -> Self {
+        Self { cert: certificate.cert().clone(), certificate, kept: Some(primary) }
+    }
+
+    /// Makes the certificate of a primary key that is kept elsewhere. There are no subkeys.
+    pub(in crate::sign) fn certify(
+        primary: Private,
+        public: &Key<PublicParts, PrimaryRole>,
+        spec: &Spec<'_>,
+    ) -> Result<Self, KeyError> {
+        let spec = Spec { subkeys: Subkeys::default(), ..*spec };
+        let mut packets = vec![Packet::from(public.clone())];
+        packets.extend(identity(&primary, public, &spec)?);
+        let cert = Cert::from_packets(packets.into_iter()).map_err(library)?;
+        Ok(Self { kept: Some(primary), ..Self::of(cert) })
+    }
+
+    /// Whether the secret is kept elsewhere, so that its file has none.
+    pub const fn is_kept(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// Reads a transferable secret key, armored or binary. The passphrase counts only where keys are protected; a secret
@@ -157,12 +181,18 @@ impl SecretKey {
             KeyError::Unusable(detail.to_string().chars().take(200).collect())
         };
         let cert = Cert::from_bytes(bytes).map_err(|error| unusable(&error))?;
+        if cert.keys().secret().count() > MOST_KEYS {
+            return Err(unusable(&"it has more than 64 secret keys"));
+        }
         let mut packets = Vec::new();
         for part in cert.keys().secret() {
             let mut key = part.key().clone();
             match key.secret() {
                 SecretKeyMaterial::Unencrypted(_) => {}
                 SecretKeyMaterial::Encrypted(secret) if !secret.s2k().is_supported() => continue,
+                SecretKeyMaterial::Encrypted(secret) if !wrap::is_affordable(secret.s2k()) => {
+                    return Err(unusable(&"its protection (Argon2) needs more than 256 MiB or 8 passes"));
+                }
                 SecretKeyMaterial::Encrypted(_) => {
                     let passphrase = passphrase.ok_or(KeyError::Locked("none was given"))?;
                     key = key
@@ -183,8 +213,12 @@ impl SecretKey {
         Ok(Self::of(public.insert_packets(packets).map_err(library)?.0))
     }
 
-    /// The key in armor, protected by the passphrase if there is one.
+    /// The key in armor, protected by the passphrase if there is one; of a key that is kept elsewhere, what finds it
+    /// again.
     pub fn protected(&self, passphrase: Option<&[u8]>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        if let Some(keeper) = self.kept.as_ref().and_then(Private::keeper) {
+            return Ok(Zeroizing::new(keeper.key_file(&self.certificate).into_bytes()));
+        }
         let mut cert = self.cert.clone();
         if let Some(passphrase) = passphrase {
             let password = Password::from(passphrase);
@@ -211,6 +245,9 @@ impl SecretKey {
     /// What signs with it: the primary key where its flags allow and its secret is there, else the newest signing subkey
     /// that is not revoked.
     pub fn signer(&self) -> Result<LocalSigner, KeyError> {
+        if let Some(pair) = &self.kept {
+            return Ok(LocalSigner::new(self.certificate.clone(), pair.clone()));
+        }
         let mut candidates = Vec::new();
         for part in self.cert.keys().unencrypted_secret() {
             let primary = part.primary();
@@ -243,6 +280,35 @@ impl SecretKey {
         let pairs = keys.filter_map(|part| part.key().clone().into_keypair().ok()).collect();
         wrap::decrypt(message, pairs).map_err(|error| KeyError::Unusable(error.to_string()))
     }
+}
+
+/// Refuses what would make no certificate; worth asking before a key is made.
+pub(in crate::sign) fn acceptable(spec: &Spec<'_>) -> Result<(), KeyError> {
+    let name = spec.user_id;
+    if name.trim().is_empty() || name.len() > 1024 || name.chars().any(char::is_control) {
+        return Err(KeyError::UserId(name.escape_debug().take(200).collect()));
+    }
+    lifetime(spec.created, spec.expires).map(drop)
+}
+
+/// A user id and what binds it to the primary key.
+fn identity(
+    pair: &Private,
+    public: &Key<PublicParts, PrimaryRole>,
+    spec: &Spec<'_>,
+) -> Result<[Packet; 2], KeyError> {
+    acceptable(spec)?;
+    let user_id = UserID::from(spec.user_id);
+    let flags = KeyFlags::empty().set_certification();
+    let flags = if spec.subkeys.signing { flags } else { flags.set_signing() };
+    let mut terms = packet::terms(flags, lifetime(spec.created, spec.expires)?)?;
+    terms.insert(1, packet::preferences());
+    if spec.subkeys.encryption {
+        terms.extend(packet::ciphers());
+    }
+    let created = spec.created.seconds();
+    let binding = packet::binding(pair, public, &Bound::UserId(&user_id), created, terms)?;
+    Ok([user_id.into(), binding.into()])
 }
 
 fn made(signature: &&sequoia_openpgp::packet::Signature) -> Option<std::time::SystemTime> {

@@ -1,4 +1,4 @@
-//! Signing with a key in memory.
+//! Signing with a key at hand.
 
 use sequoia_openpgp::Packet;
 use sequoia_openpgp::crypto::Signer as _;
@@ -13,11 +13,11 @@ use std::time::UNIX_EPOCH;
 
 use super::{KeyError, Private, files};
 use crate::base::SourceDate;
-use crate::openpgp::cleartext::signed_text;
+use crate::openpgp::cleartext::{check, signed_text};
 use crate::openpgp::{Certificate, verify_detached, verify_text};
 use crate::sign::{SignError, Signer, packet};
 
-/// A secret key in memory, ready to sign.
+/// A secret key at hand, in memory or on a token, ready to sign.
 #[derive(Clone)]
 pub struct LocalSigner {
     certificate: Certificate,
@@ -43,10 +43,8 @@ impl Signer for LocalSigner {
     }
 
     fn sign_cleartext(&self, text: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError> {
-        let created = self.time(created);
-        let signature = packet::document(&self.pair, SignatureType::Text, &signed_text(text)?, created)?;
-        verify_text(&self.certificate, &signature, text, None).map_err(SignError::NotAccepted)?;
-        Ok(signature)
+        check(text)?;
+        self.sign_text(text, created)
     }
 }
 
@@ -54,12 +52,7 @@ impl LocalSigner {
     /// Reads an armored or binary secret key file; the passphrase counts only for a protected key. Which of its keys signs,
     /// [`SecretKey::signer`](super::SecretKey::signer) says.
     pub fn open(path: &Path, passphrase: Option<&[u8]>) -> Result<Self, KeyError> {
-        let named = |error| match error {
-            KeyError::Unusable(detail) => KeyError::NotAKey { path: path.into(), detail },
-            KeyError::Locked(detail) => KeyError::Passphrase { path: path.into(), detail },
-            other => other,
-        };
-        files::read_key(path, passphrase)?.signer().map_err(named)
+        files::read_key(path, passphrase)?.signer().map_err(|error| error.of(path))
     }
 
     pub(super) const fn new(certificate: Certificate, pair: Private) -> Self {
@@ -75,6 +68,14 @@ impl LocalSigner {
         let key = self.pair.public().creation_time().duration_since(UNIX_EPOCH);
         let key = key.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
         wanted.seconds().max(self.certificate.created()).max(key)
+    }
+
+    /// Signs any text, as [`clearsign_as_it_is`](crate::openpgp::clearsign_as_it_is) takes it.
+    pub fn sign_text(&self, text: &[u8], created: SourceDate) -> Result<Vec<u8>, SignError> {
+        let created = self.time(created);
+        let signature = packet::document(&self.pair, SignatureType::Text, &signed_text(text)?, created)?;
+        verify_text(&self.certificate, &signature, text, None).map_err(SignError::NotAccepted)?;
+        Ok(signature)
     }
 
     /// Signs data in one message: what `gpg --sign` makes, not armored and not compressed.

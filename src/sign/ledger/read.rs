@@ -166,8 +166,9 @@ pub fn read(
     for (place, (first, path)) in files.iter().enumerate() {
         let error = |source| ReadError { path: path.clone(), source };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if *first != found.head.count + 1 {
-            found.problems.push(Problem::Name { file: name.clone(), wanted: found.head.count + 1 });
+        let next = found.head.count.saturating_add(1);
+        if *first != next {
+            found.problems.push(Problem::Name { file: name.clone(), wanted: next });
         }
         let mut reader = BufReader::with_capacity(1 << 18, File::open(path).map_err(error)?);
         let mut number = 0;
@@ -200,11 +201,11 @@ pub fn read(
                     let detail = error.to_string();
                     found.problems.push(Problem::Line { file: name.clone(), line: number, detail });
                     known = false;
-                    found.head.count += 1;
+                    found.head.count = found.head.count.saturating_add(1);
                     continue;
                 }
             };
-            let wanted = found.head.count + 1;
+            let wanted = found.head.count.saturating_add(1);
             if line.seq != wanted {
                 found.problems.push(Problem::Number {
                     file: name.clone(),

@@ -10,7 +10,7 @@ use super::material::{self, Material, MaterialError};
 use super::unlock::check_name;
 use super::{Reply, Secrets, Vault, approvals, clock, failed, keyfile, password};
 use crate::base::SourceDate;
-use crate::sign::agent::request::{Answer, Code, Operation as Op, Refusal, Request, Secret};
+use crate::sign::agent::request::{Answer, Bindings, Code, Operation as Op, Refusal, Request, Secret};
 use crate::sign::ledger::{Entry, Event};
 use crate::sign::vault::database::Key;
 
@@ -67,7 +67,7 @@ pub(super) fn answer(
                 (SELECT user_id FROM key_accesses WHERE key_id = ?) ORDER BY name";
             asking.names(sql, [key.id])
         }
-        Op::GrantKeyAccess { key, name } => asking.grant(key, name),
+        Op::GrantKeyAccess { key, name, bindings } => asking.grant(key, name, bindings),
         Op::RevokeKeyAccess { key, name } => asking.revoke(key, name),
         Op::ChangeKeyExpiration { key, subkey, expire_date } => {
             asking.change_expiration(key, *subkey, expire_date.as_deref())
@@ -79,8 +79,10 @@ pub(super) fn answer(
             let payload = Zeroizing::new(certificate.armored().into_bytes());
             Ok(Reply { answer: Answer::PublicKey {}, payload })
         }
-        Op::ChangePassphrase { key } => {
+        Op::ChangePassphrase { key, bindings } => {
             let entrance = vault.key_user(asking.user, key, secrets)?;
+            asking.secret(Secret::NewPassphrase)?;
+            bindable(bindings)?;
             let _alone = asking.alone();
             let sealed = asking.seal(&entrance.unlocked.passphrase, Secret::NewPassphrase)?;
             asking.record(String::new())?;
@@ -131,7 +133,7 @@ pub(super) fn set_administrator(vault: &Vault, name: &str, password: &[u8]) -> R
 
 fn hash(password: &[u8]) -> Result<String, Refusal> {
     if password.is_empty() {
-        return Err(Refusal::because(Code::InvalidRequest, "a password must not be empty"));
+        return Err(refused("a password must not be empty"));
     }
     password::hash(password)
         .ok_or_else(|| Refusal::because(Code::UnknownError, "the password cannot be hashed"))
@@ -145,12 +147,31 @@ fn invalid(message: &str) -> Refusal {
     Refusal::because(Code::InvalidRequest, message)
 }
 
+/// What makes sense, and is not done.
+fn refused(message: impl std::fmt::Display) -> Refusal {
+    Refusal::because(Code::UnknownError, message)
+}
+
+/// Refuses bindings of the key's passphrase, rather than to leave it unbound in silence. What the client did to its own is
+/// its own business.
+fn bindable(bindings: &Bindings) -> Result<(), Refusal> {
+    let read = |json: &Option<String>| -> Result<serde_json::Value, Refusal> {
+        let json = json.as_deref().unwrap_or("[]");
+        serde_json::from_str(json).map_err(|_| invalid("a binding is no JSON"))
+    };
+    read(&bindings.client)?;
+    match read(&bindings.server)? {
+        serde_json::Value::Array(methods) if methods.is_empty() => Ok(()),
+        _ => Err(refused("passphrases cannot be bound on the server: none of the methods is offered")),
+    }
+}
+
 /// The time of a day on which a key expires: noon UTC, as gpg reads a day.
 fn noon(day: &str) -> Result<SourceDate, Refusal> {
     let plain = day.len() == 10 && day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     let date = plain.then(|| format!("{day}T12:00:00Z").parse::<SourceDate>().ok()).flatten();
     let date = date.ok_or_else(|| invalid("the date is no day such as 2028-12-31"))?;
-    if date <= clock::now() { Err(invalid("the day of expiry has passed")) } else { Ok(date) }
+    if date <= clock::now() { Err(refused("the day of expiry has passed")) } else { Ok(date) }
 }
 
 struct Asking<'a> {
@@ -412,7 +433,7 @@ impl Asking<'_> {
         Ok(done())
     }
 
-    fn grant(&self, key: &str, name: &str) -> Result<Reply, Refusal> {
+    fn grant(&self, key: &str, name: &str, bindings: &Bindings) -> Result<Reply, Refusal> {
         let entrance = self.vault.key_administrator(self.user, key, self.secrets)?;
         let _alone = self.alone();
         let user = self.user_named(name)?;
@@ -420,6 +441,7 @@ impl Asking<'_> {
         if self.find_access(&entrance.key, &user)?.is_some() {
             return Err(Code::AlreadyExists.into());
         }
+        bindable(bindings)?;
         let sealed = self.seal(&entrance.unlocked.passphrase, Secret::NewPassphrase)?;
         self.record(format!("name={name}"))?;
         let sql =
@@ -452,7 +474,7 @@ impl Asking<'_> {
         let bytes = self.read_key(&entrance.key)?;
         let unusable = |error: MaterialError| Refusal::because(Code::UnknownError, error);
         let mut material = Material::parse(&bytes, &entrance.unlocked.passphrase).map_err(unusable)?;
-        material.extend(subkey, expires, clock::now()).map_err(|error| invalid(&error.to_string()))?;
+        material.extend(subkey, expires, clock::now()).map_err(refused)?;
         let file = material.protected(&entrance.unlocked.passphrase).map_err(unusable)?;
         self.record(format!("subkey={subkey:?}, expires={}", day.unwrap_or("never")))?;
         keyfile::replace(&self.vault.folder, &entrance.key.fingerprint, &file).map_err(|error| {

@@ -53,7 +53,8 @@ impl Material {
         expires: Option<SourceDate>,
     ) -> Result<Self, MaterialError> {
         let algorithm: Algorithm = algorithm.unwrap_or("rsa4096").parse()?;
-        let subkeys = Subkeys::default();
+        // sigul has gpg make one to encrypt to, too.
+        let subkeys = Subkeys { encryption: true, ..Subkeys::default() };
         Self::of(SecretKey::generate(&Spec { algorithm, user_id, created, expires, subkeys })?)
     }
 

@@ -148,7 +148,7 @@ impl Vault {
         let made = match subject.kind {
             Kind::Decrypt => self.decrypt(opened, request, &subject, data),
             Kind::Text => {
-                self.sign(opened, request, &subject, |created| opened.signer.sign_cleartext(data, created))
+                self.sign(opened, request, &subject, |created| opened.signer.sign_text(data, created))
             }
             Kind::GitTag => self.sign(opened, request, &subject, |created| {
                 opened.signer.sign_detached(data, created).map(|packet| armor_detached(&packet).into_bytes())
@@ -324,7 +324,7 @@ impl Operation {
             | Self::RevokeKeyAccess { key, .. }
             | Self::ChangeKeyExpiration { key, .. }
             | Self::GetPublicKey { key }
-            | Self::ChangePassphrase { key }
+            | Self::ChangePassphrase { key, .. }
             | Self::SignText { key, .. }
             | Self::SignData { key, .. }
             | Self::SignGitTag { key, .. }

@@ -13,6 +13,11 @@
 //!
 //! [passphrases]                           # files whose first line is the passphrase for a key
 //! gosling-1 = "gosling-1.passphrase"
+//!
+//! [koji.primary]                          # a hub of the bridge; only where packages are named instead of sent
+//! profile = "koji"                        # of Koji's own configuration, or
+//! server = "https://koji.example.org/kojihub"
+//! serverca = "koji-ca.pem"
 //! ```
 
 use std::collections::BTreeMap;
@@ -23,6 +28,7 @@ use openssl::x509::X509;
 use serde::Deserialize;
 
 use super::Settings;
+use super::koji::{HubFile, Hubs};
 use crate::sigul::service::{self, FileError};
 use crate::sigul::stream::{Identity, TlsError, common_name};
 
@@ -49,6 +55,8 @@ pub struct Config {
     pub passphrases: BTreeMap<String, PathBuf>,
     /// Whether only signature headers come back of packages when a release is signed.
     pub head_signing: bool,
+    /// Where packages that are named are looked for.
+    pub hubs: Hubs,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +73,8 @@ struct File {
     head_signing: Option<bool>,
     #[serde(default)]
     passphrases: BTreeMap<String, PathBuf>,
+    #[serde(default)]
+    koji: BTreeMap<String, HubFile>,
 }
 
 impl Config {
@@ -99,7 +109,8 @@ impl Config {
             patience: Duration::from_secs(file.patience.unwrap_or(600).max(1)),
         };
         let passphrases = file.passphrases.into_iter().map(|(key, file)| (key, beside(file))).collect();
-        Ok(Self { settings, passphrases, head_signing: file.head_signing.unwrap_or(true) })
+        let hubs = Hubs::new(file.koji, folder).map_err(malformed)?;
+        Ok(Self { settings, passphrases, head_signing: file.head_signing.unwrap_or(true), hubs })
     }
 }
 

@@ -4,11 +4,13 @@
 
 mod call;
 mod config;
+mod koji;
 mod remote;
 mod rpms;
 
 pub use call::{ClientError, Payload, Request};
 pub use config::{Config, ConfigError, address};
+pub use koji::{Hubs, NamedError, named};
 pub use remote::{RemoteError, RemoteKey};
 pub use rpms::{Package, PartFailure, RpmsOptions, Signed};
 

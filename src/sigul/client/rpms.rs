@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::Client;
-use super::call::{ClientError, Request, open};
+use super::call::{ClientError, Payload, Request, open};
 use crate::sigul::stream::{Channel, Incoming, Outgoing, read_fields, read_mac};
 use crate::sigul::wire::{Code, Fields, MAC, Mac, PartKey};
 
@@ -51,6 +51,34 @@ pub enum Package {
     },
 }
 
+impl Package {
+    /// Says which it is, where it is not sent.
+    fn name_in(&self, fields: &mut Fields) {
+        let Self::Koji { nevra, sigmd5 } = self else { return };
+        for (name, value) in ["name", "epoch", "version", "release", "arch"].iter().zip(nevra) {
+            fields.set(&format!("rpm-{name}"), value);
+        }
+        fields.set("rpm-sigmd5", sigmd5);
+    }
+}
+
+impl RpmsOptions {
+    /// The fields of a request.
+    fn put_in(&self, fields: &mut Fields) {
+        for (name, set) in [("import-signature", self.import), ("head-signing", self.head_signing)] {
+            if set {
+                fields.set_bool(name, true);
+            }
+        }
+        if self.no_data {
+            fields.set_bool("return-data", false);
+        }
+        if let Some(instance) = &self.koji_instance {
+            fields.set("koji-instance", instance);
+        }
+    }
+}
+
 /// What came back for a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signed {
@@ -77,6 +105,24 @@ pub struct PartFailure {
 pub type Outcomes = Vec<Option<Result<Signed, PartFailure>>>;
 
 impl Client {
+    /// Has one package signed, and writes it, unless nothing is to come back. Head-signing is for many only.
+    pub async fn sign_rpm(
+        &self,
+        key: &str,
+        passphrase: &[u8],
+        options: &RpmsOptions,
+        package: &Package,
+        output: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), ClientError> {
+        let mut request = Request::new("sign-rpm").field("key", key).secret("passphrase", passphrase);
+        RpmsOptions { head_signing: false, ..options.clone() }.put_in(&mut request.fields);
+        package.name_in(&mut request.fields);
+        if let Package::File(path) = package {
+            request = request.payload(Payload::File(path));
+        }
+        self.call_into(request, LARGEST_PACKAGE, output).await.map(drop)
+    }
+
     /// Has packages signed, in as many requests as their sizes need. Signed packages are written into `folder` under
     /// the numbers of their places. What became of each package is in `outcomes` even where an error ends it: a
     /// package without an outcome was not answered.
@@ -111,17 +157,7 @@ impl Client {
     ) -> Result<(), ClientError> {
         let options = batch.options;
         let mut request = Request::new("sign-rpms").field("key", key).secret("passphrase", passphrase);
-        for (name, set) in [("import-signature", options.import), ("head-signing", options.head_signing)] {
-            if set {
-                request.fields.set_bool(name, true);
-            }
-        }
-        if options.no_data {
-            request.fields.set_bool("return-data", false);
-        }
-        if let Some(instance) = &options.koji_instance {
-            request.fields.set("koji-instance", instance);
-        }
+        options.put_in(&mut request.fields);
         let mut answered = self.ask(request, true).await?;
         let Some([head, payload, head_back, payload_back]) = answered.parts.take() else {
             return Err(ClientError::Forged("keys"));
@@ -176,12 +212,7 @@ impl Client {
         for (id, package) in (0_u32..).zip(packages) {
             let mut fields = Fields::default();
             fields.set_u32("id", id);
-            if let Package::Koji { nevra, sigmd5 } = package {
-                for (name, value) in ["name", "epoch", "version", "release", "arch"].iter().zip(nevra) {
-                    fields.set(&format!("rpm-{name}"), value);
-                }
-                fields.set("rpm-sigmd5", sigmd5);
-            }
+            package.name_in(&mut fields);
             let head = fields.encode()?;
             let mut mac = head_key.advance();
             mac.update(&head);

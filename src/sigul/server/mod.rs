@@ -5,6 +5,7 @@
 //! opened.
 
 mod config;
+mod entrance;
 mod inner;
 mod operations;
 mod packages;

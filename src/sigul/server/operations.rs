@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::reply::Answered;
-use crate::sign::agent::request::{Answer, Operation as Question, Refusal, Secret};
+use crate::sign::agent::request::{Answer, Bindings, Operation as Question, Refusal, Secret};
 use crate::sigul::wire::{Code, Fields, FieldsError};
 
 /// How an operation takes its payload.
@@ -79,7 +79,9 @@ pub(super) fn question(operation: &str, fields: &Fields) -> Result<Option<Questi
         "delete-key" => Question::DeleteKey { key: key()? },
         "modify-key" => Question::ModifyKey { key: key()?, new_name: maybe("new-name")? },
         "list-key-users" => Question::ListKeyUsers { key: key()? },
-        "grant-key-access" => Question::GrantKeyAccess { key: key()?, name: text("name")? },
+        "grant-key-access" => {
+            Question::GrantKeyAccess { key: key()?, name: text("name")?, bindings: Bindings::default() }
+        }
         "revoke-key-access" => Question::RevokeKeyAccess { key: key()?, name: text("name")? },
         "change-key-expiration" => {
             let number = |text: String| {
@@ -93,7 +95,7 @@ pub(super) fn question(operation: &str, fields: &Fields) -> Result<Option<Questi
             }
         }
         "get-public-key" => Question::GetPublicKey { key: key()? },
-        "change-passphrase" => Question::ChangePassphrase { key: key()? },
+        "change-passphrase" => Question::ChangePassphrase { key: key()?, bindings: Bindings::default() },
         "sign-text" => Question::SignText { key: key()?, created: None },
         "sign-data" => Question::SignData { key: key()?, armor: fields.is_set("armor")?, created: None },
         "sign-git-tag" => Question::SignGitTag { key: key()?, created: None },
@@ -109,6 +111,16 @@ pub(super) fn question(operation: &str, fields: &Fields) -> Result<Option<Questi
         "list-approvals" => Question::ListApprovals { key: key()? },
         _ => return Ok(None),
     }))
+}
+
+/// Adds to a question what the client says of bindings, past the bridge.
+pub(super) fn bind(question: &mut Question, inner: &Fields) -> Result<(), FieldsError> {
+    if let Question::GrantKeyAccess { bindings, .. } | Question::ChangePassphrase { bindings, .. } = question
+    {
+        let text = |name| inner.optional_text(name).map(|text| text.map(str::to_owned));
+        *bindings = Bindings { client: text("client-binding")?, server: text("server-binding")? };
+    }
+    Ok(())
 }
 
 /// The secrets of a request.

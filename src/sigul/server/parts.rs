@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use super::Shared;
-use super::operations::{refused, secrets};
+use super::entrance::{Entered, enter};
 use super::packages::{Arrived, Refused};
 use super::reply::{Answered, Body, send, send_body, write};
-use super::request::{PIECE, RequestError, Seen, check, failed, open, timely};
+use super::request::{PIECE, RequestError, Seen, check, failed, timely};
 use super::spool::Spool;
 use crate::sign::agent::request::Request as Asked;
 use crate::sign::agent::{Answers, Asking, Session};
@@ -50,20 +50,19 @@ pub(super) async fn serve(
 ) -> Result<(), RequestError> {
     let idle = shared.config.idle;
     let [head, payload, head_back, payload_back] = Proof::parts(inner)?;
-    let opening = async {
-        let mut session = open(shared, asked).await?;
-        for (which, secret) in secrets(inner) {
-            timely(idle, session.secret(which, secret)).await?;
+    let entered = match enter(shared, asked, fields, inner).await {
+        Ok(entered) => entered,
+        Err(error @ (RequestError::Signer(_) | RequestError::Agent(_) | RequestError::Silent)) => {
+            Err(Answered::failed(&error))
         }
-        let opened = timely(idle, session.finish()).await?;
-        Ok::<_, RequestError>((session, opened))
+        Err(error) => return Err(error),
     };
-    let refusal = match opening.await {
-        Ok((session, Ok(_))) => Ok(session),
-        Ok((_, Err(refusal))) => {
-            Err(refused(&refusal).ok_or_else(|| RequestError::Senseless(refusal.to_string()))?)
+    let refusal = match entered {
+        Ok(Entered { session, no_file_signing: None }) => Ok(session),
+        Ok(Entered { no_file_signing: Some((code, message)), .. }) => {
+            Err(Answered::refused(code, message.as_deref()))
         }
-        Err(error) => Err(Answered::failed(&error)),
+        Err(answered) => Err(answered),
     };
     let session = match refusal {
         Ok(session) => session,

@@ -9,18 +9,19 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use zeroize::Zeroizing;
 
 use super::Shared;
+use super::entrance::{Entered, enter};
 use super::inner;
-use super::operations::{self, Takes, answered, question, refused, secrets};
+use super::operations::{self, Takes, answered, bind, question, refused, secrets};
 use super::packages::{Arrived, Refused, words};
 use super::parts;
 use super::reply::{Answered, Body, send};
 use super::signer::SignerError;
 use super::spool::Spool;
-use crate::openpgp::{CleartextError, clearsign};
+use crate::openpgp::{CleartextError, clearsign_as_it_is};
 use crate::sign::agent::request::{LARGEST_MESSAGE, Request as Asked};
 use crate::sign::agent::{AgentError, Session};
 use crate::sigul::stream::{Channel, Divided, Incoming, StreamError, TlsError, read_fields, read_u64};
-use crate::sigul::wire::proof::ProofError;
+use crate::sigul::wire::proof::{PAYLOAD_DIGEST, ProofError};
 use crate::sigul::wire::{Code, Fields, FieldsError, MAC, Operation, Proof, VERSION};
 
 /// Bytes that are copied at once.
@@ -172,7 +173,7 @@ async fn answer(
         Some(operation) => operation.check(&fields)?,
         None => return Err(RequestError::Operation(name)),
     }
-    let asked = question(&name, &fields)?.map(|operation| Asked { user: seen.user.clone(), operation });
+    let mut asked = question(&name, &fields)?.map(|operation| Asked { user: seen.user.clone(), operation });
     let size = timely(idle, read_u64(&mut incoming)).await?;
     let (payload, digest) = payload(shared, &mut incoming, size, &name, asked.as_ref()).await?;
     seen.bytes = size;
@@ -183,19 +184,17 @@ async fn answer(
     let inner_fields = inner::listen(&tls, inner, limits, &mut seen.certificate).await?;
     let certificate = seen.certificate.clone();
     let header = [&VERSION.to_be_bytes()[..], &raw].concat();
-    // A bridge that fetched the package cannot make the client vouch for it otherwise.
-    let vouched = name == "sign-rpm" && fields.get("rpm-sigmd5").is_some();
-    let proof = Proof::read(&inner_fields, &header, &digest, vouched)?;
+    // For a package that the bridge fetched, the client can only name its MD5.
+    let proof = Proof::read(&inner_fields, &header, &digest, name == "sign-rpm")?;
+    if let Some(asked) = &mut asked {
+        bind(&mut asked.operation, &inner_fields)?;
+    }
 
     let config = &shared.config;
     let is_user = certificate == seen.user || config.lenient || config.proxies.contains(&certificate);
     let answered = match asked {
         _ if !is_user => Answered::refused(Code::AuthenticationFailed, None),
         None => Answered::refused(Code::UnknownOp, None),
-        Some(_) if fields.get("file-signing-key").is_some() => Answered::refused(
-            Code::UnsupportedKeytype,
-            Some("signatures of the files in packages are not offered"),
-        ),
         Some(asked) if name == "sign-rpms" => {
             let streams = (&mut incoming, &mut outgoing);
             parts::serve(shared, streams, &asked, &fields, &inner_fields, &proof, seen).await?;
@@ -307,10 +306,7 @@ async fn act(
 ) -> Result<Answered, RequestError> {
     let answered = match payload {
         Payload::Failed((code, message)) => return Ok(Answered::refused(code, message.as_deref())),
-        Payload::Package(spool) => match check(spool, fields.clone()).await? {
-            Ok(package) => sign_package(shared, fields, asked, package, inner).await,
-            Err((code, message)) => return Ok(Answered::refused(code, message.as_deref())),
-        },
+        Payload::Package(spool) => sign_package(shared, fields, asked, spool, inner).await,
         Payload::Nothing => match open(shared, asked).await {
             Ok(session) => finish(shared, operation, session, None, inner).await,
             Err(error) => Err(error),
@@ -347,46 +343,50 @@ async fn finish(
     let Some(mut text) = text else { return Ok(answered(operation, answer, bytes)) };
     let mut whole = Vec::new();
     text.read_whole()?.read_to_end(&mut whole)?;
-    Ok(Answered::with(Fields::default(), clearsign(&whole, &bytes)?.into()))
+    Ok(Answered::with(Fields::default(), clearsign_as_it_is(&whole, &bytes)?.into()))
 }
 
-/// Has a package's main header signed, and puts the signature into the package.
+/// Has a package's main header signed, and puts the signature into the package: sigul's checks in sigul's order.
 async fn sign_package(
     shared: &Shared,
     fields: &Fields,
     asked: &Asked,
-    package: Arrived,
+    spool: Spool,
     inner: &Fields,
 ) -> Result<Answered, RequestError> {
     let idle = shared.config.idle;
-    let mut session = open(shared, asked).await?;
-    for (which, secret) in secrets(inner) {
-        timely(idle, session.secret(which, secret)).await?;
-    }
-    let refusal = match timely(idle, session.finish()).await? {
-        Ok(_) => {
-            let (mut asking, mut answers) = session.split();
-            timely(idle, asking.header(package.main_header())).await?;
-            match timely(idle, answers.next(Session::LARGEST_PAYLOAD)).await? {
-                Ok((_, packet)) => return put_in(fields, package, &packet),
-                Err(refusal) => refusal,
-            }
-        }
-        Err(refusal) => refusal,
+    let Entered { session, no_file_signing } = match enter(shared, asked, fields, inner).await? {
+        Ok(entered) => entered,
+        Err(answered) => return Ok(answered),
     };
-    refused(&refusal).ok_or_else(|| RequestError::Senseless(refusal.to_string()))
-}
-
-fn put_in(fields: &Fields, package: Arrived, packet: &[u8]) -> Result<Answered, RequestError> {
-    Ok(match package.signature_header(packet) {
-        Err((code, message)) => Answered::refused(code, message.as_deref()),
-        Ok(header) if fields.is_set("head-signing")? => Answered::with(Fields::default(), header.into()),
+    let told = |(code, message): Refused| Ok(Answered::refused(code, message.as_deref()));
+    let package = match check(spool, fields.clone()).await? {
+        Ok(package) => package,
+        Err(reason) => return told(reason),
+    };
+    if inner.get(PAYLOAD_DIGEST).is_none() && fields.get("rpm-sigmd5").is_none() {
+        return told((Code::UnauthenticatedRpm, None));
+    }
+    if let Some(reason) = no_file_signing {
+        return told(reason);
+    }
+    let (mut asking, mut answers) = session.split();
+    timely(idle, asking.header(package.main_header())).await?;
+    let packet = match timely(idle, answers.next(Session::LARGEST_PAYLOAD)).await? {
+        Ok((_, packet)) => packet,
+        Err(refusal) => {
+            return refused(&refusal).ok_or_else(|| RequestError::Senseless(refusal.to_string()));
+        }
+    };
+    match package.signature_header(&packet) {
+        Err(reason) => told(reason),
+        // Always all of it: sigul knows head-signing with many packages only.
         Ok(header) => {
             let mut done = Answered::done(Fields::default());
             done.body = Body::Package(package.with(&header));
-            done
+            Ok(done)
         }
-    })
+    }
 }
 
 /// Looks at a package, away from where many requests are served.

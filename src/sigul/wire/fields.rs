@@ -120,6 +120,11 @@ impl Fields {
         value.map_err(|_| FieldsError::Kind { name: key.into(), wanted: "number of four bytes" })
     }
 
+    /// Takes a value away.
+    pub fn remove(&mut self, key: &str) {
+        self.0.retain(|(known, _)| known != key);
+    }
+
     /// The keys in their order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(key, _)| key.as_str())

@@ -89,7 +89,8 @@ pub struct Proof {
 }
 
 const HEADER_DIGEST: &str = "header-auth-sha512";
-const PAYLOAD_DIGEST: &str = "payload-auth-sha512";
+/// The SHA-512 of a request's payload. A client leaves it out that names a package instead of sending it.
+pub const PAYLOAD_DIGEST: &str = "payload-auth-sha512";
 const HEADER_KEY: &str = "header-auth-key";
 const PAYLOAD_KEY: &str = "payload-auth-key";
 

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 
-use crate::base::digest::hex;
+use crate::base::digest::{hex, unhex};
 
 /// Rounds of the hash: what OWASP's password storage cheat sheet (2023) names for PBKDF2-HMAC-SHA512.
 const ROUNDS: usize = 210_000;
@@ -69,13 +69,6 @@ fn parse(kept: &str) -> Option<(usize, Vec<u8>, Vec<u8>)> {
     let [KIND, rounds, salt, hash] = words.as_slice() else { return None };
     let rounds = rounds.parse().ok().filter(|rounds| (1..=100 * ROUNDS).contains(rounds))?;
     Some((rounds, unhex(salt)?, unhex(hash).filter(|hash| hash.len() == HASH)?))
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-    Some(digits.chunks_exact(2).filter_map(|pair| Some(pair.first()? << 4 | pair.last()?)).collect())
 }
 
 #[cfg(test)]
