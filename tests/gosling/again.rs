@@ -39,7 +39,7 @@ fn different(one: &Path, two: &Path) -> BTreeSet<String> {
 
 /// The files' own names, packages as one.
 fn kinds(names: &BTreeSet<String>) -> BTreeSet<&str> {
-    fn kind(path: &String) -> &str {
+    fn kind(path: &str) -> &str {
         match &path[path.rfind('/').map_or(0, |slash| slash + 1)..] {
             package if package.ends_with(".rpm") => ".rpm",
             image if image.ends_with("-live1.iso") => "-live1.iso",
@@ -48,7 +48,7 @@ fn kinds(names: &BTreeSet<String>) -> BTreeSet<&str> {
             other => other,
         }
     }
-    names.iter().map(kind).collect()
+    names.iter().map(|path| kind(path)).collect()
 }
 
 fn copy_of(out: &Path, name: &str) -> std::path::PathBuf {
