@@ -238,7 +238,11 @@ impl From<ComposeError> for Failure {
         let recipe = |lock: &Path| lock.with_extension("toml").display().to_string();
         let hint: Option<String> = match &error {
             E::Stale(lock) => {
-                Some(format!("see what changes and take it over with: gander lock --update {}; where only keys changed, sign the same release again with --resign in place of --update", recipe(lock)))
+                Some(format!(
+                    "see what changes and take it over with: gander lock --update {}; where only keys changed, --resign signs \
+                     the same release again",
+                    recipe(lock)
+                ))
             }
             E::NoLock(lock) => Some(format!("make it with: gander lock {}", recipe(lock))),
             E::WhichTag { ids, .. } if !ids.is_empty() => Some("name one of them with --source".into()),

@@ -15,6 +15,7 @@
     reason = "tests may panic, and start programs, read folders, the environment and the clock"
 )]
 
+mod again;
 mod alike;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "../cli/bench.rs"]
