@@ -13,7 +13,7 @@ use sequoia_openpgp::parse::stream::{
 use sequoia_openpgp::policy::StandardPolicy;
 use sequoia_openpgp::serialize::stream::{Encryptor, LiteralWriter, Message};
 use sequoia_openpgp::types::SymmetricAlgorithm;
-use sequoia_openpgp::{KeyHandle, anyhow};
+use sequoia_openpgp::{KeyHandle, Packet, PacketPile, anyhow};
 use zeroize::Zeroizing;
 
 /// The largest message that is decrypted, in bytes.
@@ -57,6 +57,14 @@ pub fn unseal(sealed: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, Wr
         Helper { keys: Vec::new(), password: Some(Password::from(passphrase)), refused: &mut refused };
     let opened = open(sealed, helper, LARGEST_SECRET);
     opened.map_err(|error| if refused { WrapError::Passphrase } else { malformed(&error) })
+}
+
+/// Whether bytes have the form that [`unseal`] opens, whatever the passphrase: a session key under a passphrase, and a
+/// message with protection of its integrity. GnuPG before 2.1 left that out for ciphers of its time.
+pub fn is_openable(sealed: &[u8]) -> bool {
+    let Ok(pile) = PacketPile::from_bytes(sealed) else { return false };
+    let last = pile.children().last();
+    pile.children().any(|packet| matches!(packet, Packet::SKESK(_))) && matches!(last, Some(Packet::SEIP(_)))
 }
 
 /// Decrypts a message by one of some keys.
