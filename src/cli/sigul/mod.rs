@@ -7,6 +7,7 @@ mod bridge;
 mod init;
 mod keys;
 mod ledger;
+mod migrate;
 mod packages;
 mod secrets;
 mod server;
@@ -39,6 +40,7 @@ enum Verb {
     #[command(flatten)]
     Users(users::Verb),
     Init(init::Args),
+    Migrate(migrate::Args),
     Bridge(bridge::Args),
     Server(server::Args),
     Signer(signer::Args),
@@ -53,6 +55,7 @@ pub fn run(global: &Global, args: Args) -> Result<ExitCode, Failure> {
         Verb::Keys(verb) => keys::run(verb)?,
         Verb::Users(verb) => users::run(verb)?,
         Verb::Init(args) => init::run(global, &args)?,
+        Verb::Migrate(args) => migrate::run(global, &args)?,
         Verb::Bridge(args) => bridge::run(&args)?,
         Verb::Server(args) => server::run(&args)?,
         Verb::Signer(args) => return signer::run(global, &args),

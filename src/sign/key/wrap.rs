@@ -14,7 +14,7 @@ use sequoia_openpgp::parse::stream::{
 use sequoia_openpgp::policy::StandardPolicy;
 use sequoia_openpgp::serialize::stream::{Encryptor, LiteralWriter, Message};
 use sequoia_openpgp::types::SymmetricAlgorithm;
-use sequoia_openpgp::{KeyHandle, anyhow};
+use sequoia_openpgp::{KeyHandle, Packet, PacketPile, anyhow};
 use zeroize::Zeroizing;
 
 /// The largest message that is decrypted, in bytes: a compressed one may become anything.
@@ -70,6 +70,14 @@ pub fn seal(secret: &[u8], passphrase: &[u8]) -> Result<Vec<u8>, WrapError> {
 /// Opens what [`seal`] or `gpg --symmetric` made, armored or not.
 pub fn unseal(sealed: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, WrapError> {
     open(sealed, Vec::new(), Some(Password::from(passphrase)), LARGEST_SECRET)
+}
+
+/// Whether bytes have the form that [`unseal`] opens, whatever the passphrase: a session key under a passphrase, and a
+/// message with protection of its integrity. GnuPG before 2.1 left that out for ciphers of its time.
+pub fn is_openable(sealed: &[u8]) -> bool {
+    let Ok(pile) = PacketPile::from_bytes(sealed) else { return false };
+    let last = pile.children().last();
+    pile.children().any(|packet| matches!(packet, Packet::SKESK(_))) && matches!(last, Some(Packet::SEIP(_)))
 }
 
 /// Decrypts a message by one of some keys.

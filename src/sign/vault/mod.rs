@@ -27,6 +27,7 @@ mod database;
 mod keyfile;
 mod limit;
 mod material;
+pub mod migrate;
 mod password;
 pub mod policy;
 mod unlock;

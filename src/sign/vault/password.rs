@@ -31,6 +31,11 @@ pub(super) fn verify(password: &[u8], string: Option<&str>) -> bool {
     hash.len() == wanted.len() && openssl::memcmp::eq(hash.as_bytes(), wanted.as_bytes())
 }
 
+/// Whether a string is one that [`verify`] can find a password for.
+pub(super) fn is_usable(string: &str) -> bool {
+    parse(string).is_some()
+}
+
 fn parse(string: &str) -> Option<(u32, &str, &str)> {
     let rest = string.strip_prefix("$6$")?;
     let (rounds, rest) = match rest.strip_prefix("rounds=") {
