@@ -88,7 +88,12 @@ impl GnupgHome {
     fn program(&self, name: &str) -> Command {
         #[allow(clippy::disallowed_methods, reason = "only gpg reads its own homes of all ages")]
         let mut command = Command::new(probe::program(name).unwrap_or_else(|| name.into()));
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").arg("--homedir").arg(self.0.path());
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("LC_ALL", "C")
+            .arg("--homedir")
+            .arg(self.0.path());
         command
     }
 }

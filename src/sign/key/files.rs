@@ -87,9 +87,13 @@ pub fn read_small(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let error = |source| KeyError::File { what: "read", path: path.into(), source };
-    // The buffer never grows, so no copy of a secret stays behind in freed memory.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT as usize + 1));
-    fs::File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes)).map_err(error)?;
+    let file = fs::File::open(path).map_err(error)?;
+    let metadata = file.metadata().map_err(error)?;
+    // As much as may be read, and what `read_to_end` wants to see its end: the buffer never grows, so no copy of a secret
+    // stays behind in freed memory. All of it is wiped, which for the whole limit takes longer than some requests.
+    let limit = if metadata.len() > 0 { metadata.len().min(LIMIT + 1) } else { LIMIT + 1 };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(limit).unwrap_or(usize::MAX) + 64));
+    file.take(limit).read_to_end(&mut bytes).map_err(error)?;
     if bytes.len() as u64 > LIMIT {
         return Err(KeyError::NotAKey { path: path.into(), detail: "it has more than 1 MiB".into() });
     }

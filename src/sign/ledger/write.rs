@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::entry::{Entry, Event, Head, LONGEST_LINE, Line};
 use super::read::{Noted, Problem, ReadError, files, name_of, read};
@@ -15,6 +16,10 @@ use crate::base::{Digest, SourceDate};
 pub const ROTATE_AT: u64 = 64 << 20;
 /// So many entries wait for the writer at most.
 const WAITING: usize = 1024;
+/// An entry that comes so soon after those before is one of a series, as when many packages are signed.
+const SERIES: Duration = Duration::from_millis(10);
+/// In a series, entries are gathered for so long: bringing each to the disk alone takes time that signing needs.
+const GATHERING: Duration = Duration::from_millis(25);
 
 /// Why nothing can be recorded, so that nothing may be signed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -153,7 +158,11 @@ impl Writer {
     }
 
     fn work(mut self, waiting: &Receiver<Job>) {
+        let mut last: Option<Instant> = None;
         while let Ok(first) = waiting.recv() {
+            if last.is_some_and(|last| last.elapsed() < SERIES) {
+                thread::sleep(GATHERING);
+            }
             let mut jobs = vec![first];
             while jobs.len() < WAITING
                 && let Ok(job) = waiting.try_recv()
@@ -170,6 +179,7 @@ impl Writer {
                     let _gone = done.send(Err(error.clone()));
                 }),
             }
+            last = Some(Instant::now());
         }
     }
 

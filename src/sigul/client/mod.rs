@@ -16,7 +16,7 @@ pub use rpms::{Package, PartFailure, RpmsOptions, Signed};
 
 use std::time::Duration;
 
-use super::stream::{Identity, Tls, TlsError};
+use super::stream::{Connector, Identity, TlsError};
 
 /// Where the bridge is, and who is who.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,13 +39,13 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Client {
     settings: Settings,
-    tls: Tls,
+    tls: Connector,
 }
 
 impl Client {
     /// Reads the certificates.
     pub fn new(settings: Settings) -> Result<Self, TlsError> {
-        Ok(Self { tls: Tls::new(&settings.identity)?, settings })
+        Ok(Self { tls: Connector::new(&settings.identity)?, settings })
     }
 
     /// Who asks.

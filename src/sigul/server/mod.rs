@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 pub use config::{Config, SignerAt};
 pub use signer::SignerError;
@@ -36,6 +36,9 @@ use super::stream::{Divided, Tls, TlsError, divide};
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A connection that the bridge has not ended by then is one that it takes.
 const SETTLED: Duration = Duration::from_secs(1);
+
+/// A connection that was given to a client is replaced after this time at the latest.
+const REFILL: Duration = Duration::from_millis(50);
 
 /// What the tasks of a server share.
 #[derive(Debug)]
@@ -157,9 +160,14 @@ async fn attend(
         _ = ending.wait_for(|ending| *ending) => None,
     };
     if let Some((streams, first)) = begun {
-        // The next one may be opened.
-        drop(spare);
-        request::serve(&shared, streams, first).await;
+        // The next one is opened once this client's handshake is made, so that its own does not hold that up; a client that
+        // takes long is not waited for.
+        let (settled, settling) = oneshot::channel();
+        tokio::spawn(async move {
+            drop(tokio::time::timeout(REFILL, settling).await);
+            drop(spare);
+        });
+        request::serve(&shared, streams, first, settled).await;
     }
     drop(place);
 }

@@ -37,6 +37,11 @@ impl Arrived {
         Ok(Self { spool, headers, size: identity.size })
     }
 
+    /// Bytes of it that are in memory besides what is spooled.
+    pub(super) fn held(&self) -> usize {
+        self.headers.main.bytes().len() + self.headers.signature.bytes().len()
+    }
+
     /// What a signature covers.
     pub(super) fn main_header(&self) -> &[u8] {
         self.headers.main.bytes()

@@ -3,10 +3,11 @@
 //! The order of what is answered is that of what was asked, except that failures come last: a client of sigul's counts
 //! only successes, and takes no answer after a failure for genuine.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use zeroize::Zeroizing;
 
 use super::Shared;
@@ -21,8 +22,11 @@ use crate::sigul::stream::{Incoming, Outgoing, read_fields, read_mac, read_u64};
 use crate::sigul::wire::operation::PART;
 use crate::sigul::wire::{Code, Fields, PartKey, Proof};
 
-/// Packages that are signed at a time, in one request.
+/// Packages that are with the signer or wait for being answered, in one request: so many that it never waits for the next
+/// while it brings those before on record.
 const AT_A_TIME: usize = 128;
+/// The most bytes of their headers, which are held in memory; one that has more is alone.
+const HEADERS: usize = 8 << 20;
 /// The most bytes of all packages of a request, as sigul has it.
 const LARGEST: u64 = 10 << 30;
 /// What each counts as at least, so that there are not millions; a client of sigul's rounds up to as much.
@@ -33,7 +37,7 @@ const EXPLAINED: usize = 1000;
 /// A package on its way.
 enum Part {
     /// Its main header is with the signer.
-    Asked(Vec<u8>, Box<Arrived>),
+    Asked(Vec<u8>, Box<Arrived>, OwnedSemaphorePermit),
     /// It is not signed.
     Refused(Vec<u8>, Refused),
 }
@@ -93,6 +97,7 @@ async fn take(
 ) -> Result<u64, RequestError> {
     let idle = shared.config.idle;
     let (mut sum, mut bytes, mut buffer) = (0_u64, 0_u64, vec![0; PIECE]);
+    let room_for_headers = Arc::new(Semaphore::new(HEADERS));
     loop {
         let mut first = [0];
         if timely(idle, incoming.read(&mut first)).await? == 0 {
@@ -139,10 +144,15 @@ async fn take(
         } else {
             match check(spool, fields).await? {
                 Err(reason) => Part::Refused(id, reason),
-                Ok(package) => match timely(idle, asking.header(package.main_header())).await {
-                    Ok(()) => Part::Asked(id, Box::new(package)),
-                    Err(error) => Part::Refused(id, failed(&error)),
-                },
+                Ok(package) => {
+                    let room = u32::try_from(package.held().min(HEADERS)).unwrap_or(u32::MAX);
+                    let room = room_for_headers.clone().acquire_many_owned(room);
+                    let room = timely(idle, async { room.await.map_err(std::io::Error::other) }).await?;
+                    match timely(idle, asking.header(package.main_header())).await {
+                        Ok(()) => Part::Asked(id, Box::new(package), room),
+                        Err(error) => Part::Refused(id, failed(&error)),
+                    }
+                }
             }
         };
         if timely(idle, async { Ok::<_, RequestError>(parts.send(part).await) }).await?.is_err() {
@@ -179,7 +189,7 @@ async fn give(
     while let Some(part) = parts.recv().await {
         let (id, mut reason) = match part {
             Part::Refused(id, reason) => (id, reason),
-            Part::Asked(id, package) => match packet(&mut answers, &mut broken, idle).await {
+            Part::Asked(id, package, _room) => match packet(&mut answers, &mut broken, idle).await {
                 Err(reason) => (id, reason),
                 Ok(packet) => match package.signature_header(&packet) {
                     Err(reason) => (id, reason),

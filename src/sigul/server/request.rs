@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha512};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::Shared;
@@ -90,11 +91,11 @@ impl Seen {
     }
 }
 
-/// Serves a client of which the first byte has come.
-pub(super) async fn serve(shared: &Shared, streams: Divided, first: [u8; 1]) {
+/// Serves a client of which the first byte has come; drops `settled` once its handshake is made.
+pub(super) async fn serve(shared: &Shared, streams: Divided, first: [u8; 1], settled: oneshot::Sender<()>) {
     let (begun, mut seen) = (Instant::now(), Seen::default());
     shared.figures.add("requests", "", 1);
-    let done = answer(shared, streams, first, &mut seen).await;
+    let done = answer(shared, streams, first, settled, &mut seen).await;
     shared.figures.add("requests", "", -1);
     let code = match (&done, seen.code) {
         (Ok(()), Some(code)) => code.number().to_string(),
@@ -150,6 +151,7 @@ async fn answer(
     shared: &Shared,
     streams: Divided,
     first: [u8; 1],
+    settled: oneshot::Sender<()>,
     seen: &mut Seen,
 ) -> Result<(), RequestError> {
     let idle = shared.config.idle;
@@ -182,6 +184,7 @@ async fn answer(
     let tls = shared.tls();
     let limits = [shared.config.handshake, idle];
     let inner_fields = inner::listen(&tls, inner, limits, &mut seen.certificate).await?;
+    drop(settled);
     let certificate = seen.certificate.clone();
     let header = [&VERSION.to_be_bytes()[..], &raw].concat();
     // For a package that the bridge fetched, the client can only name its MD5.

@@ -6,4 +6,4 @@ mod tls;
 
 pub use divide::{Channel, Divided, Ended, Incoming, Outgoing, Sent, divide};
 pub use messages::{StreamError, read_fields, read_mac, read_u32, read_u64};
-pub use tls::{Identity, Tls, TlsError, common_name};
+pub use tls::{Connector, Identity, Tls, TlsError, common_name};

@@ -52,11 +52,21 @@ pub enum TlsError {
     Name,
 }
 
+/// Settings for connections that one begins.
+#[derive(Clone)]
+pub struct Connector(SslContext);
+
 /// Settings for connections in both directions.
 #[derive(Clone)]
 pub struct Tls {
-    connect: SslContext,
+    connect: Connector,
     accept: SslContext,
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Connector")
+    }
 }
 
 impl std::fmt::Debug for Tls {
@@ -65,10 +75,31 @@ impl std::fmt::Debug for Tls {
     }
 }
 
+impl Connector {
+    /// Reads the files.
+    pub fn new(identity: &Identity) -> Result<Self, TlsError> {
+        Ok(Self(context(identity, SslMethod::tls_client())?.build()))
+    }
+
+    /// Begins a connection, to somebody whose certificate has a given name.
+    pub async fn connect<S>(&self, name: &str, stream: S) -> Result<SslStream<S>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut ssl = openssl::ssl::Ssl::new(&self.0)?;
+        ssl.set_hostname(name)?;
+        ssl.param_mut().set_host(name)?;
+        let mut stream = SslStream::new(ssl, stream)?;
+        let done = Pin::new(&mut stream).connect().await;
+        done.map_err(|error| failed(name, &stream, &error))?;
+        Ok(stream)
+    }
+}
+
 impl Tls {
     /// Reads the files. Both directions take TLS 1.2 and 1.3: sigul itself has 1.2.
     pub fn new(identity: &Identity) -> Result<Self, TlsError> {
-        let connect = context(identity, SslMethod::tls_client())?;
+        let connect = Connector::new(identity)?;
         let mut accept = context(identity, SslMethod::tls_server())?;
         accept.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
         // NSS chooses its certificate by these names.
@@ -78,7 +109,7 @@ impl Tls {
         // No connection is ever resumed.
         accept.set_num_tickets(0)?;
         accept.set_session_cache_mode(openssl::ssl::SslSessionCacheMode::OFF);
-        Ok(Self { connect: connect.build(), accept: accept.build() })
+        Ok(Self { connect, accept: accept.build() })
     }
 
     /// Begins a connection, to somebody whose certificate has a given name.
@@ -86,13 +117,7 @@ impl Tls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut ssl = openssl::ssl::Ssl::new(&self.connect)?;
-        ssl.set_hostname(name)?;
-        ssl.param_mut().set_host(name)?;
-        let mut stream = SslStream::new(ssl, stream)?;
-        let done = Pin::new(&mut stream).connect().await;
-        done.map_err(|error| failed(name, &stream, &error))?;
-        Ok(stream)
+        self.connect.connect(name, stream).await
     }
 
     /// Answers somebody who begins a connection and has a certificate of the authority.

@@ -180,7 +180,8 @@ impl Migration {
     /// Reads a sigul server's database and home, and opens each key once.
     pub fn prepare(source: &Source<'_>) -> Result<Self, MigrateError> {
         let contents = Contents::read(source.database)?;
-        let names = contents.users.iter().map(|user| &user.name).chain(contents.keys.iter().map(|key| &key.name));
+        let names =
+            contents.users.iter().map(|user| &user.name).chain(contents.keys.iter().map(|key| &key.name));
         for name in names {
             check_name(name).map_err(|_| MigrateError::Name(name.escape_debug().take(300).collect()))?;
         }
@@ -201,7 +202,8 @@ impl Migration {
                 wanted.push(key);
             }
         }
-        let unknown = source.passphrases.0.keys().find(|name| !contents.keys.iter().any(|key| key.name == **name));
+        let unknown =
+            source.passphrases.0.keys().find(|name| !contents.keys.iter().any(|key| key.name == **name));
         let unknown = unknown.or_else(|| {
             source.without.iter().find(|name| !contents.keys.iter().any(|key| key.name == **name))
         });
@@ -345,10 +347,9 @@ fn carry(
         let place = contents.users.iter().position(|user| user.id == access.user);
         let (place, user) = place.zip(contents.user(access.user)).ok_or(MigrateError::Damaged)?;
         if user.name == given.user {
-            inner = Some(
-                material::unseal(&access.sealed, &given.passphrase)
-                    .ok_or_else(|| refused("it is another one, or their access is sealed as gpg no longer does"))?,
-            );
+            inner = Some(material::unseal(&access.sealed, &given.passphrase).ok_or_else(|| {
+                refused("it is another one, or their access is sealed as gpg no longer does")
+            })?);
         }
         if access.sealed.len() > LARGEST_SEALED || !wrap::is_openable(&access.sealed) {
             let why = "sealed as gpg no longer does; grant it anew (grant-key-access)";

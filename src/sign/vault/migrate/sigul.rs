@@ -67,18 +67,26 @@ impl Contents {
                 database.prepare(sql)?.query_map([], of)?.collect()
             }
             Ok(Self {
-                users: rows(&database, "SELECT id, name, sha512_password, admin FROM users ORDER BY id", |row| {
-                    let password = bytes(row.get_ref(2)?).and_then(|bytes| String::from_utf8(bytes).ok());
-                    Ok(User { id: row.get(0)?, name: row.get(1)?, password, admin: row.get(3)? })
-                })?,
-                keys: rows(&database, "SELECT id, name, keytype, fingerprint FROM keys ORDER BY id", |row| {
-                    Ok(Key {
-                        id: row.get(0)?,
-                        name: row.get(1)?,
-                        keytype: row.get(2)?,
-                        fingerprint: row.get::<_, String>(3)?.to_ascii_uppercase(),
-                    })
-                })?,
+                users: rows(
+                    &database,
+                    "SELECT id, name, sha512_password, admin FROM users ORDER BY id",
+                    |row| {
+                        let password = bytes(row.get_ref(2)?).and_then(|bytes| String::from_utf8(bytes).ok());
+                        Ok(User { id: row.get(0)?, name: row.get(1)?, password, admin: row.get(3)? })
+                    },
+                )?,
+                keys: rows(
+                    &database,
+                    "SELECT id, name, keytype, fingerprint FROM keys ORDER BY id",
+                    |row| {
+                        Ok(Key {
+                            id: row.get(0)?,
+                            name: row.get(1)?,
+                            keytype: row.get(2)?,
+                            fingerprint: row.get::<_, String>(3)?.to_ascii_uppercase(),
+                        })
+                    },
+                )?,
                 accesses: rows(
                     &database,
                     "SELECT key_id, user_id, encrypted_passphrase, key_admin FROM key_accesses ORDER BY id",
