@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long)]
     locked: bool,
     /// Sign the release that the lock has again, everything in it, by the keys that the recipe has now, and change nothing
-    /// else: after a key was compromised (`compromised` under [sign]), or when another one takes its place. What became
+    /// else: after a key was compromised (`compromised` under `[sign]`), or when another one takes its place. What became
     /// other by that is listed.
     #[arg(long, conflicts_with = "locked")]
     resign: bool,

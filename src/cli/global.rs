@@ -1,6 +1,6 @@
 //! Options that every command takes.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use super::failure::{Failure, Kind};
@@ -49,7 +49,8 @@ impl Global {
     /// Says what is going on, unless `--quiet`.
     pub fn say(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("{text}");
+            // What cannot be said, to a full disk say, is lost; the work is not.
+            drop(writeln!(std::io::stderr(), "{text}"));
         }
     }
 }

@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long)]
     update: bool,
     /// Have packages of the release that the lock has signed again, by the key that the recipe has now, and change nothing
-    /// else: after a key was compromised (`compromised` under [sign]), or when another one takes its place. What is signed later
+    /// else: after a key was compromised (`compromised` under `[sign]`), or when another one takes its place. What is signed later
     /// than packages, 'gander compose' signs.
     #[arg(long, conflicts_with = "update")]
     resign: bool,

@@ -10,6 +10,7 @@ pub mod demonstration;
 pub mod hashing;
 pub mod key;
 pub mod ledger;
+mod log;
 mod packet;
 pub mod token;
 pub mod vault;

@@ -4,6 +4,7 @@
 
 mod header;
 mod keys;
+mod migrate;
 mod operations;
 mod process;
 mod start;

@@ -48,6 +48,15 @@ impl Signer {
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         fs::remove_file(&file).unwrap();
+        Self::run(folder, store, options)
+    }
+
+    /// Over a store that somebody else made.
+    pub fn over(store: &Path) -> Self {
+        Self::run(tempfile::tempdir().unwrap(), store, &[])
+    }
+
+    fn run(folder: TempDir, store: &Path, options: &[&str]) -> Self {
         let options = options.iter().map(ToString::to_string).collect();
         let signer = Self { folder, runtime: Runtime::new().unwrap(), child: Mutex::new(None), options };
         if store != signer.store() {

@@ -9,9 +9,11 @@ mod mutant;
 #[allow(dead_code, reason = "not all of it is needed")]
 mod sample;
 
+mod approvals;
 mod asking;
 mod attacks;
 mod certificates;
+mod disk;
 mod kills;
 mod many;
 mod release;

@@ -28,7 +28,7 @@ fn text(number: usize, size: usize) -> Vec<u8> {
 #[test]
 fn sixty_four_large_texts_at_once() {
     let world = World::ended("", "memory-mebibytes = 4\nspool-mebibytes = 512\nrequests = 80");
-    let bridge = Bridge::with_server(&world, "");
+    let bridge = Bridge::with_server(&world, "[limits]\nwait-seconds = 300\nsecrets-seconds = 300");
     let before = peak(world.pid());
     let client = bridge.client(&world, "alice");
     world.runtime.block_on(async {
@@ -36,7 +36,7 @@ fn sixty_four_large_texts_at_once() {
         for number in 0..64 {
             let client = client.clone();
             tasks.push(tokio::spawn(async move {
-                let text = text(number, 3 << 20);
+                let text = text(number, 2 << 20);
                 let request = Request::new("sign-text").field("key", "k1");
                 let request = request.secret("passphrase", ALICE.as_bytes());
                 let got = client.call(request.payload(Payload::Bytes(&text)), 1 << 30).await;
@@ -50,19 +50,19 @@ fn sixty_four_large_texts_at_once() {
         }
     });
     assert_eq!(world.signatures(), 64);
-    // 192 MiB of texts and as much of messages went through the server; the signer holds texts alone.
+    // 128 MiB of texts and as much of messages went through the server; the signer holds texts alone.
     let (server, signer) = (peak(world.pid()), peak(world.signer().unwrap()));
     println!(
-        "64 texts of 3 MiB: peak of the server {server} MiB (before: {before}), of the signer {signer} MiB"
+        "64 texts of 2 MiB: peak of the server {server} MiB (before: {before}), of the signer {signer} MiB"
     );
     assert!(server - before < 64, "{server} MiB, {before} MiB before");
-    assert!(signer < 400, "{signer} MiB");
+    assert!(signer < 300, "{signer} MiB");
 }
 
 #[test]
 fn texts_that_find_no_room_are_refused_and_nothing_else_is() {
     let world = World::ended("", "memory-mebibytes = 1\nspool-mebibytes = 30\nrequests = 80");
-    let bridge = Bridge::with_server(&world, "");
+    let bridge = Bridge::with_server(&world, "[limits]\nwait-seconds = 300\nsecrets-seconds = 300");
     let client = bridge.client(&world, "alice");
     let (signed, refused) = world.runtime.block_on(async {
         let mut tasks = Vec::new();

@@ -29,6 +29,11 @@ impl Drop for Bridge {
 impl Bridge {
     /// Starts it in the place of the test's, with lines behind the others of its configuration.
     pub fn start(world: &World, lines: &str) -> Self {
+        Self::logging_to(world, lines, log(world))
+    }
+
+    /// The same with another log.
+    pub fn logging_to(world: &World, lines: &str, log: fs::File) -> Self {
         let server = fs::read_to_string(world.path("server.toml")).unwrap();
         let address = server.split('"').nth(1).unwrap().to_owned();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -40,7 +45,7 @@ impl Bridge {
         );
         fs::write(world.path("bridge.toml"), text).unwrap();
         world.close_bridge();
-        Self { child: Mutex::new(run(world)), port }
+        Self { child: Mutex::new(run(world, log)), port }
     }
 
     /// Whole, with the server: ready for requests.
@@ -54,14 +59,6 @@ impl Bridge {
     /// Waits until the server can be reached through it.
     pub fn ready(&self, world: &World) {
         world.wait_for("a connection", || world.status("/health").0 == 200);
-    }
-
-    /// Starts another one in its place.
-    pub fn again(&self, world: &World) {
-        let mut child = self.child.lock().unwrap();
-        drop(child.kill());
-        child.wait().unwrap();
-        *child = run(world);
     }
 
     pub fn pid(&self) -> u32 {
@@ -80,7 +77,7 @@ impl Bridge {
             server_name: "server.test".into(),
             user: user.into(),
             identity: world.identity(user),
-            patience: Duration::from_secs(60),
+            patience: Duration::from_secs(300),
         };
         Client::new(settings).unwrap()
     }
@@ -115,9 +112,12 @@ pub fn give(asking: &mut Child, secrets: &[&str]) {
     drop(asking.stdin.take().unwrap().write_all(text.as_bytes()));
 }
 
-fn run(world: &World) -> Child {
+fn log(world: &World) -> fs::File {
+    fs::OpenOptions::new().create(true).append(true).open(world.path("bridge.log")).unwrap()
+}
+
+fn run(world: &World, log: fs::File) -> Child {
     let mut command = gander();
     command.args(["sigul", "bridge", "--config"]).arg(world.path("bridge.toml"));
-    let log = fs::OpenOptions::new().create(true).append(true).open(world.path("bridge.log")).unwrap();
-    command.stderr(log).stdin(Stdio::null()).process_group(0).spawn().unwrap()
+    command.stderr(log).stdout(Stdio::null()).stdin(Stdio::null()).process_group(0).spawn().unwrap()
 }

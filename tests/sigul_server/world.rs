@@ -88,11 +88,16 @@ impl World {
     pub fn start(&self) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
         let before = self.log().len();
+        self.start_logging_to(log);
+        self.wait_for("signer-ready", || self.log()[before..].contains("signer-ready"));
+    }
+
+    /// Starts the server, and waits for nothing.
+    pub fn start_logging_to(&self, log: fs::File) {
         let mut command = gander();
         command.args(["sigul", "server", "--config"]).arg(self.path("server.toml"));
         let child = command.stderr(log).stdin(Stdio::null()).process_group(0).spawn().unwrap();
         *self.server.lock().unwrap() = Some(child);
-        self.wait_for("signer-ready", || self.log()[before..].contains("signer-ready"));
     }
 
     /// Waits for something, not for ever.

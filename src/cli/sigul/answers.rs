@@ -38,6 +38,11 @@ pub fn truth(fields: &Fields, name: &str, what: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A number.
+pub fn number(fields: &Fields, name: &str) -> Result<u32, Failure> {
+    fields.u32(name).map_err(|error| Failure::new(Kind::Input, format!("the answer cannot be read: {error}")))
+}
+
 /// Writes bytes to stdout, or to a file that appears whole.
 pub fn output(bytes: &[u8], path: Option<&Path>) -> Result<(), Failure> {
     match path {

@@ -24,6 +24,10 @@ pub enum Verb {
     GetPublicKey(Asked<GetPublicKey>),
     /// Change when a key expires.
     ChangeKeyExpiration(Asked<ChangeKeyExpiration>),
+    /// Print what waits for approval, a line of JSON each.
+    ListApprovals(Asked<ListApprovals>),
+    /// Approve a request that waits, and print how many have.
+    Approve(Asked<Approve>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -106,6 +110,23 @@ pub struct ChangeKeyExpiration {
     subkey: Option<String>,
 }
 
+#[derive(Debug, clap::Args)]
+pub struct ListApprovals {
+    /// The key.
+    key: String,
+    /// Ask as an administrator, by password, instead of as a user of the key.
+    #[arg(long)]
+    password: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Approve {
+    /// The key.
+    key: String,
+    /// The request's id, which its refusal and the list have.
+    id: String,
+}
+
 /// The request with fields that are set.
 fn with<'r>(mut request: Request<'r>, fields: &[(&str, Option<&String>)]) -> Request<'r> {
     for (name, value) in fields {
@@ -183,6 +204,23 @@ pub fn run(verb: Verb) -> Result<(), Failure> {
             ];
             let request = with(Request::new("change-key-expiration"), &fields);
             session.ask(session.prove(request, Passphrase)?)?;
+        }
+        Verb::ListApprovals(Asked { what, asking }) => {
+            let session = asking.begin()?;
+            let request = Request::new("list-approvals").field("key", &what.key);
+            let proof = if what.password { Password } else { Passphrase };
+            let (_, list) = session.ask(session.prove(request, proof)?)?;
+            answers::output(&list, None)?;
+        }
+        Verb::Approve(Asked { what, asking }) => {
+            let session = asking.begin()?;
+            let request = Request::new("approve").field("key", &what.key).field("id", &what.id);
+            let (fields, _) = session.ask(session.prove(request, Passphrase)?)?;
+            println!(
+                "{} of {} approvals",
+                answers::number(&fields, "given")?,
+                answers::number(&fields, "needed")?
+            );
         }
     }
     Ok(())

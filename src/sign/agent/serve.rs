@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::request::{Code, Refusal};
 use super::session::{self, Budget, Shared};
 use crate::runner::take_over;
+use crate::sign::log::say;
 use crate::sign::vault::Vault;
 
 /// The stack of a session's thread, in bytes.
@@ -89,14 +90,14 @@ async fn attend(shared: &Arc<Shared>, door: Door, allowance: Allowance) -> io::R
                 Ok(Some(stream)) => begin(shared, stream, allowance),
                 Ok(None) => return Ok(()),
                 Err(error) => {
-                    eprintln!("gander signer: no connection can be taken: {error}");
+                    say(format_args!("no connection can be taken: {error}"));
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             },
             _ = second.tick() => shared.vault.wipe_idle(),
             _ = hangup.recv() => match shared.vault.reload() {
-                Ok(()) => eprintln!("gander signer: the policy was read again"),
-                Err(error) => eprintln!("gander signer: nothing is signed: {error}"),
+                Ok(()) => say("the policy was read again"),
+                Err(error) => say(format_args!("nothing is signed: {error}")),
             },
             _ = user.recv() => shared.vault.wipe(),
             _ = end.recv() => return Ok(()),
@@ -123,14 +124,14 @@ fn begin(shared: &Arc<Shared>, stream: UnixStream, allowance: Allowance) {
         stream.set_write_timeout(Some(allowance.silence))?;
         let peer = rustix::net::sockopt::socket_peercred(&stream)?.uid.as_raw();
         if peer != allowance.peer {
-            eprintln!("gander signer: user {peer} may not connect");
+            say(format_args!("user {peer} may not connect"));
         }
         Ok(peer == allowance.peer)
     };
     match prepare() {
         Ok(true) => {}
         Ok(false) => return,
-        Err(error) => return eprintln!("gander signer: a connection cannot be used: {error}"),
+        Err(error) => return say(format_args!("a connection cannot be used: {error}")),
     }
     if others >= allowance.sessions {
         let refusal = Refusal::because(Code::Unavailable, "the signer has as many sessions as it may have");
@@ -140,10 +141,10 @@ fn begin(shared: &Arc<Shared>, stream: UnixStream, allowance: Allowance) {
     }
     let serve = move || {
         if let Err(error) = session::serve(&counted.0, &stream) {
-            eprintln!("gander signer: a session was ended: {error}");
+            say(format_args!("a session was ended: {error}"));
         }
     };
     if let Err(error) = thread::Builder::new().name("session".into()).stack_size(STACK).spawn(serve) {
-        eprintln!("gander signer: no thread for a session: {error}");
+        say(format_args!("no thread for a session: {error}"));
     }
 }

@@ -12,6 +12,7 @@ use super::{Reply, Secrets, Vault, approvals, clock, failed, keyfile, password};
 use crate::base::SourceDate;
 use crate::sign::agent::request::{Answer, Bindings, Code, Operation as Op, Refusal, Request, Secret};
 use crate::sign::ledger::{Entry, Event};
+use crate::sign::log::say;
 use crate::sign::vault::database::Key;
 
 /// Answers, with sigul's checks in sigul's order.
@@ -518,7 +519,7 @@ impl Asking<'_> {
 
     fn read_key(&self, key: &Key) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         keyfile::read(&self.vault.folder, &key.fingerprint).map_err(|error| {
-            eprintln!("gander signer: the file of the key {} cannot be read: {error}", key.fingerprint);
+            say(format_args!("the file of the key {} cannot be read: {error}", key.fingerprint));
             self.unusable(key)
         })
     }

@@ -51,6 +51,7 @@ use limit::Limits;
 use policy::{Policy, PolicyError};
 use unlocked::Cache;
 
+use crate::sign::log::say;
 use work::Subject;
 pub use work::{Made, Opened};
 
@@ -159,6 +160,8 @@ pub struct Vault {
     nothing: Vec<u8>,
     signatures: AtomicU64,
     refusals: AtomicU64,
+    /// Why nothing could be recorded the last time.
+    unrecorded: Mutex<Option<String>>,
     _lock: File,
 }
 
@@ -200,10 +203,7 @@ impl Vault {
         let fingerprints = database::names(&database, "SELECT fingerprint FROM keys", [])?;
         for name in keyfile::strangers(folder, &fingerprints).map_err(file(&folder.join("keys")))? {
             // From a signer that was killed while it made or deleted a key, or from before a backup was put back.
-            eprintln!(
-                "gander signer: no key is known to the file '{}' in the store's 'keys'",
-                name.escape_debug()
-            );
+            say(format_args!("no key is known to the file '{}' in the store's 'keys'", name.escape_debug()));
         }
         let limits = Limits::new(database::failures(&database)?);
         let nothing = material::seal(&material::random_passphrase()?, &material::random_passphrase()?)?;
@@ -218,6 +218,7 @@ impl Vault {
             nothing,
             signatures: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
+            unrecorded: Mutex::default(),
             _lock: lock,
         };
         vault.ledger.record(Entry::new(Event::Start, clock::now())).wait()?;
@@ -265,7 +266,8 @@ impl Vault {
 
     /// How the signer is.
     pub fn health(&self, sessions: u32) -> Answer {
-        let detail = self.policy_error().map(|error| error.to_string());
+        let unrecorded = || self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let detail = self.policy_error().map(|error| error.to_string()).or_else(unrecorded);
         Answer::Health {
             ready: detail.is_none(),
             detail,
@@ -318,8 +320,11 @@ impl Vault {
     }
 
     fn wait(&self, receipt: Receipt) -> Result<Head, Refusal> {
-        receipt.wait().map_err(|error| {
-            eprintln!("gander signer: {error}");
+        let waited = receipt.wait();
+        let trouble = waited.as_ref().err().map(ToString::to_string);
+        *self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        waited.map_err(|error| {
+            say(&error);
             Refusal::because(Code::Unavailable, error)
         })
     }
@@ -362,7 +367,7 @@ fn read_policy(folder: &Path) -> Result<Arc<Policy>, PolicyError> {
 /// Something failed here, not there: told to the log in full, to the client in short.
 fn failed(what: &str) -> impl Fn(rusqlite::Error) -> Refusal {
     move |error| {
-        eprintln!("gander signer: {what}: {error}");
+        say(format_args!("{what}: {error}"));
         Refusal::because(Code::UnknownError, format!("{what}: the signer's database failed"))
     }
 }

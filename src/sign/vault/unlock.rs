@@ -6,6 +6,7 @@ use super::database::{self, Access, Key, User};
 use super::unlocked::{Known, Unlocked};
 use super::{Secrets, Vault, failed, material, password};
 use crate::sign::agent::request::{Code, LONGEST_NAME, Refusal, Secret};
+use crate::sign::log::say;
 
 /// A user with access to a key, which their passphrase has opened.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Refusal> {
 
 fn denied(reason: &'static str) -> Refusal {
     // Only the log of the signer says why: who guesses is told nothing.
-    eprintln!("gander signer: authentication failed: {reason}");
+    say(format_args!("authentication failed: {reason}"));
     Code::AuthenticationFailed.into()
 }
 
@@ -85,7 +86,7 @@ impl Vault {
                 let inner = material::unseal(&sealed, passphrase)?;
                 let (key, access) = found?;
                 if inner.starts_with(b"{") || inner.starts_with(b"[") {
-                    eprintln!("gander signer: an access is bound to hardware, which is not offered");
+                    say("an access is bound to hardware, which is not offered");
                     return None;
                 }
                 let unlocked = Arc::new(Unlocked::new(inner));
@@ -149,7 +150,7 @@ impl Vault {
 
     fn keep_failures(&self, who: &super::limit::Who, failures: super::limit::Failures) {
         if let Err(error) = database::keep_failures(&self.database(), who, failures) {
-            eprintln!("gander signer: failures cannot be kept: {error}");
+            say(format_args!("failures cannot be kept: {error}"));
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::rpm::tags;
 use crate::sign::agent::request::{Answer, Code, Operation, Refusal, Request};
 use crate::sign::hashing::Hashing;
 use crate::sign::ledger::{Entry, Event, Receipt};
+use crate::sign::log::say;
 use crate::sign::{LocalSigner, SignError, Signer as _};
 
 /// An unlocked key, for as long as a session needs it.
@@ -125,7 +126,7 @@ impl Vault {
             return Err(Code::UnsupportedKeytype.into());
         }
         let broken = |error: &dyn std::fmt::Display| {
-            eprintln!("gander signer: the key {} cannot be used: {error}", key.fingerprint);
+            say(format_args!("the key {} cannot be used: {error}", key.fingerprint));
             Refusal::because(Code::UnknownError, format!("the key {} cannot be used", key.fingerprint))
         };
         if unlocked.material.get().is_none() {
@@ -199,7 +200,7 @@ impl Vault {
         let signature = make(created).map_err(|error| match error {
             SignError::Text(text) => Refusal::because(Code::UnknownError, text),
             error => {
-                eprintln!("gander signer: the key {} cannot sign: {error}", opened.fingerprint);
+                say(format_args!("the key {} cannot sign: {error}", opened.fingerprint));
                 Refusal::because(Code::UnknownError, error)
             }
         })?;

@@ -85,11 +85,16 @@ pub enum ClientError {
     Unexpected(String),
 }
 
+/// Words of the other side, of which nothing can hide or change what stands beside them.
+pub(super) fn visible(words: &str) -> String {
+    words.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
 /// A refusal in words.
 fn refusal(code: u32, message: Option<&str>) -> String {
     let words = Code::of(code).map_or_else(|| format!("code {code}"), |code| code.to_string());
     match message {
-        Some(message) if !message.is_empty() => format!("{words} ({})", message.escape_debug()),
+        Some(message) if !message.is_empty() => format!("{words} ({})", visible(message)),
         _ => words,
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::Client;
-use super::call::{ClientError, Payload, Request, open};
+use super::call::{ClientError, Payload, Request, open, visible};
 use crate::sigul::stream::{Channel, Incoming, Outgoing, read_fields, read_mac};
 use crate::sigul::wire::{Code, Fields, MAC, Mac, PartKey};
 
@@ -93,7 +93,7 @@ pub enum Signed {
 /// Why a package was not signed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}", Code::of(*code).map_or_else(|| format!("code {code}"), |code| code.to_string()),
-    message.as_ref().map(|words| format!(" ({})", words.escape_debug())).unwrap_or_default())]
+    message.as_ref().map(|words| format!(" ({})", visible(words))).unwrap_or_default())]
 pub struct PartFailure {
     /// The number.
     pub code: u32,

@@ -94,12 +94,12 @@ impl Spool {
             let bytes = std::mem::take(bytes);
             self.share.give_back(&self.room.memory);
             self.kept = Kept::File(tempfile::tempfile_in(&self.room.folder)?);
-            self.to_file(&bytes)?;
+            self.keep_in_file(&bytes)?;
         }
-        self.to_file(piece)
+        self.keep_in_file(piece)
     }
 
-    fn to_file(&mut self, piece: &[u8]) -> io::Result<()> {
+    fn keep_in_file(&mut self, piece: &[u8]) -> io::Result<()> {
         let Kept::File(file) = &mut self.kept else { return Ok(()) };
         if !self.share.grow(&self.room.disk, piece.len()) {
             let full = "other requests take all the room that there is for packages";

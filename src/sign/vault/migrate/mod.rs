@@ -254,7 +254,10 @@ impl Migration {
         }
         let database = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)
             .map_err(VaultError::from)?;
-        self.compare(&database)
+        let made = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('users', 'keys')";
+        let made = database::names(&database, made, []).map_err(VaultError::from)?;
+        // One that was killed while it made its first store leaves a database without its tables.
+        if made.len() == 2 { self.compare(&database) } else { Ok(()) }
     }
 
     fn compare(&self, database: &Connection) -> Result<(), MigrateError> {
