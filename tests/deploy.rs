@@ -31,7 +31,8 @@ fn systemd_accepts_the_units_and_finds_them_confined() {
     for unit in UNITS {
         // The program that is tested is not installed where the units have it.
         let text = fs::read_to_string(deploy().join(unit)).unwrap();
-        fs::write(folder.path().join(unit), text.replace("/usr/bin/gander", env!("CARGO_BIN_EXE_gander"))).unwrap();
+        fs::write(folder.path().join(unit), text.replace("/usr/bin/gander", env!("CARGO_BIN_EXE_gander")))
+            .unwrap();
     }
     let units = UNITS.map(|unit| folder.path().join(unit));
     let output = Command::new("systemd-analyze").arg("verify").args(&units).output().unwrap();
