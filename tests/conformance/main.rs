@@ -27,6 +27,7 @@ mod mash;
 mod modules;
 mod multilib;
 mod multilib_genuine;
+mod own_keys;
 mod records;
 mod repodata;
 mod repodata_read;

@@ -148,10 +148,9 @@ done < /in/list
 /// Sequoia's own.
 const POLICY: &str = "[hash_algorithms]\nsha1.second_preimage_resistance = \"always\"\n";
 
-#[test]
-fn the_same_verdicts_as_rpm_4_20() {
-    const TEST: &str = "the_same_verdicts_as_rpm_4_20";
-    let Some(root) = folder("GANDER_REALDATA", TEST) else { return };
+/// Runs a script in the image with rpm 4.20, without network, and gives its output; none where there is no image. Files of
+/// a folder are below `/in`, and so are further folders.
+pub fn in_rpm_4_20(test: &str, inputs: &Path, folders: &[(&Path, &str)]) -> Option<String> {
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/peers/rpm-4.20.lock");
     let gander = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gander"));
@@ -168,22 +167,37 @@ fn the_same_verdicts_as_rpm_4_20() {
     assert!(fresh.status.success(), "{fresh:?}");
     let built = gander(&["image", "build", lock.to_str().unwrap()]).output().unwrap();
     if !built.status.success() {
-        return skip(TEST, &format!("the image cannot be made: {}", String::from_utf8_lossy(&built.stderr)));
+        skip(test, &format!("the image cannot be made: {}", String::from_utf8_lossy(&built.stderr)));
+        return None;
     }
+    let mut command = gander(&["run", lock.to_str().unwrap()]);
+    let files = fs::read_dir(inputs).unwrap().map(|entry| entry.unwrap().path());
+    for file in files {
+        command.arg("--bind-ro").arg(format!(
+            "{}:/in/{}",
+            file.display(),
+            file.file_name().unwrap().display()
+        ));
+    }
+    for (folder, name) in folders {
+        command.arg("--bind-ro").arg(format!("{}:/in/{name}", folder.display()));
+    }
+    let output = command.args(["--", "/bin/sh", "/in/script"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn the_same_verdicts_as_rpm_4_20() {
+    const TEST: &str = "the_same_verdicts_as_rpm_4_20";
+    let Some(root) = folder("GANDER_REALDATA", TEST) else { return };
     let inputs = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(inputs.path().join(name), text).unwrap();
     let files = table(&root.join("rpms/INDEX.tsv"));
     write("list", &files.iter().map(|row| format!("{}\n", row["file"])).collect::<String>());
     write("policy.toml", POLICY);
     write("script", SCRIPT);
-    let mut command = gander(&["run", lock.to_str().unwrap()]);
-    for name in ["list", "policy.toml", "script"] {
-        command.arg("--bind-ro").arg(format!("{}:/in/{name}", inputs.path().join(name).display()));
-    }
-    command.arg("--bind-ro").arg(format!("{}:/in/realdata", root.display()));
-    let output = command.args(["--", "/bin/sh", "/in/script"]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8_lossy(&output.stdout);
+    let Some(text) = in_rpm_4_20(TEST, inputs.path(), &[(&root, "realdata")]) else { return };
     let mut blocks = text.split("FILE ");
     let keys = blocks.next().unwrap().lines().filter(|line| *line == "KEY").count();
     println!("rpm 4.20 imported {keys} key files");
