@@ -14,6 +14,7 @@ mod offline;
 mod recorded;
 mod replay;
 mod script;
+mod service;
 mod sessions;
 mod world;
 
