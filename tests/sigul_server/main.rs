@@ -21,6 +21,7 @@ mod repeated;
 mod replay;
 mod requests;
 mod rpms;
+mod secrets;
 mod service;
 mod through;
 mod whole;
