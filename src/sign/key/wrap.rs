@@ -181,10 +181,17 @@ fn open(
     }
 }
 
+/// Bytes that are held back at least, and at most.
+const MINIMAL_BUFFER: usize = 1 << 12;
+const LARGEST_BUFFER: usize = 25 << 20;
+
 /// Reads a message into a buffer that does not grow unless the message is compressed.
 fn read(message: &[u8], helper: Helper<'_>, limit: usize) -> sequoia_openpgp::Result<Zeroizing<Vec<u8>>> {
     let policy = StandardPolicy::new();
-    let reader = DecryptorBuilder::from_bytes(message)?.with_policy(&policy, None, helper)?;
+    // What is not yet authenticated is held back; sequoia's own buffer has 25 MiB whatever the message is.
+    let buffer = message.len().clamp(MINIMAL_BUFFER, LARGEST_BUFFER);
+    let reader =
+        DecryptorBuilder::from_bytes(message)?.buffer_size(buffer).with_policy(&policy, None, helper)?;
     let mut out = Zeroizing::new(Vec::with_capacity(limit.min(message.len() + 4096)));
     reader.take(limit as u64 + 1).read_to_end(&mut out)?;
     if out.len() > limit {
