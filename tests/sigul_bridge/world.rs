@@ -188,8 +188,9 @@ impl Bridge {
         self.child.wait().unwrap().code()
     }
 
-    /// Asks the local socket.
+    /// Asks the local socket, which is there when it has started.
     pub fn status(&self, what: &str) -> String {
+        self.told(&["event=started"]);
         let mut stream = UnixStream::connect(self.parties.path("status")).unwrap();
         write!(stream, "GET {what} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
