@@ -248,28 +248,22 @@ pub fn compose(
     let files = RecipeFiles::read(recipe)?;
     let folder = lock_folder(recipe);
     let home = options.home.as_deref();
-    let old = if options.resign { Some(folder::read(&folder)?) } else { None };
-    let fits = match &old {
-        Some(Some(old)) => Some(resign::sign_again(session, downloads, &files, old, home)?),
-        Some(None) => return Err(ComposeError::NoLock(folder)),
-        None => fitting(&files)?,
-    };
-    let mut lock = match fits {
-        Some(lock) if options.resign => {
-            folder::write(&folder, &lock)?;
-            lock
-        }
-        Some(lock) => {
-            folder::tidy(&folder);
-            lock
-        }
-        None if options.locked => return Err(ComposeError::NoLock(folder)),
-        None => {
-            let lock =
-                session.timed("resolve", || resolve_and_sign(session, downloads, &files, None, &[], home))?;
-            folder::write(&folder, &lock)?;
-            lock
-        }
+    let mut old = None;
+    let mut lock = if options.resign {
+        let old = old.insert(folder::read(&folder)?.ok_or_else(|| ComposeError::NoLock(folder.clone()))?);
+        let lock = resign::sign_again(session, downloads, &files, old, home)?;
+        folder::write(&folder, &lock)?;
+        lock
+    } else if let Some(lock) = fitting(&files)? {
+        folder::tidy(&folder);
+        lock
+    } else if options.locked {
+        return Err(ComposeError::NoLock(folder));
+    } else {
+        let lock =
+            session.timed("resolve", || resolve_and_sign(session, downloads, &files, None, &[], home))?;
+        folder::write(&folder, &lock)?;
+        lock
     };
     metadata::check(&lock)?;
     session.timed("fetch", || stock(session, downloads, &files.folder, &lock))?;
@@ -324,7 +318,7 @@ pub fn compose(
         Ok::<_, ComposeError>(MediumSummary { path, size: image.size, digest: image.digest })
     });
     let media = media.collect::<Result<_, _>>()?;
-    let resigned = old.flatten().map_or(Ok(Vec::new()), |old| resign::differences(&old, &lock))?;
+    let resigned = old.map_or(Ok(Vec::new()), |old| resign::differences(&old, &lock))?;
     Ok(Composed {
         tree: digest,
         trees,
