@@ -91,6 +91,24 @@ pub fn replace(path: &Path, write: impl FnOnce(&Path) -> std::io::Result<()>) ->
     keep(made, path)
 }
 
+/// Gives a file its place; it is copied only where that is on another file system.
+pub fn adopt(file: &Path, path: &Path) -> Result<(), Failure> {
+    let opened = std::fs::File::open(file).map_err(|error| failed(path, error))?;
+    settle(&opened).map_err(|error| failed(path, error))?;
+    match std::fs::rename(file, path) {
+        Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
+            replace(path, |made| std::fs::copy(file, made).map(drop))
+        }
+        renamed => renamed.map_err(|error| failed(path, error)),
+    }
+}
+
+/// Has a file readable for all, and on the disk.
+fn settle(file: &std::fs::File) -> std::io::Result<()> {
+    file.set_permissions(Permissions::from_mode(0o644))?;
+    file.sync_all()
+}
+
 /// A file beside another one.
 pub fn beside(path: &Path) -> Result<tempfile::NamedTempFile, Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -100,8 +118,7 @@ pub fn beside(path: &Path) -> Result<tempfile::NamedTempFile, Failure> {
 
 /// Gives a file its name.
 pub fn keep(made: tempfile::NamedTempFile, path: &Path) -> Result<(), Failure> {
-    let file = made.as_file();
-    let done = file.set_permissions(Permissions::from_mode(0o644)).and_then(|()| file.sync_all());
+    let done = settle(made.as_file());
     done.and_then(|()| made.persist(path).map(drop).map_err(|error| error.error))
         .map_err(|error| failed(path, error))
 }

@@ -195,7 +195,7 @@ fn take(package: &Package, name: &Path, answer: Signed, output: &Path) -> Result
         (Signed::Nothing, _) => Ok(()),
         (Signed::File(file), _) => {
             same_package(package, name, &file)?;
-            answers::replace(output, |made| std::fs::copy(&file, made).map(drop))
+            answers::adopt(&file, output)
         }
         (Signed::Header(_), Package::Koji { .. }) => Err(another(name, "only its signature header came")),
         (Signed::Header(header), Package::File(package)) => {
