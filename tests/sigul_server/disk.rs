@@ -24,6 +24,7 @@ impl Disk {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(at.into()));
         }
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "no small disk can be mounted");
         println!("SKIPPED: no small disk can be mounted at {}", at.display());
         None
     }

@@ -14,6 +14,7 @@ mod asking;
 mod attacks;
 mod certificates;
 mod disk;
+mod killed;
 mod kills;
 mod many;
 mod release;

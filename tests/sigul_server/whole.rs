@@ -61,6 +61,14 @@ impl Bridge {
         world.wait_for("a connection", || world.status("/health").0 == 200);
     }
 
+    /// Kills it, and starts another one in its place.
+    pub fn again(&self, world: &World) {
+        let mut child = self.child.lock().unwrap();
+        drop(child.kill());
+        child.wait().unwrap();
+        *child = run(world, log(world));
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.lock().unwrap().id()
     }
