@@ -62,7 +62,7 @@ mod supervise;
 mod sys;
 mod within;
 
-pub use confine::{ConfineError, confine, hide_memory};
+pub use confine::{ConfineError, confine, hide_memory, leave_no_core};
 pub use descriptors::{receive as take_over, send as hand_over};
 pub use error::{Cause, Ended, ProgramFailure, RunError, quote};
 pub use folders::LayOut;

@@ -7,6 +7,7 @@ use std::process::Command;
 use gander::openpgp::{Certificate, verify_detached};
 use gander::sign::NewKey;
 use gander::sign::agent::request::{Answer, Code, Operation as Op, Secret};
+use gander::sign::key::{Algorithm, SecretKey, Spec, Subkeys};
 
 use super::world::{ALICE, BOB, PASSWORD, Signer, code, new_key, sign_data};
 
@@ -57,6 +58,48 @@ fn a_key_is_imported_only_once_and_with_its_passphrase() {
     let packet = signer.with_data("bob", sign_data("k2"), &[(Secret::Passphrase, BOB)], b"x").unwrap().1;
     verify_detached(&Certificate::parse(&public).unwrap(), &packet, &b"x"[..], None).unwrap();
     assert_eq!(fs::read_dir(signer.store().join("keys")).unwrap().count(), 2);
+}
+
+#[test]
+fn a_key_that_must_not_be_used_is_not_imported() {
+    let signer = Signer::new(&[]);
+    signer.with_key("ed25519");
+    let refused = |key: &[u8], reason: &str| {
+        let refused = import(&signer, "k2", None, "bob", OWN, key).unwrap_err();
+        assert_eq!(refused.code, Code::InvalidImport, "{reason}");
+        assert!(refused.to_string().contains(reason), "{refused}");
+    };
+    let [made, ended] = ["2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"].map(|date| date.parse().unwrap());
+    let spec = Spec {
+        algorithm: Algorithm::Ed25519,
+        user_id: "Two <two@example.org>",
+        created: made,
+        expires: Some(ended),
+        subkeys: Subkeys::default(),
+    };
+    refused(
+        &SecretKey::generate(&spec).unwrap().protected(Some(OWN.as_bytes())).unwrap(),
+        "Expired on 2021-01-01",
+    );
+    if Command::new("gpg").arg("--version").output().is_err() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "gpg is missing");
+        eprintln!("SKIPPED: weak keys: gpg is not installed");
+        return;
+    }
+    for (kind, reason) in [("rsa1024", "too short"), ("dsa2048", "DSA is not used")] {
+        let home = tempfile::tempdir().unwrap();
+        let gpg = |arguments: &[&str]| {
+            let mut command = Command::new("gpg");
+            command.arg("--homedir").arg(home.path());
+            command.args(["--batch", "--pinentry-mode", "loopback", "--passphrase", OWN]);
+            let output = command.args(arguments).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            output.stdout
+        };
+        gpg(&["--quick-generate-key", "Two <two@example.org>", kind, "sign", "never"]);
+        refused(&gpg(&["--export-secret-keys"]), reason);
+        Command::new("gpgconf").arg("--homedir").arg(home.path()).args(["--kill", "all"]).status().unwrap();
+    }
 }
 
 #[test]

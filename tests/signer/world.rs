@@ -27,16 +27,26 @@ pub struct Signer {
     pub runtime: Runtime,
     child: Mutex<Option<Child>>,
     options: Vec<String>,
+    /// What its environment has besides.
+    variables: Mutex<Vec<(String, String)>>,
 }
 
 impl Signer {
     pub fn new(options: &[&str]) -> Self {
+        Self::with(options, &[])
+    }
+
+    pub fn with(options: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("store");
-        Self::within(folder, &store, options)
+        Self::around(folder, &store, options, variables)
     }
 
     pub fn within(folder: TempDir, store: &Path, options: &[&str]) -> Self {
+        Self::around(folder, store, options, &[])
+    }
+
+    fn around(folder: TempDir, store: &Path, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let file = folder.path().join("password");
         fs::write(&file, format!("{PASSWORD}\n")).unwrap();
         let made = gander()
@@ -48,17 +58,19 @@ impl Signer {
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         fs::remove_file(&file).unwrap();
-        Self::run(folder, store, options)
+        Self::run(folder, store, options, variables)
     }
 
     /// Over a store that somebody else made.
     pub fn over(store: &Path) -> Self {
-        Self::run(tempfile::tempdir().unwrap(), store, &[])
+        Self::run(tempfile::tempdir().unwrap(), store, &[], &[])
     }
 
-    fn run(folder: TempDir, store: &Path, options: &[&str]) -> Self {
+    fn run(folder: TempDir, store: &Path, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let options = options.iter().map(ToString::to_string).collect();
-        let signer = Self { folder, runtime: Runtime::new().unwrap(), child: Mutex::new(None), options };
+        let (runtime, child) = (Runtime::new().unwrap(), Mutex::new(None));
+        let signer = Self { folder, runtime, child, options, variables: Mutex::default() };
+        signer.set(variables);
         if store != signer.store() {
             std::os::unix::fs::symlink(store, signer.store()).unwrap();
         }
@@ -82,6 +94,12 @@ impl Signer {
         self.child.lock().unwrap().as_ref().unwrap().id()
     }
 
+    /// Gives it another environment, from the next start on.
+    pub fn set(&self, variables: &[(&str, &str)]) {
+        let owned = |(name, value): &(&str, &str)| ((*name).into(), (*value).into());
+        *self.variables.lock().unwrap() = variables.iter().map(owned).collect();
+    }
+
     pub fn start(&self) {
         self.try_start().unwrap_or_else(|log| panic!("the signer did not start: {log}"));
     }
@@ -97,6 +115,7 @@ impl Signer {
             .arg("--socket")
             .arg(self.socket())
             .args(&self.options)
+            .envs(self.variables.lock().unwrap().iter().cloned())
             .stderr(log)
             .stdin(Stdio::null())
             .process_group(0)

@@ -16,5 +16,9 @@ mod release;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "../sample/mod.rs"]
 mod sample;
+mod service;
+#[allow(dead_code, reason = "shared with the tests of the signer")]
+#[path = "../signer/world.rs"]
+mod signer;
 mod signing;
 mod world;

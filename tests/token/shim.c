@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef unsigned long (*function)();
 
@@ -35,7 +36,10 @@ static unsigned long login(unsigned long session, unsigned long user, unsigned c
     fputs("login\n", log);
     fclose(log);
   }
-  return set("SHIM_LOGIN", &answer) ? answer : real[LOGIN](session, user, pin, length);
+  if (!set("SHIM_LOGIN", &answer)) return real[LOGIN](session, user, pin, length);
+  /* As slow as a token is. */
+  usleep(100000);
+  return answer;
 }
 
 static unsigned long sign(unsigned long session, unsigned char *data, unsigned long size, unsigned char *signature,

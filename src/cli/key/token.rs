@@ -249,6 +249,7 @@ pub fn kind(error: &TokenError) -> Kind {
     use TokenError as E;
     match error {
         E::NoModule(_)
+        | E::NotLoaded(_)
         | E::SeveralTokens { .. }
         | E::SeveralKeys { .. }
         | E::Present { .. }
@@ -258,6 +259,8 @@ pub fn kind(error: &TokenError) -> Kind {
         E::Module { .. }
         | E::NoToken { .. }
         | E::PinLocked(_)
+        | E::InUse(_)
+        | E::Refused(_)
         | E::LastTry(_)
         | E::Unsupported { .. }
         | E::Removed { .. }

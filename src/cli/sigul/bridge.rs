@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::super::{Failure, Kind};
+use crate::runner::hide_memory;
 use crate::sigul::bridge::{Bridge, BridgeError, Config, ConfigError};
 use crate::sigul::service::FileError;
 
@@ -31,6 +32,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if args.check {
         return Ok(());
     }
+    // The key of its certificate, and what it logs in to Koji with.
+    hide_memory().map_err(|error| Failure::from_error(Kind::Surroundings, &error))?;
     // Two connections a request, and those that only wait: more than the usual 1024.
     let files = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });

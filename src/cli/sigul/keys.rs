@@ -67,7 +67,8 @@ pub struct NewKey {
 pub struct ImportKey {
     /// Its name.
     key: String,
-    /// The secret key, protected by the passphrase that is asked for.
+    /// The secret key, protected by the passphrase that is asked for; or the key file of a key on a token of the
+    /// signer's, with the token's PIN for the passphrase.
     file: PathBuf,
     /// Who administers it (default: you).
     #[arg(long, value_name = "USER")]

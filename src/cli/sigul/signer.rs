@@ -11,10 +11,14 @@ use std::time::Duration;
 
 use super::super::{Failure, Global, Kind};
 use crate::runner::{activated, confine, hide_memory};
+use crate::sign::KeyError;
 use crate::sign::agent::{Allowance, Door, serve};
+use crate::sign::token::Modules;
 use crate::sign::vault::{Options, Vault};
 
 /// Hold the keys: the process that signs, without network and without any file but its store.
+///
+/// Keys are in the store, or on tokens whose modules are named here.
 ///
 /// Sessions come over a Unix socket: at the path --socket, or the one that systemd passes (LISTEN_FDS), or with
 /// --stdin over the socket that is stdin, as `gander sigul server` starts it. SIGHUP: read the policy again and wipe
@@ -48,6 +52,13 @@ pub struct Args {
     /// Begin a new file of the ledger when one has so many MiB.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     rotate: u64,
+    /// Load this PKCS #11 module, for keys on its tokens (can be repeated; absolute path).
+    #[arg(long, value_name = "FILE")]
+    module: Vec<PathBuf>,
+    /// Keep this file, folder or socket in sight, which a module needs: its configuration, softhsm2's folder of tokens,
+    /// /run/pcscd (can be repeated; absolute path).
+    #[arg(long, value_name = "PATH", requires = "module", conflicts_with = "unconfined")]
+    module_needs: Vec<PathBuf>,
     /// Do not confine the process: for where namespaces are forbidden and something else (systemd, a container without
     /// network) does it.
     #[arg(long)]
@@ -68,6 +79,7 @@ pub fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
     fs::create_dir_all(&args.store)
         .and_then(|()| fs::set_permissions(&args.store, fs::Permissions::from_mode(0o700)))
         .map_err(surroundings(format!("the store '{}' cannot be used", args.store.display())))?;
+    let modules = Modules::load(args.module.clone()).map_err(KeyError::from)?;
     let store = if args.unconfined {
         args.store.clone()
     } else {
@@ -76,14 +88,15 @@ pub fn run(global: &Global, args: &Args) -> Result<ExitCode, Failure> {
             return Err(Failure::new(Kind::Usage, message)
                 .hint("start it as root, or have systemd confine it and give --unconfined"));
         }
-        confine(&args.store).map_err(|error| {
+        confine(&args.store, &args.module_needs).map_err(|error| {
             Failure::from_error(Kind::Surroundings, &error)
                 .hint("where something else confines the signer, give --unconfined")
         })?
     };
     hide_memory().map_err(surroundings("the process's memory cannot be hidden".into()))?;
     let megabytes = |number: u64| number.saturating_mul(1 << 20);
-    let options = Options { idle: Duration::from_secs(args.idle), rotate_at: megabytes(args.rotate) };
+    let options =
+        Options { idle: Duration::from_secs(args.idle), rotate_at: megabytes(args.rotate), modules };
     let vault = Vault::open(&store, options)?;
     if let Some(error) = vault.policy_error() {
         global.say(format_args!("nothing is signed: {error}"));

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, KeyName, Session, key};
+use super::{Address, KeyName, Session, TokenError, key};
 use crate::base::digest::{hex, unhex};
 use crate::openpgp::Certificate;
 use crate::sign::key::{KeyError, SecretKey, read_small};
@@ -67,7 +67,7 @@ impl fmt::Display for KeyFile {
 }
 
 impl KeyFile {
-    /// Whether bytes are meant to be such a file: TOML, which no OpenPGP key is.
+    /// Whether bytes are meant to be such a file.
     fn is(bytes: &[u8]) -> bool {
         std::str::from_utf8(bytes)
             .is_ok_and(|text| text.parse::<toml::Table>().is_ok_and(|table| !table.is_empty()))
@@ -96,10 +96,22 @@ impl KeyFile {
         Self::parse(std::str::from_utf8(bytes).map_err(|error| error.to_string())?)
     }
 
+    /// The key file that bytes are meant to be; none where they are no TOML, which no OpenPGP key is.
+    pub(in crate::sign) fn within(bytes: &[u8]) -> Option<Result<Self, String>> {
+        Self::is(bytes).then(|| Self::parse_bytes(bytes))
+    }
+
     /// Opens the key, with one try of the PIN.
     pub fn open(&self, pin: Option<&[u8]>) -> Result<SecretKey, KeyError> {
+        self.open_by(pin, false)
+    }
+
+    /// Opens the key, with one try of the PIN, at which the token has to look if that is asked.
+    pub(super) fn open_by(&self, pin: Option<&[u8]>, looked_at: bool) -> Result<SecretKey, KeyError> {
         let session = Session::open(&self.address, false)?;
-        session.log_in(pin)?;
+        if !session.log_in(pin)? && looked_at {
+            return Err(TokenError::InUse(session.name()).into());
+        }
         Ok(key::open(session, &self.key, &self.certificate)?)
     }
 }
@@ -107,9 +119,9 @@ impl KeyFile {
 /// Opens a secret key file by its passphrase, or the key that a key file finds on a token by the token's PIN.
 pub fn open_key(path: &Path, secret: Option<&[u8]>) -> Result<SecretKey, KeyError> {
     let bytes = read_small(path)?;
-    let key = match KeyFile::is(&bytes) {
-        true => KeyFile::parse_bytes(&bytes).map_err(KeyError::Unusable).and_then(|file| file.open(secret)),
-        false => SecretKey::parse(&bytes, secret),
+    let key = match KeyFile::within(&bytes) {
+        Some(file) => file.map_err(KeyError::Unusable).and_then(|file| file.open(secret)),
+        None => SecretKey::parse(&bytes, secret),
     };
     key.map_err(|error| error.of(path))
 }

@@ -12,12 +12,14 @@
 
 mod file;
 mod key;
+mod loaded;
 mod module;
 
 use std::path::PathBuf;
 
 pub use file::{KeyFile, open_key};
 pub use key::{KeyName, Pair, certify, generate};
+pub use loaded::{Modules, Pin};
 pub use module::{Address, Session, Token, tokens};
 
 use super::{KeyError, SignError};
@@ -28,6 +30,9 @@ pub enum TokenError {
     /// There is no such file, or it has no absolute path. Retrying cannot help.
     #[error("there is no PKCS #11 module '{0}'; name the absolute path of a library such as libsofthsm2.so")]
     NoModule(PathBuf),
+    /// This process may load no more modules. Retrying cannot help.
+    #[error("the PKCS #11 module '{0}' was not given to the signer when it was started (--module)")]
+    NotLoaded(PathBuf),
     /// It is no module, or it did not start. Retrying helps only where what it needs was not running.
     #[error("the PKCS #11 module '{path}' cannot be used: {detail}")]
     Module {
@@ -58,6 +63,16 @@ pub enum TokenError {
     /// No PIN opens it any more. Retrying cannot help.
     #[error("the PIN of the token '{0}' is locked after wrong ones; its security officer can set a new one")]
     PinLocked(String),
+    /// It was opened by the PIN already, so that it would not look at another one. Retrying helps when nobody uses it.
+    #[error(
+        "the token '{0}' is in use, so that it does not look at the PIN; try again when nothing is signed with it"
+    )]
+    InUse(String),
+    /// It has refused the PIN that is kept, so that was not tried again. Retrying helps once the PIN is right again.
+    #[error(
+        "the token with {0} has refused the PIN that is kept; it is not tried again before the signer's SIGHUP"
+    )]
+    Refused(String),
     /// Another wrong PIN would lock it, so none was tried. Retrying helps after a login with another program.
     #[error(
         "the token '{0}' would be locked by one more wrong PIN, so none was tried; log in with the token's own program first"

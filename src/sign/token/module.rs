@@ -1,6 +1,7 @@
 //! Modules, the tokens behind them, and sessions with one.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +15,12 @@ use cryptoki::types::AuthPin;
 use super::{TokenError, shown};
 
 /// The modules of this process. One can be started only once in a process, so none is ever unloaded.
-static LOADED: Mutex<BTreeMap<PathBuf, Pkcs11>> = Mutex::new(BTreeMap::new());
+static LOADED: Mutex<BTreeMap<PathBuf, Library>> = Mutex::new(BTreeMap::new());
+
+struct Library {
+    functions: Pkcs11,
+    started: bool,
+}
 
 /// Which token, behind which module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +62,7 @@ pub struct Token {
 
 /// The tokens behind a module that are set up, in the order of their serial numbers.
 pub fn tokens(module: &Path) -> Result<Vec<Token>, TokenError> {
-    let library = load(module)?;
+    let library = load(module, true)?;
     let failed = |error: Error| TokenError::Module { path: module.into(), detail: error.to_string() };
     let mut tokens = Vec::new();
     for slot in library.get_slots_with_token().map_err(failed)? {
@@ -76,24 +82,30 @@ pub fn tokens(module: &Path) -> Result<Vec<Token>, TokenError> {
     Ok(tokens)
 }
 
-fn load(path: &Path) -> Result<Pkcs11, TokenError> {
-    // A name without a folder would be looked for wherever the loader looks.
-    if !path.is_absolute() || !path.is_file() {
-        return Err(TokenError::NoModule(path.into()));
-    }
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(library) = loaded.get(path) {
-        return Ok(library.clone());
-    }
+/// Loads a module, and starts it if that is asked.
+pub(super) fn load(path: &Path, start: bool) -> Result<Pkcs11, TokenError> {
     let failed = |error: Error| TokenError::Module { path: path.into(), detail: error.to_string() };
-    let library = Pkcs11::new(path).map_err(failed)?;
-    match library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-        // The same one under another path.
-        Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-        Err(error) => return Err(failed(error)),
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let library = match loaded.entry(path.into()) {
+        // Its file may be out of sight by now.
+        Entry::Occupied(library) => library.into_mut(),
+        // A name without a folder would be looked for wherever the loader looks.
+        Entry::Vacant(_) if !path.is_absolute() || !path.is_file() => {
+            return Err(TokenError::NoModule(path.into()));
+        }
+        Entry::Vacant(place) => {
+            let functions = Pkcs11::new(path).map_err(failed)?;
+            place.insert(Library { functions, started: false })
+        }
+    };
+    if start && !library.started {
+        match library.functions.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+            // The same one under another path.
+            Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => library.started = true,
+            Err(error) => return Err(failed(error)),
+        }
     }
-    loaded.insert(path.into(), library.clone());
-    Ok(library)
+    Ok(library.functions.clone())
 }
 
 /// A session with a token. It is closed, and the login with the last one of them ended, when it goes.
@@ -114,7 +126,7 @@ impl Session {
     /// Opens a session with the one token that has the address; `writing` is needed to make keys. What is public can be
     /// seen without a login.
     pub fn open(address: &Address, writing: bool) -> Result<Self, TokenError> {
-        let library = load(&address.module)?;
+        let library = load(&address.module, true)?;
         let all = tokens(&address.module)?;
         let names = |tokens: &[Token]| {
             let name =
@@ -145,12 +157,13 @@ impl Session {
         Ok(Self { inner, library, token, address })
     }
 
-    /// Logs in, with one try. Without a PIN the token has to have a keypad of its own.
-    pub fn log_in(&self, pin: Option<&[u8]>) -> Result<(), TokenError> {
+    /// Logs in, with one try. Without a PIN the token has to have a keypad of its own. False where another session of
+    /// this process is logged in already, so that the token did not look at the PIN.
+    pub fn log_in(&self, pin: Option<&[u8]>) -> Result<bool, TokenError> {
         let name = || shown(&self.token.label);
         let info = self.info()?;
         if !info.login_required() {
-            return Ok(());
+            return Ok(true);
         }
         if info.user_pin_locked() {
             return Err(TokenError::PinLocked(name()));
@@ -166,8 +179,8 @@ impl Session {
             }
         };
         match done {
-            // Another session of this process did.
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(false),
             Err(error) => Err(self.failed(&error)),
         }
     }

@@ -11,8 +11,10 @@ use super::unlock::check_name;
 use super::{Reply, Secrets, Vault, approvals, clock, failed, keyfile, password};
 use crate::base::SourceDate;
 use crate::sign::agent::request::{Answer, Bindings, Code, Operation as Op, Refusal, Request, Secret};
+use crate::sign::key::check;
 use crate::sign::ledger::{Entry, Event};
 use crate::sign::log::say;
+use crate::sign::token::Pin;
 use crate::sign::vault::database::Key;
 
 /// Answers, with sigul's checks in sigul's order.
@@ -342,11 +344,17 @@ impl Asking<'_> {
         let admin = self.room_for_key(key, keytype, admin)?;
         let passphrase = self.secret(Secret::Passphrase)?;
         self.secret(Secret::NewPassphrase)?;
-        let made = match Material::parse(data, passphrase) {
+        let made = match Material::parse(data, passphrase, &self.vault.modules, Pin::Given) {
             Ok(made) => made,
             Err(MaterialError::Passphrase) => return Err(Code::ImportPassphraseError.into()),
             Err(error) => return Err(Refusal::because(Code::InvalidImport, error)),
         };
+        check(&made.certificate(), clock::now())
+            .map_err(|error| Refusal::because(Code::InvalidImport, error))?;
+        // Of what is kept for users, that would be taken for a passphrase that is bound to hardware.
+        if made.is_kept() && (passphrase.starts_with(b"{") || passphrase.starts_with(b"[")) {
+            return Err(Refusal::because(Code::InvalidImport, "a PIN cannot begin with a bracket here"));
+        }
         let fingerprint = made.certificate().fingerprint();
         let there = database::names(
             &self.vault.database(),
@@ -360,10 +368,13 @@ impl Asking<'_> {
         Ok(done())
     }
 
-    /// Stores a key under a new random passphrase, with its first user.
+    /// Stores a key under a new random passphrase, or what finds it on a token by its PIN, with its first user.
     fn add_key(&self, name: &str, admin: &User, made: &Material, secret: Secret) -> Result<(), Refusal> {
         let broken = |error: &dyn std::fmt::Display| Refusal::because(Code::UnknownError, error);
-        let inner = material::random_passphrase().map_err(|error| broken(&error))?;
+        let inner = match made.is_kept() {
+            true => Zeroizing::new(self.secret(Secret::Passphrase)?.to_vec()),
+            false => material::random_passphrase().map_err(|error| broken(&error))?,
+        };
         let sealed = self.seal(&inner, secret)?;
         let _alone = self.alone();
         if self.find_key(name)?.is_some() {
@@ -474,9 +485,11 @@ impl Asking<'_> {
         let expires = day.map(noon).transpose()?;
         let bytes = self.read_key(&entrance.key)?;
         let unusable = |error: MaterialError| Refusal::because(Code::UnknownError, error);
-        let mut material = Material::parse(&bytes, &entrance.unlocked.passphrase).map_err(unusable)?;
+        let passphrase = &entrance.unlocked.passphrase;
+        let mut material =
+            Material::parse(&bytes, passphrase, &self.vault.modules, Pin::Kept).map_err(unusable)?;
         material.extend(subkey, expires, clock::now()).map_err(refused)?;
-        let file = material.protected(&entrance.unlocked.passphrase).map_err(unusable)?;
+        let file = material.protected(passphrase).map_err(unusable)?;
         self.record(format!("subkey={subkey:?}, expires={}", day.unwrap_or("never")))?;
         keyfile::replace(&self.vault.folder, &entrance.key.fingerprint, &file).map_err(|error| {
             Refusal::because(Code::UnknownError, format!("the key's file is as it was: {error}"))

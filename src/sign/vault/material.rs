@@ -7,22 +7,25 @@ use zeroize::Zeroizing;
 use super::VaultError;
 use crate::base::SourceDate;
 use crate::openpgp::Certificate;
-use crate::sign::LocalSigner;
 use crate::sign::key::{Algorithm, KeyError, SecretKey, Spec, Subkeys, Which, wrap};
+use crate::sign::token::{KeyFile, Modules, Pin, TokenError};
+use crate::sign::{LocalSigner, SignError};
 
 /// Why key material cannot be used. Trying again cannot help.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MaterialError {
     #[error("the key cannot be used: {0}")]
     Malformed(String),
-    #[error("the passphrase does not open the key")]
+    #[error("the passphrase, or the PIN of its token, does not open the key")]
     Passphrase,
 }
 
 impl From<KeyError> for MaterialError {
     fn from(error: KeyError) -> Self {
         match error {
-            KeyError::Locked(_) => Self::Passphrase,
+            KeyError::Locked(_) | KeyError::Sign(SignError::Token(TokenError::WrongPin(_))) => {
+                Self::Passphrase
+            }
             KeyError::Unusable(detail) => Self::Malformed(detail),
             other => Self::Malformed(other.to_string()),
         }
@@ -58,8 +61,19 @@ impl Material {
         Self::of(SecretKey::generate(&Spec { algorithm, user_id, created, expires, subkeys })?)
     }
 
-    pub fn parse(bytes: &[u8], passphrase: &[u8]) -> Result<Self, MaterialError> {
-        Self::of(SecretKey::parse(bytes, Some(passphrase))?)
+    /// What a key's file holds, or finds on a token.
+    pub fn parse(
+        bytes: &[u8],
+        passphrase: &[u8],
+        modules: &Modules,
+        pin: Pin,
+    ) -> Result<Self, MaterialError> {
+        Self::of(modules.open_key(bytes, passphrase, pin)?)
+    }
+
+    /// Whether it is on a token, whose PIN opens it.
+    pub const fn is_kept(&self) -> bool {
+        self.key.is_kept()
     }
 
     pub fn protected(&self, passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, MaterialError> {
@@ -97,7 +111,10 @@ impl Material {
 
 /// The certificate in a key file, without unlocking that.
 pub(super) fn certificate(bytes: &[u8]) -> Option<Certificate> {
-    Cert::from_bytes(bytes).ok().map(|cert| Certificate::from_cert(&cert))
+    match KeyFile::within(bytes) {
+        Some(file) => file.ok().map(|file| file.certificate),
+        None => Cert::from_bytes(bytes).ok().map(|cert| Certificate::from_cert(&cert)),
+    }
 }
 
 /// 64 random characters of base64's URL-safe alphabet, as sigul makes them.

@@ -4,21 +4,22 @@
 //! A folder of the signer's user, mode 0700, which only one process has open at a time:
 //!
 //! - `vault.sqlite`: the database (`database.rs`), sigul's tables first;
-//! - `keys/FINGERPRINT.key`: each key, armored, under a random passphrase of 64 characters, mode 0600. Files are named by
-//!   fingerprint, so no name of a key can lead anywhere;
+//! - `keys/FINGERPRINT.key`: each key, armored, under a random passphrase of 64 characters, mode 0600; of a key on a token,
+//!   what finds it there ([`KeyFile`](crate::sign::token::KeyFile)). Files are named by fingerprint, so no name of a key
+//!   can lead anywhere;
 //! - `policy.toml`: what each key may sign ([`policy`]); may be missing;
 //! - `ledger/`: the [ledger](crate::sign::ledger).
 //!
 //! # Secrets
-//! A key's passphrase is kept once for each user who has access, under the user's passphrase, as `gpg --symmetric` does.
-//! Administrators' passwords are crypt(3) strings. A wrong secret takes as long whether there is such a user or key, or
-//! not, and delays the next try (`limit.rs`).
+//! A key's passphrase, or its token's PIN, is kept once for each user who has access, under the user's passphrase, as
+//! `gpg --symmetric` does. Administrators' passwords are crypt(3) strings. A wrong secret takes as long whether there is
+//! such a user or key, or not, and delays the next try (`limit.rs`).
 //!
 //! # What differs from sigul
 //! Its operations behave as sigul's do, with these exceptions, which are defects there: without a `name-real` a new key
-//! has the key's name in its user id; `delete-key` deletes; a decryption that fails is answered once. Besides, empty
-//! passwords and passphrases cannot be set, names have 1 to 255 printable ASCII characters, and bindings of passphrases
-//! (TPM, PKCS#11) are not offered.
+//! has the key's name in its user id; `delete-key` deletes; a decryption that fails is answered once. Besides, keys that are
+//! weak, expired or revoked are not imported, empty passwords and passphrases cannot be set, names have 1 to 255 printable
+//! ASCII characters, and bindings of passphrases (TPM, PKCS#11) are not offered.
 
 mod administer;
 mod approvals;
@@ -52,6 +53,7 @@ use policy::{Policy, PolicyError};
 use unlocked::Cache;
 
 use crate::sign::log::say;
+use crate::sign::token::Modules;
 use work::Subject;
 pub use work::{Made, Opened};
 
@@ -89,17 +91,19 @@ pub enum VaultError {
 }
 
 /// How a vault works.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Options {
     /// How long a key stays unlocked that nobody uses.
     pub idle: Duration,
     /// How large a file of the ledger grows, in bytes.
     pub rotate_at: u64,
+    /// What tokens that have keys of the vault are reached by.
+    pub modules: Modules,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { idle: Duration::from_secs(60), rotate_at: ROTATE_AT }
+        Self { idle: Duration::from_secs(60), rotate_at: ROTATE_AT, modules: Modules::default() }
     }
 }
 
@@ -155,6 +159,7 @@ pub struct Vault {
     ledger: Ledger,
     policy: RwLock<Result<Arc<Policy>, PolicyError>>,
     limits: Limits,
+    modules: Modules,
     cache: Cache,
     /// Sealed under a passphrase that nobody knows: what is tried where there is no access.
     nothing: Vec<u8>,
@@ -214,6 +219,7 @@ impl Vault {
             ledger,
             policy: RwLock::new(read_policy(folder)),
             limits,
+            modules: options.modules,
             cache: Cache::new(options.idle),
             nothing,
             signatures: AtomicU64::new(0),
@@ -225,7 +231,8 @@ impl Vault {
         Ok(vault)
     }
 
-    /// Reads the policy again and wipes all unlocked keys. An error stops signing.
+    /// Reads the policy again, wipes all unlocked keys, and lets PINs be tried again that tokens have refused. An error
+    /// stops signing.
     pub fn reload(&self) -> Result<(), PolicyError> {
         let policy = read_policy(&self.folder);
         let result = policy.as_ref().map(drop).map_err(Clone::clone);
@@ -234,6 +241,7 @@ impl Vault {
         entry.detail = result.as_ref().err().map(|error| error.to_string().chars().take(1000).collect());
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
         self.cache.wipe();
+        self.modules.forget();
         drop(self.ledger.record(entry));
         result
     }

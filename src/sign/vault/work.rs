@@ -21,6 +21,7 @@ use crate::sign::agent::request::{Answer, Code, Operation, Refusal, Request};
 use crate::sign::hashing::Hashing;
 use crate::sign::ledger::{Entry, Event, Receipt};
 use crate::sign::log::say;
+use crate::sign::token::Pin;
 use crate::sign::{LocalSigner, SignError, Signer as _};
 
 /// An unlocked key, for as long as a session needs it.
@@ -131,7 +132,8 @@ impl Vault {
         };
         if unlocked.material.get().is_none() {
             let bytes = keyfile::read(&self.folder, &key.fingerprint).map_err(|error| broken(&error))?;
-            let material = Material::parse(&bytes, &unlocked.passphrase).map_err(|error| broken(&error))?;
+            let material = Material::parse(&bytes, &unlocked.passphrase, &self.modules, Pin::Kept);
+            let material = material.map_err(|error| broken(&error))?;
             // If two come at once, one of them is in vain.
             drop(unlocked.material.set(material));
         }
@@ -200,6 +202,10 @@ impl Vault {
         let signature = make(created).map_err(|error| match error {
             SignError::Text(text) => Refusal::because(Code::UnknownError, text),
             error => {
+                // One on a token that was pulled is looked for again by the next request.
+                if matches!(error, SignError::Token(_)) {
+                    self.cache.wipe();
+                }
                 say(format_args!("the key {} cannot sign: {error}", opened.fingerprint));
                 Refusal::because(Code::UnknownError, error)
             }

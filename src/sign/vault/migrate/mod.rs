@@ -23,6 +23,7 @@ use crate::runner::GnupgHome;
 use crate::sign::agent::request::Refusal;
 use crate::sign::key::wrap;
 use crate::sign::ledger::{Entry, Event};
+use crate::sign::token::{Modules, Pin};
 use sigul::{Contents, Key};
 
 /// The most bytes that an access seals a passphrase in.
@@ -366,7 +367,8 @@ fn carry(
         return Err(refused("their access is bound to hardware (change-passphrase in sigul can unbind it)"));
     }
     let exported = home.export(&key.fingerprint, &inner).map_err(|error| unusable(error.to_string()))?;
-    let made = Material::parse(&exported, &inner).map_err(|error| unusable(error.to_string()))?;
+    let made = Material::parse(&exported, &inner, &Modules::default(), Pin::Given)
+        .map_err(|error| unusable(error.to_string()))?;
     let certificate = made.certificate();
     if certificate.fingerprint().as_str() != key.fingerprint {
         return Err(unusable("the GnuPG home gives another key for its fingerprint".into()));
