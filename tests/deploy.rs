@@ -82,6 +82,6 @@ fn the_examples_are_read() {
     let server::SignerAt::Socket(signer) = server.signer else { panic!("the signer is a unit of its own") };
     assert!(socket.contains(&format!("ListenStream={}\n", signer.display())));
     let user = client::Config::read(&put("sigul.toml", "users/goose/sigul.toml")).unwrap();
-    assert_eq!(user.settings.user, "goose");
+    assert_eq!(client::Client::new(user.settings.clone()).unwrap().user(), "goose");
     assert_eq!(user.settings.server_name, "sigul.example.org");
 }

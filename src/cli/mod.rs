@@ -60,29 +60,54 @@ struct Cli {
     command: Command,
 }
 
+// Only the arguments of the command that is asked for are put together: of all of them that would take some 2 ms of each
+// start. So the summaries stand here too; a test compares them.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Command {
+    /// Compose a release from a recipe and its lock.
     Compose(compose::Args),
+    /// Publish a finished compose for clients and mirrors, in one moment.
     Publish(publish::Args),
+    /// Resolve a recipe into its lock, or update it.
     Lock(lock::Args),
+    /// Keep every input of a lock in a folder, so that it can be composed when its sources are gone.
     Bundle(bundle::Args),
+    /// Print the steps of a compose without running any.
     Plan(plan::Args),
+    /// Print which packages a recipe's trees get, and by which way each of them came in.
     Select(select::Args),
+    /// Say why a package is in a tree, or why it is not.
     Explain(explain::Args),
+    /// Build source and binary packages from specs, hermetically.
     Build(build::Args),
+    /// Run a command inside an image, without network, as a step would be.
     Run(run::Args),
+    /// Boot an image in an emulated machine and wait until its serial console shows a text.
     Boot(boot::Args),
+    /// Lock, build, pull, push and show builder images.
     Image(image::Args),
+    /// Inspect and clean the store.
     Store(store::Args),
+    /// Make, keep, change and show signing keys.
     Key(key::Args),
+    /// Sign files by a secret key file, or a key on a token.
     Sign(sign::Args),
+    /// Write, check and compare repositories of packages.
     Repo(repo::Args),
+    /// Ask a hub of Koji.
     Koji(koji::Args),
+    /// Write a recipe from the configuration of another composer.
     Import(import::Args),
+    /// Keep a Koji hub of your own: serve it, give it users, import packages; or replay one from a lock.
     Hub(hub::Args),
+    /// Show and verify package files, take signatures out of them and put them in.
     Rpm(rpm::Args),
+    /// Sign through a bridge that speaks sigul's protocol, administer what stands behind it, and run its parts.
     Sigul(sigul::Args),
+    /// Print a shell's completion script.
     Completions(completions::Args),
+    /// Write the man pages of all commands into a folder.
     Man(man::Args),
     /// Carry out one step inside its jail (started by gander itself).
     #[command(hide = true)]
@@ -138,4 +163,21 @@ fn command_line() -> ExitCode {
 /// The whole command tree, for completions and man pages.
 fn command() -> clap::Command {
     Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_commands_says_what_each_says_of_itself() {
+        let (listed, mut built) = (Cli::command(), Cli::command());
+        built.build();
+        for listed in listed.get_subcommands() {
+            let itself = built.find_subcommand(listed.get_name()).unwrap();
+            let [listed, itself] = [listed, itself].map(|it| it.get_about().map(ToString::to_string));
+            assert!(listed.is_some());
+            assert_eq!(listed, itself);
+        }
+    }
 }

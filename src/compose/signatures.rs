@@ -15,7 +15,7 @@ use crate::openpgp::{Certificate, inspect, verify_detached, verify_header, verif
 use crate::recipe::{OutsidePath, Recipe, Sign};
 use crate::sign::token::KeyFile;
 use crate::sign::{self, KeyError, LocalSigner, Signer as _};
-use crate::sigul::client::{ConfigError, RemoteError, RemoteKey};
+use crate::sigul::client::{RemoteError, RemoteKey};
 use crate::sigul::service::FileError;
 use crate::store::Store;
 
@@ -125,10 +125,7 @@ pub(super) fn at_hand(
     for key in recipe.sign.iter().chain(&recipe.also) {
         match open_one(recipe, key, source_date, home) {
             Err(ComposeError::Key(KeyError::File { source, .. })) if absent(&source) => signers.absent = true,
-            Err(ComposeError::Remote(RemoteError::Config(ConfigError::File(FileError::Read {
-                source,
-                ..
-            }))))
+            Err(ComposeError::Remote(RemoteError::Config(FileError::Read { source, .. })))
                 if absent(&source) =>
             {
                 signers.absent = true;

@@ -215,7 +215,7 @@ impl Bridge {
             bridge: (self.clients.ip().to_string(), self.clients.port()),
             bridge_name: BRIDGE.into(),
             server_name: SERVER.into(),
-            user: name.into(),
+            user: Some(name.into()),
             identity: self.parties.identity(name),
             patience: PATIENCE,
         })

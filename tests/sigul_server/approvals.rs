@@ -98,6 +98,9 @@ fn what_needs_approval_is_signed_when_enough_have_approved() {
     assert!(world.path("out/goose.rpm").exists() && !world.path("out/gander.rpm").exists());
     refused(&ask("alice", &[ALICE], &["sign-text", "k1", "release"]), "policy");
 
+    // Nobody waits for the entry of a refusal.
+    let is_last = |entries: &[Value]| entries.last().is_some_and(|entry| entry["operation"] == "sign-text");
+    world.wait_for("the last refusal to be recorded", || is_last(&entries(&world)));
     let all = entries(&world);
     let signed: Vec<&Value> = all.iter().filter(|entry| entry["event"] == "signature").collect();
     assert_eq!(signed.len(), 3, "{all:?}");

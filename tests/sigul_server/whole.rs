@@ -83,7 +83,7 @@ impl Bridge {
             bridge: ("127.0.0.1".into(), self.port),
             bridge_name: "bridge.test".into(),
             server_name: "server.test".into(),
-            user: user.into(),
+            user: Some(user.into()),
             identity: world.identity(user),
             patience: Duration::from_secs(300),
         };

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::{Failure, Kind};
 use super::secrets::{Secrets, Which};
-use crate::sigul::client::{Client, ClientError, Config, ConfigError, RemoteError, Request};
+use crate::runner::leave_no_core;
+use crate::sigul::client::{Client, ClientError, Config, RemoteError, Request};
 use crate::sigul::stream::TlsError;
 use crate::sigul::wire::{Code, Fields};
 
@@ -52,9 +53,11 @@ impl Asking {
             Some(path) => path.clone(),
             None => default_config(),
         };
+        // Passphrases are about to be read. Its memory cannot be hidden more: secrets may come from /dev/fd.
+        leave_no_core().map_err(|error| Failure::from_error(Kind::Surroundings, &error))?;
         let mut config = Config::read(&path)?;
         if let Some(user) = &self.user {
-            config.settings.user.clone_from(user);
+            config.settings.user = Some(user.clone());
         }
         let client = Client::new(config.settings.clone())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -94,15 +97,6 @@ fn default_config() -> PathBuf {
     let own = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")));
     let own = own.map(|folder| folder.join("gander/sigul.toml")).filter(|path| path.exists());
     own.unwrap_or_else(|| Path::new("/etc/gander/sigul.toml").into())
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        match error {
-            ConfigError::File(error) => error.into(),
-            ConfigError::Certificate(error) => error.into(),
-        }
-    }
 }
 
 impl From<TlsError> for Failure {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 
 use super::super::output::quoted;
 use super::super::{Failure, Global, Kind};
@@ -11,7 +12,10 @@ use super::asking::Session;
 use super::secrets::Which::Passphrase;
 use crate::koji::KojiError;
 use crate::rpm::{Headers, edit, identify, tags};
-use crate::sigul::client::{NamedError, Package, Request, RpmsOptions, Signed, named};
+use crate::sigul::client::{NamedError, Outcome, Package, PartFailure, Request, RpmsOptions, Signed, named};
+
+/// How many signed packages may wait to be written.
+const WAITING: usize = 64;
 
 #[derive(Debug, clap::Args)]
 pub struct Koji {
@@ -153,33 +157,28 @@ pub fn many(global: &Global, session: &Session<'_>, what: &Rpms) -> Result<(), F
     };
     let spool = spool.map_err(|error| failed(folder, error))?;
     let packages: Vec<Package> = found.iter().map(|(package, _)| package.clone()).collect();
-    let mut outcomes = Vec::new();
-    let asked = session.runtime.block_on(session.client.sign_rpms(
-        &what.key,
-        passphrase,
-        &options,
-        &packages,
-        spool.path(),
-        &mut outcomes,
-    ));
+    // What is signed already gets onto the disk while others are being signed.
+    let (asked, outcomes) = std::thread::scope(|scope| {
+        let (tell, told) = mpsc::sync_channel(WAITING);
+        let (found, outputs, folder) = (&found, &outputs, spool.path());
+        let writing = scope.spawn(move || write(told, found, outputs));
+        // Where nothing more can be written, nobody listens; the reason is returned then.
+        let tell = move |place, outcome| drop(tell.send((place, outcome)));
+        let signing = session.client.sign_rpms_each(&what.key, passphrase, &options, &packages, folder, tell);
+        (session.runtime.block_on(signing), writing.join())
+    });
+    let outcomes = outcomes.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    asked?;
+    let signed = outcomes.iter().filter(|outcome| matches!(outcome, Some(Ok(())))).count();
+    global.say(format_args!("{signed} of {} packages signed", packages.len()));
     let mut wrong = Vec::new();
-    let mut signed = 0;
-    let mut outputs = outputs.iter();
-    for ((package, file), outcome) in found.iter().zip(outcomes) {
-        let output = outputs.next();
+    for ((_, file), outcome) in found.iter().zip(outcomes) {
         match outcome {
-            Some(Ok(answer)) => {
-                if let Some(output) = output {
-                    take(package, file, answer, output)?;
-                }
-                signed += 1;
-            }
+            Some(Ok(())) => {}
             Some(Err(reason)) => wrong.push(format!("'{}' was not signed: {reason}", quoted(file))),
             None => wrong.push(format!("'{}' was not answered", quoted(file))),
         }
     }
-    asked?;
-    global.say(format_args!("{signed} of {} packages signed", packages.len()));
     match wrong.split_first() {
         None => Ok(()),
         Some((first, others)) => {
@@ -187,6 +186,25 @@ pub fn many(global: &Global, session: &Session<'_>, what: &Rpms) -> Result<(), F
             Err(others.iter().fold(failure, |failure, line| failure.hint(line.clone())))
         }
     }
+}
+
+/// Writes signed packages as they come, and says what became of each; none where it was not answered.
+fn write(
+    told: mpsc::Receiver<(usize, Outcome)>,
+    found: &[(Package, PathBuf)],
+    outputs: &[PathBuf],
+) -> Result<Vec<Option<Result<(), PartFailure>>>, Failure> {
+    let mut outcomes = vec![None; found.len()];
+    for (place, outcome) in told {
+        let written = match (outcome, found.get(place), outputs.get(place)) {
+            (Ok(answer), Some((package, file)), Some(output)) => Ok(take(package, file, answer, output)?),
+            (outcome, ..) => outcome.map(drop),
+        };
+        if let Some(outcome) = outcomes.get_mut(place) {
+            *outcome = Some(written);
+        }
+    }
+    Ok(outcomes)
 }
 
 /// Writes a signed package.

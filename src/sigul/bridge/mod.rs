@@ -14,7 +14,7 @@ mod pool;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use openssl::x509::X509Ref;
@@ -28,8 +28,8 @@ pub use koji::{FetchError, Instance};
 use self::flow::Side;
 use self::handshakes::Handshakes;
 use self::pool::{Pool, Server};
-use super::service::{Figures, Log, Signal, Signals, keep_alive};
-use super::stream::{Tls, TlsError, common_name, divide};
+use super::service::{Certificates, Figures, Log, Signals, keep_alive};
+use super::stream::{TlsError, common_name, divide};
 
 /// Connections that the kernel holds until they are taken.
 const BACKLOG: u32 = 1024;
@@ -41,7 +41,7 @@ const LAST: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 struct Shared {
     config: Config,
-    tls: RwLock<Tls>,
+    certificates: Certificates,
     pool: Arc<Pool>,
     /// Places for pairs.
     room: Arc<Semaphore>,
@@ -105,7 +105,7 @@ impl Bridge {
         };
         let (clients, servers) = (all(&config.listen_clients)?, all(&config.listen_servers)?);
         let shared = Shared {
-            tls: RwLock::new(Tls::new(&config.identity)?),
+            certificates: Certificates::read(&config.identity)?,
             pool: Pool::new(config.spare_servers),
             room: Arc::new(Semaphore::new(config.most_pairs)),
             clients: Arc::new(Semaphore::new(config.most_clients)),
@@ -152,18 +152,7 @@ impl Bridge {
         }
         shared.log.event("started", &[]);
         super::service::ready();
-        loop {
-            match signals.next().await {
-                Signal::End => break,
-                Signal::Reload => match Tls::new(&shared.config.identity) {
-                    Ok(tls) => {
-                        *shared.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
-                        shared.log.event("certificates-read", &[]);
-                    }
-                    Err(error) => shared.log.event("certificates-not-read", &[("reason", &error)]),
-                },
-            }
-        }
+        shared.certificates.attend(&mut signals, &shared.log).await;
         shared.log.event("ending", &[]);
         stop.send_replace(true);
         let done = async {
@@ -251,7 +240,7 @@ fn welcome(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr, side: Side
 
 /// Makes the handshake, and goes on in a task of its own.
 async fn greet(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, side: Side, done: handshakes::Done) {
-    let tls = shared.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let tls = shared.certificates.tls();
     keep_alive(&stream);
     let refused = |reason: &dyn std::fmt::Display| {
         shared.figures.add("refused_total", &format!("side=\"{side}\""), 1);

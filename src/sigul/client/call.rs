@@ -213,7 +213,7 @@ impl Client {
     /// Sends a request and reads the head of its reply.
     pub(super) async fn ask(&self, request: Request<'_>, parts: bool) -> Result<Answered, ClientError> {
         let Request { operation, mut fields, mut secrets, payload } = request;
-        fields.set("op", operation).set("user", &self.settings.user);
+        fields.set("op", operation).set("user", &self.user);
         let header = RequestHeader { fields };
         let head = header.encode()?;
         let mut random = Zeroizing::new([0; 6 * MAC]);

@@ -24,27 +24,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use openssl::x509::X509;
 use serde::Deserialize;
 
 use super::Settings;
 use super::koji::{HubFile, Hubs};
 use crate::sigul::service::{self, FileError};
-use crate::sigul::stream::{Identity, TlsError, common_name};
+use crate::sigul::stream::Identity;
 
 /// The port on which bridges expect clients.
 pub const PORT: u16 = 44334;
-
-/// Why there is no configuration. Retrying helps only where a file could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A file cannot be used.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The certificate cannot be used.
-    #[error(transparent)]
-    Certificate(#[from] TlsError),
-}
 
 /// A configuration that was read.
 #[derive(Clone, Debug)]
@@ -79,7 +67,7 @@ struct File {
 
 impl Config {
     /// Reads a configuration.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+    pub fn read(path: &Path) -> Result<Self, FileError> {
         let what = "configuration of a signing client";
         let file: File = service::read(path, what)?;
         let malformed = |reason: String| FileError::Malformed { path: path.into(), what, reason };
@@ -96,15 +84,11 @@ impl Config {
         for secret in file.passphrases.values() {
             service::private(&beside(secret.clone()))?;
         }
-        let user = match file.user {
-            Some(user) => user,
-            None => name_of(&identity.certificate)?,
-        };
         let settings = Settings {
             bridge_name: file.bridge_name.unwrap_or_else(|| host.clone()),
             bridge: (host, port),
             server_name: file.server,
-            user,
+            user: file.user,
             identity,
             patience: Duration::from_secs(file.patience.unwrap_or(600).max(1)),
         };
@@ -112,14 +96,6 @@ impl Config {
         let hubs = Hubs::new(file.koji, folder).map_err(malformed)?;
         Ok(Self { settings, passphrases, head_signing: file.head_signing.unwrap_or(true), hubs })
     }
-}
-
-/// The common name in a certificate's file.
-fn name_of(path: &Path) -> Result<String, TlsError> {
-    let failed = |reason: String| TlsError::File { path: path.into(), what: "a certificate", reason };
-    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    let certificate = X509::from_pem(&pem).map_err(|error| failed(error.to_string()))?;
-    common_name(&certificate)
 }
 
 /// Host and port, or the port that is usual; an address of IPv6 with a port stands in brackets.
@@ -179,15 +155,15 @@ mod tests {
         for (closed, still_open) in [("user.key", "user.key"), ("pass", "pass")] {
             let refused = Config::read(&path);
             assert!(
-                matches!(&refused, Err(ConfigError::File(FileError::Open(file))) if file.ends_with(still_open)),
+                matches!(&refused, Err(FileError::Open(file)) if file.ends_with(still_open)),
                 "{refused:?}"
             );
             open(closed, 0o600);
         }
         let config = Config::read(&path).unwrap();
-        assert_eq!((config.settings.user.as_str(), config.settings.bridge_name.as_str()), ("goose", "b"));
-        super::super::Client::new(config.settings).unwrap();
+        assert_eq!(config.settings.bridge_name, "b");
+        assert_eq!(super::super::Client::new(config.settings).unwrap().user(), "goose");
         std::fs::write(&path, format!("other = 1\n{text}")).unwrap();
-        assert!(matches!(Config::read(&path), Err(ConfigError::File(FileError::Malformed { .. }))));
+        assert!(matches!(Config::read(&path), Err(FileError::Malformed { .. })));
     }
 }

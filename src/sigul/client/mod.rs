@@ -9,10 +9,10 @@ mod remote;
 mod rpms;
 
 pub use call::{ClientError, Payload, Request};
-pub use config::{Config, ConfigError, address};
+pub use config::{Config, address};
 pub use koji::{Hubs, NamedError, named};
 pub use remote::{RemoteError, RemoteKey};
-pub use rpms::{Package, PartFailure, RpmsOptions, Signed};
+pub use rpms::{Outcome, Package, PartFailure, RpmsOptions, Signed};
 
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ pub struct Settings {
     pub bridge_name: String,
     /// The name in the server's certificate.
     pub server_name: String,
-    /// Who asks; the server compares it with the common name of the certificate.
-    pub user: String,
+    /// Who asks, where that is not the common name of the certificate; the server compares them.
+    pub user: Option<String>,
     /// The user's certificate.
     pub identity: Identity,
     /// How long nothing may happen.
@@ -39,17 +39,23 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Client {
     settings: Settings,
+    user: String,
     tls: Connector,
 }
 
 impl Client {
     /// Reads the certificates.
     pub fn new(settings: Settings) -> Result<Self, TlsError> {
-        Ok(Self { tls: Connector::new(&settings.identity)?, settings })
+        let tls = Connector::new(&settings.identity)?;
+        let user = match &settings.user {
+            Some(user) => user.clone(),
+            None => tls.own_name()?,
+        };
+        Ok(Self { settings, user, tls })
     }
 
     /// Who asks.
     pub fn user(&self) -> &str {
-        &self.settings.user
+        &self.user
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::rpms::Outcomes;
-use super::{Client, ClientError, Config, ConfigError, Package, Payload, Request, RpmsOptions, Signed};
+use super::{Client, ClientError, Config, Package, Payload, Request, RpmsOptions, Signed};
 use crate::openpgp::{
     Certificate, CleartextError, Fingerprint, KeyringError, PacketError, VerifyError, dearmor, signature_of,
     verify_detached, verify_header, verify_text,
@@ -15,6 +15,7 @@ use crate::rpm::header::Part;
 use crate::rpm::{Header, Headers, PackageError, signature};
 use crate::sign::KeyError;
 use crate::sign::key::read_passphrase;
+use crate::sigul::service::FileError;
 use crate::sigul::stream::TlsError;
 
 /// How often packages are sent again that got no answer.
@@ -31,7 +32,7 @@ const LARGEST_MESSAGE: u64 = 256 << 20;
 pub enum RemoteError {
     /// The configuration cannot be used.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(#[from] FileError),
     /// The configuration has no passphrase for the key.
     #[error("'{config}' names no file with the passphrase for the key '{key}'")]
     NoPassphrase {

@@ -1,5 +1,6 @@
 //! `sign-rpms`: any number of packages in one request.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -101,8 +102,11 @@ pub struct PartFailure {
     pub message: Option<String>,
 }
 
+/// What became of a package.
+pub type Outcome = Result<Signed, PartFailure>;
+
 /// What became of each package, in their order.
-pub type Outcomes = Vec<Option<Result<Signed, PartFailure>>>;
+pub type Outcomes = Vec<Option<Outcome>>;
 
 impl Client {
     /// Has one package signed, and writes it, unless nothing is to come back. Head-signing is for many only.
@@ -123,9 +127,8 @@ impl Client {
         self.call_into(request, LARGEST_PACKAGE, output).await.map(drop)
     }
 
-    /// Has packages signed, in as many requests as their sizes need. Signed packages are written into `folder` under
-    /// the numbers of their places. What became of each package is in `outcomes` even where an error ends it: a
-    /// package without an outcome was not answered.
+    /// Has packages signed, see [`Self::sign_rpms_each`]. What became of each package is in `outcomes` even where an
+    /// error ends it: a package without an outcome was not answered.
     pub async fn sign_rpms(
         &self,
         key: &str,
@@ -137,12 +140,32 @@ impl Client {
     ) -> Result<(), ClientError> {
         outcomes.clear();
         outcomes.resize(packages.len(), None);
+        let told = |place: usize, outcome| {
+            if let Some(open) = outcomes.get_mut(place) {
+                *open = Some(outcome);
+            }
+        };
+        self.sign_rpms_each(key, passphrase, options, packages, folder, told).await
+    }
+
+    /// Has packages signed, in as many requests as their sizes need. Signed packages are written into `folder` under
+    /// the numbers of their places. What became of a package is told with its place as soon as it is known; a package
+    /// of which nothing was told when this returns was not answered.
+    pub async fn sign_rpms_each(
+        &self,
+        key: &str,
+        passphrase: &[u8],
+        options: &RpmsOptions,
+        packages: &[Package],
+        folder: &Path,
+        mut told: impl FnMut(usize, Outcome),
+    ) -> Result<(), ClientError> {
         let mut start = 0;
         while start < packages.len() {
             let length = batch(packages.get(start..).unwrap_or_default())?;
             let places = start..start + length;
             let batch = Batch { packages, places: places.clone(), options, folder };
-            self.sign_batch(key, passphrase, &batch, outcomes).await?;
+            self.sign_batch(key, passphrase, &batch, &mut told).await?;
             start = places.end;
         }
         Ok(())
@@ -153,7 +176,7 @@ impl Client {
         key: &str,
         passphrase: &[u8],
         batch: &Batch<'_>,
-        outcomes: &mut Outcomes,
+        told: &mut impl FnMut(usize, Outcome),
     ) -> Result<(), ClientError> {
         let options = batch.options;
         let mut request = Request::new("sign-rpms").field("key", key).secret("passphrase", passphrase);
@@ -170,7 +193,7 @@ impl Client {
         .await?;
         let Channel { mut incoming, outgoing } = answered.outer;
         let sending = self.send_parts(batch, outgoing, [head, payload]);
-        let receiving = self.receive_parts(batch, &mut incoming, [head_back, payload_back], outcomes);
+        let receiving = self.receive_parts(batch, &mut incoming, [head_back, payload_back], told);
         tokio::pin!(sending, receiving);
         tokio::select! {
             biased;
@@ -239,8 +262,9 @@ impl Client {
         batch: &Batch<'_>,
         incoming: &mut Incoming,
         [mut head_key, mut payload_key]: [PartKey; 2],
-        outcomes: &mut Outcomes,
+        told: &mut impl FnMut(usize, Outcome),
     ) -> Result<(), ClientError> {
+        let mut answered = BTreeSet::new();
         loop {
             let mut first = [0];
             if self.timely(async { Ok(incoming.read(&mut first).await?) }).await? == 0 {
@@ -262,18 +286,18 @@ impl Client {
                 |what: &str| ClientError::Unexpected(format!("the answer for a package has {what}"));
             let place = fields.u32("id").ok().and_then(|id| batch.place(id));
             let place = place.ok_or_else(|| unexpected("a wrong id"))?;
-            let outcome = outcomes.get_mut(place).ok_or_else(|| unexpected("a wrong id"))?;
-            if outcome.is_some() {
+            if !answered.insert(place) {
                 return Err(unexpected("the id of another"));
             }
             let code = fields.u32("status").map_err(|_| unexpected("no status"))?;
-            *outcome = Some(if code == Code::Ok.number() {
+            let outcome = if code == Code::Ok.number() {
                 Ok(self.receive_package(batch, incoming, payload, place).await?)
             } else {
                 let message = fields.optional_text("message").ok().flatten().map(str::to_owned);
                 self.receive(incoming, payload, 0, &mut tokio::io::sink(), FORGED).await?;
                 Err(PartFailure { code, message })
-            });
+            };
+            told(place, outcome);
         }
     }
 

@@ -17,7 +17,7 @@ mod spool;
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
@@ -29,8 +29,8 @@ pub use signer::SignerError;
 
 use self::signer::Signer;
 use self::spool::Room;
-use super::service::{Figures, Log, Signal, Signals, keep_alive};
-use super::stream::{Divided, Tls, TlsError, divide};
+use super::service::{Certificates, Figures, Log, Signals, keep_alive};
+use super::stream::{Divided, TlsError, divide};
 
 /// The longest pause after the bridge could not be reached.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ const REFILL: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 struct Shared {
     config: Config,
-    tls: RwLock<Tls>,
+    certificates: Certificates,
     signer: Signer,
     /// Why the signer cannot sign, when it was asked last.
     signer_trouble: Mutex<Option<String>>,
@@ -58,8 +58,9 @@ struct Shared {
 }
 
 impl Shared {
-    fn tls(&self) -> Tls {
-        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Whether clients that come now find connections: at least half of those that should wait do.
+    fn has_spares(&self) -> bool {
+        usize::try_from(self.figures.get("waiting", "")).unwrap_or(0) * 2 >= self.config.spare
     }
 
     /// What keeps it from serving requests.
@@ -89,7 +90,7 @@ pub enum ServerError {
 pub async fn run(config: Config) -> Result<(), ServerError> {
     let mut signals = Signals::new()?;
     let shared = Arc::new(Shared {
-        tls: RwLock::new(Tls::new(&config.identity)?),
+        certificates: Certificates::read(&config.identity)?,
         signer: Signer::new(&config.signer)?,
         signer_trouble: Mutex::default(),
         spool: Room::new(config.spool.clone(), config.spool_memory, config.spool_disk),
@@ -111,18 +112,7 @@ pub async fn run(config: Config) -> Result<(), ServerError> {
     let opening = tokio::spawn(open(shared.clone(), room.clone(), spare, ending));
     shared.log.event("started", &[]);
     super::service::ready();
-    loop {
-        match signals.next().await {
-            Signal::End => break,
-            Signal::Reload => match Tls::new(&shared.config.identity) {
-                Ok(tls) => {
-                    *shared.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
-                    shared.log.event("certificates-read", &[]);
-                }
-                Err(error) => shared.log.event("certificates-not-read", &[("reason", &error)]),
-            },
-        }
-    }
+    shared.certificates.attend(&mut signals, &shared.log).await;
     shared.log.event("ending", &[]);
     opening.abort();
     end.send_replace(true);
@@ -160,8 +150,7 @@ async fn attend(
         _ = ending.wait_for(|ending| *ending) => None,
     };
     if let Some((streams, first)) = begun {
-        // The next one is opened once this client's handshake is made, so that its own does not hold that up; a client that
-        // takes long is not waited for.
+        // The next one is opened when that holds this client up no more; one that takes long is not waited for.
         let (settled, settling) = oneshot::channel();
         tokio::spawn(async move {
             drop(tokio::time::timeout(REFILL, settling).await);
@@ -220,7 +209,7 @@ impl Drop for Count<'_> {
 /// handshake.
 async fn begin(shared: &Shared, tcp: TcpStream) -> Result<(Divided, [u8; 1]), (TlsError, bool)> {
     let name = &shared.config.bridge_name;
-    let stream = shared.tls().connect(name, tcp).await.map_err(|error| (error, true))?;
+    let stream = shared.certificates.tls().connect(name, tcp).await.map_err(|error| (error, true))?;
     let mut streams = divide(stream, shared.config.idle);
     let mut first = [0];
     let read = streams.outer.incoming.read_exact(&mut first).await;

@@ -91,7 +91,7 @@ impl Seen {
     }
 }
 
-/// Serves a client of which the first byte has come; drops `settled` once its handshake is made.
+/// Serves a client of which the first byte has come; drops `settled` once another connection may be opened.
 pub(super) async fn serve(shared: &Shared, streams: Divided, first: [u8; 1], settled: oneshot::Sender<()>) {
     let (begun, mut seen) = (Instant::now(), Seen::default());
     shared.figures.add("requests", "", 1);
@@ -181,10 +181,11 @@ async fn answer(
     seen.bytes = size;
 
     // What the client says past the bridge.
-    let tls = shared.tls();
+    let tls = shared.certificates.tls();
     let limits = [shared.config.handshake, idle];
     let inner_fields = inner::listen(&tls, inner, limits, &mut seen.certificate).await?;
-    drop(settled);
+    // While enough connections wait, this client's answer comes before another one.
+    let settled = Some(settled).filter(|_| shared.has_spares());
     let certificate = seen.certificate.clone();
     let header = [&VERSION.to_be_bytes()[..], &raw].concat();
     // For a package that the bridge fetched, the client can only name its MD5.
@@ -201,12 +202,14 @@ async fn answer(
         Some(asked) if name == "sign-rpms" => {
             let streams = (&mut incoming, &mut outgoing);
             parts::serve(shared, streams, &asked, &fields, &inner_fields, &proof, seen).await?;
+            drop(settled);
             return farewell(&mut outgoing, &mut ended).await;
         }
         Some(asked) => act(shared, &name, &fields, &asked, payload, &inner_fields).await?,
     };
     seen.refused(&answered);
     send(&mut outgoing, &proof, answered, idle).await?;
+    drop(settled);
     farewell(&mut outgoing, &mut ended).await
 }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::ssl::{
-    SslContext, SslContextBuilder, SslFiletype, SslMethod, SslOptions, SslVerifyMode, SslVersion,
+    SslContext, SslContextBuilder, SslFiletype, SslMethod, SslMode, SslOptions, SslVerifyMode, SslVersion,
 };
 use openssl::x509::{X509, X509Ref, X509VerifyResult};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -49,8 +49,8 @@ pub enum TlsError {
         /// Why.
         reason: String,
     },
-    /// The other side's certificate has no usable name. Retrying cannot help.
-    #[error("the other side's certificate has no common name that is one word of printable characters")]
+    /// A certificate has no usable name. Retrying cannot help.
+    #[error("the certificate has no common name that is one word of printable characters")]
     Name,
 }
 
@@ -81,6 +81,11 @@ impl Connector {
     /// Reads the files.
     pub fn new(identity: &Identity) -> Result<Self, TlsError> {
         Ok(Self(context(identity, SslMethod::tls_client())?.build()))
+    }
+
+    /// The common name in one's own certificate.
+    pub fn own_name(&self) -> Result<String, TlsError> {
+        self.0.certificate().ok_or(TlsError::Name).and_then(common_name)
     }
 
     /// Begins a connection, to somebody whose certificate has a given name.
@@ -149,6 +154,8 @@ fn context(identity: &Identity, method: SslMethod) -> Result<SslContextBuilder, 
     // SSL_OP_CLEANSE_PLAINTEXT, for which the crate has no name: secrets go through, so what was decrypted is wiped once it
     // was read (OpenSSL 3.0, SSL_CTX_set_options(3)).
     context.set_options(SslOptions::from_bits_retain(1 << 1));
+    // The file holds what is to be sent. Else the authority would be sent too, which each side has, and would have to read.
+    context.set_mode(SslMode::NO_AUTO_CHAIN);
     context.set_cipher_list("HIGH:!aNULL:!eNULL:!SHA1:!PSK:!kRSA")?;
     let file = |path: &Path, what| {
         let path = path.to_owned();
