@@ -75,7 +75,15 @@ pub(super) struct Session {
     /// The number of the next call.
     next: u64,
     in_url: bool,
+    login: Login,
+}
+
+/// How a session was begun, and is renewed.
+#[derive(Clone)]
+struct Login {
     credentials: Credentials,
+    /// Whom it is for, where that is somebody else.
+    user: Option<String>,
 }
 
 impl fmt::Debug for Session {
@@ -98,7 +106,13 @@ pub(super) struct Granted {
 impl Hub {
     /// Logs in. Every later call is made as that user.
     pub async fn login(&self, credentials: Credentials) -> Result<(), KojiError> {
-        self.enter(credentials, None).await
+        self.enter(Login { credentials, user: None }, None).await
+    }
+
+    /// Logs in by a certificate or a ticket for somebody else (`proxyuser`), which the hub allows few (`ProxyDNs`,
+    /// `ProxyPrincipals`). Every later call is made as that user. A password serves its own user alone.
+    pub async fn login_for(&self, user: &str, credentials: Credentials) -> Result<(), KojiError> {
+        self.enter(Login { credentials, user: Some(user.into()) }, None).await
     }
 
     /// Ends the session.
@@ -132,22 +146,24 @@ impl Hub {
     /// Renews the session that a call belonged to, which has expired, and gives the call's new ticket. Another call may
     /// have renewed it before.
     pub(super) async fn renew(&self, expired: Ticket) -> Result<Option<Ticket>, KojiError> {
-        let credentials = self
-            .session()
-            .as_ref()
-            .map(|session| (session.credentials.clone(), *session.key != *expired.key));
-        match credentials {
+        let login =
+            self.session().as_ref().map(|session| (session.login.clone(), *session.key != *expired.key));
+        match login {
             None => return Ok(None),
             Some((_, true)) => {}
-            Some((credentials, false)) => self.enter(credentials, Some(expired)).await?,
+            Some((login, false)) => self.enter(login, Some(expired)).await?,
         }
         Ok(self.ticket())
     }
 
-    async fn enter(&self, credentials: Credentials, expired: Option<Ticket>) -> Result<(), KojiError> {
+    async fn enter(&self, login: Login, expired: Option<Ticket>) -> Result<(), KojiError> {
         let renews = expired.is_some().then_some(true);
-        let granted: Granted = match &credentials {
-            Credentials::Password { user, password } => {
+        let impossible = |reason: &str| KojiError::Login { url: self.name().into(), reason: reason.into() };
+        let granted: Granted = match (&login.credentials, &login.user) {
+            (Credentials::Password { .. }, Some(_)) => {
+                return Err(impossible("a password serves its own user alone"));
+            }
+            (Credentials::Password { user, password }, None) => {
                 let arguments =
                     Arguments::of(user.as_str()).and(password.as_str()).with_some("renew", renews);
                 let mut params = arguments.into_params();
@@ -160,22 +176,22 @@ impl Hub {
                 let request = Request { body, session: expired };
                 self.exchange("login", request).await?
             }
-            Credentials::Certificate | Credentials::Kerberos => {
-                let proof = match credentials {
+            (Credentials::Certificate | Credentials::Kerberos, user) => {
+                let proof = match login.credentials {
                     Credentials::Kerberos => Proof::Kerberos,
                     _ => Proof::Certificate,
                 };
-                let profile = self.profile.as_ref().ok_or_else(|| KojiError::Login {
-                    url: self.name().into(),
-                    reason: "there is no profile".into(),
-                })?;
-                let call =
-                    write_call("sslLogin", &Arguments::none().with_some("renew", renews).into_params());
+                let profile = self.profile.as_ref().ok_or_else(|| impossible("there is no profile"))?;
+                let arguments = match user {
+                    Some(user) => Arguments::of(user.as_str()),
+                    None => Arguments::none(),
+                };
+                let call = write_call("sslLogin", &arguments.with_some("renew", renews).into_params());
                 login::by(proof, profile, call, expired.as_ref()).await?
             }
         };
         let key = Zeroizing::new(granted.key);
-        let session = Session { id: granted.id, key, next: 0, in_url: !granted.header_auth, credentials };
+        let session = Session { id: granted.id, key, next: 0, in_url: !granted.header_auth, login };
         *self.session() = Some(session);
         Ok(())
     }

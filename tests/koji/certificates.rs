@@ -49,6 +49,16 @@ fn certificates_of_servers_are_checked_and_ones_own_is_shown_when_asked_for() {
         let shown = login(&at(host)).unwrap_or_else(|error| panic!("{protocol}: {error:?}\n{}", httpd.log()));
         assert_eq!(shown, format!("key of gander user by {protocol}, certificate ''"));
     }
+    // For somebody else.
+    let proxied: Result<String, KojiError> = run(async {
+        let hub = Hub::open(&at(1))?;
+        hub.login_for("goose", Credentials::Certificate).await?;
+        hub.call("showSession", Arguments::none()).await
+    });
+    assert_eq!(proxied.unwrap(), "key of gander user for goose by TLSv1.3, certificate ''");
+    let password = Credentials::Password { user: "gander".into(), password: "honk".to_owned().into() };
+    let refused = run(Hub::open(&at(1)).unwrap().login_for("goose", password)).unwrap_err();
+    assert!(matches!(refused, KojiError::Login { .. }), "{refused:?}");
     // Whoever has none, or one that the server does not know, does not get in.
     for own in [None, Some(httpd.write("stranger.pem", &theirs.give("stranger", &Holder::User, (-1, 1))))] {
         for host in 0..2 {

@@ -13,7 +13,7 @@ const MODULES: &str = "/usr/lib/apache2/modules";
 
 /// Says who showed a certificate, and which session a call is of.
 const HUB: &str = r#"#!/bin/sh
-cat >/dev/null
+user=$(tr -d '\n' | sed -n 's|.*<params><param><value><string>\([^<]*\)</string>.*|\1|p')
 printf 'Content-Type: text/xml\r\nKoji-Version: 1.35.3\r\n\r\n'
 text() { printf '<value><string>%s</string></value>' "$1"; }
 member() { printf '<member><name>%s</name>%s</member>' "$1" "$2"; }
@@ -22,7 +22,7 @@ case $PATH_INFO in
 /ssllogin)
   printf '<value><struct>'
   member session-id '<value><int>7</int></value>'
-  member session-key "$(text "key of ${SSL_CLIENT_S_DN_CN:-$REMOTE_USER} by $SSL_PROTOCOL")"
+  member session-key "$(text "key of ${SSL_CLIENT_S_DN_CN:-$REMOTE_USER}${user:+ for $user} by $SSL_PROTOCOL")"
   member header-auth '<value><boolean>1</boolean></value>'
   printf '</struct></value>'
   ;;

@@ -17,15 +17,15 @@ use super::peers::{Answers, servers};
 use super::world::{BRIDGE, Bridge, Parties, SERVER, USER, gander, run, write_secret};
 
 /// A hub with some packages, and a bridge that knows it as `main`.
-struct World {
+pub struct World {
     _bench: Bench,
-    hub: Serving,
+    pub hub: Serving,
     session: Session,
     bridge: Bridge,
     files: Vec<PathBuf>,
 }
 
-fn world(hub_at: Option<&str>) -> Option<World> {
+pub fn world(hub_at: Option<&str>) -> Option<World> {
     if !has_peers(&["rpmbuild"]) {
         return None;
     }
@@ -56,7 +56,7 @@ impl World {
         self.hub.call(None, "getRPM", Arguments::of(format!("{name}-1-1.src"))).unwrap()
     }
 
-    fn package(&self, name: &str) -> Package {
+    pub fn package(&self, name: &str) -> Package {
         let nevra = [name, "", "1", "1", "src"].map(str::to_owned);
         Package::Koji { nevra, sigmd5: self.sigmd5(name) }
     }
@@ -69,7 +69,7 @@ impl World {
     }
 
     /// Keys of the signatures that the hub has of a package.
-    fn keys(&self, name: &str) -> Vec<String> {
+    pub fn keys(&self, name: &str) -> Vec<String> {
         let Some(Value::Int(id)) = self.rpm(name).get("id").cloned() else { panic!() };
         let rows = self.hub.call(Some(&self.session), "queryRPMSigs", Arguments::of(id)).unwrap();
         let Value::Array(rows) = rows else { panic!("{rows:?}") };
@@ -82,10 +82,10 @@ impl World {
 }
 
 /// What a server got: what it was, and how many bytes.
-type Got = Arc<Mutex<Vec<usize>>>;
+pub type Got = Arc<Mutex<Vec<usize>>>;
 
 /// Signs packages with a key, and gives back the package or its signature header.
-fn signing(phrase: &str, header_only: bool) -> (Answers, Got) {
+pub fn signing(phrase: &str, header_only: bool) -> (Answers, Got) {
     let date = SourceDate::from_seconds(1_700_000_000).unwrap();
     let signer = demonstration(phrase, date, "Test").unwrap();
     let got = Got::default();
@@ -105,7 +105,7 @@ fn signing(phrase: &str, header_only: bool) -> (Answers, Got) {
     (Arc::new(answers), got)
 }
 
-const IMPORT: RpmsOptions =
+pub const IMPORT: RpmsOptions =
     RpmsOptions { head_signing: false, import: true, no_data: false, koji_instance: None };
 
 #[test]
@@ -134,7 +134,7 @@ fn packages_come_from_the_hub_and_signatures_go_to_it() {
         client.sign_rpms("k1", b"honk", &options, &all, &folder, &mut outcomes).await.unwrap();
         assert!(outcomes.iter().all(|outcome| *outcome == Some(Ok(Signed::Nothing))), "{outcomes:?}");
         assert_eq!(world.keys("one").len(), 1);
-        drop(signing_servers);
+        signing_servers.gone(&world.bridge).await;
 
         // Only headers travel where only they are signed.
         let (answers, got) = signing("b", true);
@@ -184,9 +184,8 @@ fn a_single_package_too_and_what_is_not_the_one_is_refused() {
         assert!(duck.is_err());
         world.bridge.told(&["outcome=failed", "may not use"]);
         // Twice it was given, once it was new.
-        let figures = world.bridge.status("/metrics");
-        assert!(figures.contains("gander_sigul_bridge_koji_signatures_total 1\n"), "{figures}");
-        drop(signing_servers);
+        world.bridge.shows("/metrics", "gander_sigul_bridge_koji_signatures_total 1\n");
+        signing_servers.gone(&world.bridge).await;
 
         // The same key signs otherwise: the hub keeps the first, and the client does not believe in the second.
         let first = world.keys("one");

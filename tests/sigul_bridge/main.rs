@@ -5,6 +5,7 @@
 
 mod attack;
 mod koji;
+mod koji_tls;
 mod large;
 mod peers;
 mod requests;

@@ -37,6 +37,16 @@ pub fn echo() -> Answers {
 /// Servers that connect again and again, so many at once, until it is dropped.
 pub struct Servers(Vec<tokio::task::JoinHandle<()>>);
 
+impl Servers {
+    /// Ends them, until the bridge has noticed.
+    pub async fn gone(self, bridge: &Bridge) {
+        drop(self);
+        while !bridge.status("/health").starts_with("HTTP/1.1 503") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
 impl Drop for Servers {
     fn drop(&mut self) {
         self.0.iter().for_each(|task| task.abort());

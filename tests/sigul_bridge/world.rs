@@ -174,6 +174,15 @@ impl Bridge {
         }
     }
 
+    /// The log has a text so often, not more often; it comes a little later than what it tells.
+    pub fn told_times(&self, times: usize, text: &str) {
+        let begun = Instant::now();
+        while self.log().matches(text).count() < times && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(self.log().matches(text).count(), times, "{}", self.log());
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -196,6 +205,19 @@ impl Bridge {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// Waits until the local socket's answer has a text: figures come a little later than what they count.
+    pub fn shows(&self, what: &str, text: &str) {
+        let begun = Instant::now();
+        loop {
+            let answer = self.status(what);
+            if answer.contains(text) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{text:?} is not in {answer}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Most memory that it ever had, in KiB.

@@ -19,7 +19,7 @@ use crate::base::digest::hex;
 use crate::format::xmlrpc::Value;
 use crate::koji::paths::BuildPath;
 use crate::koji::rows::Rpm;
-use crate::koji::{Credentials, Hub, KojiError, Profile, Retry, SignatureHeader};
+use crate::koji::{Credentials, Hub, KojiError, NoSignatureHeader, Profile, Retry, SignatureHeader};
 use crate::rpm::headers::LEAD;
 use crate::rpm::{Extent, extent};
 use crate::sigul::wire::{Fields, FieldsError};
@@ -47,6 +47,8 @@ pub(super) struct InstanceFile {
     user: Option<String>,
     password_file: Option<PathBuf>,
     clients: Option<Vec<String>>,
+    #[serde(default)]
+    proxy_user: bool,
 }
 
 /// A hub of a bridge.
@@ -58,6 +60,8 @@ pub struct Instance {
     password: Option<(String, PathBuf)>,
     /// Who may use it; everybody where it does not say.
     clients: Option<Vec<String>>,
+    /// Whether calls are made as the client.
+    proxy_user: bool,
 }
 
 impl InstanceFile {
@@ -95,14 +99,19 @@ impl InstanceFile {
                 None
             }
         };
-        if password.is_none()
-            && let Err(error) = Credentials::of(&profile)
-        {
-            wrong(&error.to_string());
+        match Credentials::of(&profile) {
+            _ if password.is_some() && self.proxy_user => {
+                wrong("'proxy-user' needs a login by a certificate or a ticket, not by a password");
+            }
+            _ if password.is_some() => {}
+            Ok(None) if self.proxy_user => wrong("'proxy-user' needs a login, and 'authtype' is 'noauth'"),
+            Ok(_) => {}
+            Err(error) => wrong(&error.to_string()),
         }
         let secrets = profile.cert.iter().chain(password.as_ref().map(|(_, file)| file));
         secrets.for_each(|secret| private(secret, reasons));
-        (reasons.len() == before).then_some(Instance { profile, topurl, password, clients: self.clients })
+        let (clients, proxy_user) = (self.clients, self.proxy_user);
+        (reasons.len() == before).then_some(Instance { profile, topurl, password, clients, proxy_user })
     }
 }
 
@@ -148,6 +157,8 @@ pub enum FetchError {
 #[derive(Debug)]
 pub(super) struct Desk {
     instance: Result<Instance, String>,
+    /// Who asks, by the certificate.
+    client: String,
     /// Logs in where it has to.
     writer: tokio::sync::Mutex<Option<Hub>>,
 }
@@ -195,7 +206,7 @@ impl Desk {
             }
             Some(instance) => Ok(instance.clone()),
         };
-        Self { instance, writer: tokio::sync::Mutex::default() }
+        Self { instance, client: client.into(), writer: tokio::sync::Mutex::default() }
     }
 
     /// Whether there is an instance.
@@ -267,11 +278,11 @@ impl Desk {
         let mut writer = self.writer.lock().await;
         let hub = match &*writer {
             Some(hub) => hub.clone(),
-            None => writer.insert(instance.enter().await?).clone(),
+            None => writer.insert(instance.enter(&self.client).await?).clone(),
         };
         let rpm = self.find(&hub, fields).await?;
         let header =
-            SignatureHeader::parse(header).map_err(|error| FetchError::Signature(error.to_string()))?;
+            SignatureHeader::parse(header).map_err(|error| FetchError::Signature(no_header(&error)))?;
         let nevra = nevra(fields);
         if header.sigkey.is_empty() {
             return Err(FetchError::Signature(format!("{nevra} came back without a signature")));
@@ -303,8 +314,14 @@ impl Desk {
     }
 }
 
+/// Why a signature header cannot be given to a hub.
+fn no_header(error: &NoSignatureHeader) -> String {
+    format!("the signature header cannot be given to a hub: {}", chain(error))
+}
+
 impl Instance {
-    async fn enter(&self) -> Result<Hub, FetchError> {
+    /// Logs in, for the client where it is configured so.
+    async fn enter(&self, client: &str) -> Result<Hub, FetchError> {
         let hub = Hub::open(&self.profile)?;
         let credentials = match &self.password {
             None => Credentials::of(&self.profile)?,
@@ -318,8 +335,10 @@ impl Instance {
                 Some(Credentials::Password { user: user.clone(), password: text })
             }
         };
-        if let Some(credentials) = credentials {
-            hub.login(credentials).await?;
+        match credentials {
+            Some(credentials) if self.proxy_user => hub.login_for(client, credentials).await?,
+            Some(credentials) => hub.login(credentials).await?,
+            None => {}
         }
         Ok(hub)
     }
@@ -334,7 +353,7 @@ impl Download {
         let main = LEAD + length.next_multiple_of(8);
         self.more(main).await?;
         let header = self.start.get(LEAD..main).unwrap_or_default();
-        let header = SignatureHeader::parse(header).map_err(|error| self.no(&error.to_string()))?;
+        let header = SignatureHeader::parse(header).map_err(|error| self.no(&no_header(&error)))?;
         self.skip = main as u64;
         if let Some(found) = header.sigmd5.filter(|found| *found != self.wanted) {
             let (nevra, wanted) = (self.nevra.clone(), self.wanted.clone());

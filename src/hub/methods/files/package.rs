@@ -8,8 +8,8 @@ use crate::base::chain;
 use crate::base::digest::hex;
 use crate::format::xmlrpc::Fault;
 use crate::hub::methods::{generic, internal};
-use crate::openpgp;
-use crate::rpm::{self, Header, Headers, Part, tags};
+use crate::koji::{NoSignatureHeader, SignatureHeader};
+use crate::rpm;
 
 /// A package file that was read whole, and that is what its digests say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,19 +40,6 @@ pub struct PackageFile {
     pub sha256: String,
     /// Its signature header with padding.
     pub signature: SignatureHeader,
-}
-
-/// A signature header, as Koji keeps it: with its padding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignatureHeader {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// MD5 of the bytes.
-    pub sighash: String,
-    /// The last 8 digits of the id of the key that signed; empty where nobody did.
-    pub sigkey: String,
-    /// MD5 of main header and payload, where it says so.
-    pub sigmd5: Option<String>,
 }
 
 /// A reader that hashes what goes through it.
@@ -110,53 +97,17 @@ impl PackageFile {
     }
 }
 
-impl SignatureHeader {
-    fn of(headers: &Headers) -> Result<Self, Fault> {
-        let mut bytes = headers.signature.bytes().to_vec();
-        bytes.extend_from_slice(&headers.padding);
-        Self::new(&headers.signature, bytes)
-    }
-
-    /// Reads a signature header, with its padding or without.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Fault> {
-        let header = Header::parse(Part::Signature, bytes)
-            .map_err(|error| generic(format!("Invalid signature header: {}", chain(&error))))?;
-        let length = header.bytes().len();
-        let padded = length.next_multiple_of(8);
-        let padding = bytes.get(length..).unwrap_or_default();
-        let fits = bytes.len() == length || bytes.len() == padded && padding.iter().all(|byte| *byte == 0);
-        if !fits {
-            return Err(generic("Invalid signature header: there is something behind it"));
+/// What Koji's hub answers.
+impl From<NoSignatureHeader> for Fault {
+    fn from(error: NoSignatureHeader) -> Self {
+        use NoSignatureHeader as E;
+        match error {
+            E::Header(error) => generic(format!("Invalid signature header: {}", chain(&error))),
+            E::Behind => generic("Invalid signature header: there is something behind it"),
+            E::Packet(error) => generic(chain(&error)),
+            E::KeyIds(number) => internal(format!("Unexpected number of key IDs: {number}")),
+            E::Version(version) => internal(format!("Unknown PGP signature packet version {version}")),
+            E::OpenSsl(error) => internal(error),
         }
-        let mut bytes = bytes.to_vec();
-        // A copy that is put together of it needs the padding.
-        bytes.resize(padded, 0);
-        Self::new(&header, bytes)
-    }
-
-    fn new(header: &Header, bytes: Vec<u8>) -> Result<Self, Fault> {
-        let damaged = |error| generic(format!("Invalid signature header: {}", chain(&error)));
-        let sigmd5 = header.binary(tags::SIG_MD5).map_err(damaged)?.map(hex);
-        let mut sigkey = String::new();
-        // The order in which Koji looks for a signature (hub 1.35.3): GPG, PGP, DSA, RSA.
-        for tag in [tags::SIG_GPG, tags::SIG_PGP, tags::SIG_DSA, tags::SIG_RSA] {
-            if let Some(packet) = header.binary(tag).map_err(damaged)?.filter(|packet| !packet.is_empty()) {
-                sigkey = key_of(packet)?;
-                break;
-            }
-        }
-        let sighash = hex(&openssl::hash::hash(MessageDigest::md5(), &bytes).map_err(internal)?);
-        Ok(Self { bytes, sighash, sigkey, sigmd5 })
-    }
-}
-
-/// The key that a signature packet names, by the last 8 digits of its id. Koji reads packets of version 3 and 4 which name
-/// exactly one id.
-fn key_of(packet: &[u8]) -> Result<String, Fault> {
-    let info = openpgp::inspect_single(packet).map_err(|error| generic(chain(&error)))?;
-    match (info.version, info.issuer_ids.as_slice()) {
-        (3 | 4, [id]) => Ok(id.get(id.len().saturating_sub(8)..).unwrap_or_default().to_ascii_lowercase()),
-        (3 | 4, ids) => Err(internal(format!("Unexpected number of key IDs: {}", ids.len()))),
-        (version, _) => Err(internal(format!("Unknown PGP signature packet version {version}"))),
     }
 }

@@ -7,7 +7,6 @@ use base64::Engine as _;
 use openssl::hash::{Hasher, MessageDigest};
 
 use super::import::{RpmPaths, known, nvra};
-use super::package::SignatureHeader;
 use super::placement::{Note, Placement};
 use crate::base::chain;
 use crate::base::digest::hex;
@@ -17,6 +16,7 @@ use crate::hub::methods::python;
 use crate::hub::methods::table::Method;
 use crate::hub::methods::{generic, internal, now};
 use crate::hub::{Build, ChecksumType, QueryOptions, Rpm, RpmKey, Stamp, View, Write};
+use crate::koji::SignatureHeader;
 use crate::rpm::edit;
 
 /// Bytes of the largest signature header that is taken; rpm reads none beyond 64 MiB.
