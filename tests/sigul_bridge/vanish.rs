@@ -39,7 +39,7 @@ fn a_server_that_vanishes_ends_its_client_and_no_other() {
         }
         works(&bridge).await;
     });
-    assert_eq!(bridge.log().matches("outcome=failed").count(), 5, "{}", bridge.log());
+    bridge.told_times(5, "outcome=failed");
 }
 
 #[test]
@@ -159,5 +159,5 @@ fn a_killed_bridge_ends_everybody_and_another_one_works() {
     let again = Bridge::start(bridge.parties.clone(), &config);
     assert_eq!(again.clients, bridge.clients);
     run(async { works(&again).await });
-    assert!(again.status("/metrics").contains("requests_total{outcome=\"answered\"} 1"));
+    again.shows("/metrics", "requests_total{outcome=\"answered\"} 1\n");
 }
