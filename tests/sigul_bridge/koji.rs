@@ -14,7 +14,7 @@ use gander::sigul::wire::{Code, Fields};
 use super::bench::{Bench, has_peers};
 use super::hub::{Serving, Session, administrator, source_package};
 use super::peers::{Answers, servers};
-use super::world::{BRIDGE, Bridge, Parties, SERVER, USER, gander, run, write_secret};
+use super::world::{BRIDGE, Bridge, Parties, SERVER, USER, gander, run, signed, write_secret};
 
 /// A hub with some packages, and a bridge that knows it as `main`.
 pub struct World {
@@ -117,13 +117,13 @@ fn packages_come_from_the_hub_and_signatures_go_to_it() {
         let signing_servers = servers(&world.bridge, 1, answers);
         let folder = world.bridge.parties.path("out");
         fs::create_dir(&folder).unwrap();
-        let mut outcomes = Vec::new();
         let client = world.bridge.client();
-        client.sign_rpms("k1", b"honk", &IMPORT, &all, &folder, &mut outcomes).await.unwrap();
+        let outcomes = signed(&client, "k1", &IMPORT, &all, &folder).await;
         let sizes: Vec<usize> = world.files.iter().map(|file| fs::read(file).unwrap().len()).collect();
         assert_eq!(*got.lock().unwrap(), sizes);
-        for outcome in &outcomes {
-            let Some(Ok(Signed::File(path))) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(outcomes.len(), 3);
+        for outcome in outcomes.values() {
+            let Ok(Signed::File(path)) = outcome else { panic!("{outcome:?}") };
             Headers::read(&fs::read(path).unwrap()[..]).unwrap();
         }
         for name in ["one", "two", "three"] {
@@ -131,8 +131,8 @@ fn packages_come_from_the_hub_and_signatures_go_to_it() {
         }
         // The same signatures once more change nothing; nothing comes back where nothing is wanted.
         let options = RpmsOptions { no_data: true, koji_instance: Some("main".into()), ..IMPORT };
-        client.sign_rpms("k1", b"honk", &options, &all, &folder, &mut outcomes).await.unwrap();
-        assert!(outcomes.iter().all(|outcome| *outcome == Some(Ok(Signed::Nothing))), "{outcomes:?}");
+        let outcomes = signed(&client, "k1", &options, &all, &folder).await;
+        assert_eq!(outcomes, (0..3).map(|place| (place, Ok(Signed::Nothing))).collect());
         assert_eq!(world.keys("one").len(), 1);
         signing_servers.gone(&world.bridge).await;
 
@@ -140,8 +140,8 @@ fn packages_come_from_the_hub_and_signatures_go_to_it() {
         let (answers, got) = signing("b", true);
         let _servers = servers(&world.bridge, 1, answers);
         let options = RpmsOptions { head_signing: true, ..IMPORT };
-        client.sign_rpms("k2", b"honk", &options, &all, &folder, &mut outcomes).await.unwrap();
-        assert!(matches!(&outcomes[0], Some(Ok(Signed::Header(_)))), "{outcomes:?}");
+        let outcomes = signed(&client, "k2", &options, &all, &folder).await;
+        assert!(matches!(&outcomes[&0], Ok(Signed::Header(_))), "{outcomes:?}");
         for (file, got) in world.files.iter().zip(&*got.lock().unwrap()) {
             let package = fs::read(file).unwrap();
             let headers = Headers::read(&package[..]).unwrap();
@@ -207,14 +207,13 @@ fn files_that_cannot_be_had_fail_one_package() {
         let _servers = servers(&world.bridge, 1, answers);
         let own = Package::File(world.files[1].clone());
         let packages = [world.package("one"), own];
-        let mut outcomes = Vec::new();
         let folder = world.bridge.parties.path("out");
         fs::create_dir(&folder).unwrap();
         let client = world.bridge.client();
         let options = RpmsOptions { import: false, ..IMPORT };
-        client.sign_rpms("k1", b"honk", &options, &packages, &folder, &mut outcomes).await.unwrap();
-        assert!(matches!(&outcomes[0], Some(Err(failure)) if failure.code == 11), "{outcomes:?}");
-        assert!(matches!(&outcomes[1], Some(Ok(Signed::File(_)))), "{outcomes:?}");
+        let outcomes = signed(&client, "k1", &options, &packages, &folder).await;
+        assert!(matches!(&outcomes[&0], Err(failure) if failure.code == 11), "{outcomes:?}");
+        assert!(matches!(&outcomes[&1], Ok(Signed::File(_))), "{outcomes:?}");
         assert_eq!(got.lock().unwrap()[0], 0);
     });
 }

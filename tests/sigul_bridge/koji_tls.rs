@@ -12,7 +12,7 @@ use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod, SslVerifyMode};
 
 use super::koji::{IMPORT, World, signing, world};
 use super::peers::servers;
-use super::world::{Bridge, Parties, USER, run, write_secret};
+use super::world::{Bridge, Parties, USER, run, signed, write_secret};
 
 /// A login: whose certificate it was, and for whom.
 type Logins = Arc<Mutex<Vec<(String, Option<String>)>>>;
@@ -111,10 +111,10 @@ fn the_bridge_logs_in_by_its_certificate_as_itself_or_for_the_client() {
         let _servers = servers(&bridge, 1, answers);
         for (instance, name) in [("own", "one"), ("proxy", "two")] {
             let options = RpmsOptions { koji_instance: Some(instance.into()), no_data: true, ..IMPORT };
-            let (packages, mut outcomes) = ([world.package(name)], Vec::new());
+            let packages = [world.package(name)];
             let client = bridge.client();
-            client.sign_rpms("k1", b"honk", &options, &packages, &folder, &mut outcomes).await.unwrap();
-            assert_eq!(outcomes, [Some(Ok(Signed::Nothing))]);
+            let outcomes = signed(&client, "k1", &options, &packages, &folder).await;
+            assert_eq!(outcomes, [(0, Ok(Signed::Nothing))].into());
             assert_eq!(world.keys(name).len(), 1, "{name}");
         }
     });

@@ -8,7 +8,7 @@ use gander::sigul::wire::Code;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::peers::{echo, outer, secrets, servers};
-use super::world::{Bridge, SERVER, USER, run};
+use super::world::{Bridge, SERVER, USER, run, signed};
 
 fn sign<'a>(operation: &'a str, payload: &'a [u8]) -> Request<'a> {
     Request::new(operation).field("key", "k1").secret("passphrase", b"honk").payload(Payload::Bytes(payload))
@@ -74,19 +74,19 @@ fn packages_go_through_in_both_directions_at_once() {
         }
         let folder = bridge.parties.path("out");
         std::fs::create_dir(&folder).unwrap();
-        let mut outcomes = Vec::new();
         let client = bridge.client();
         let options = RpmsOptions::default();
-        client.sign_rpms("k1", b"honk", &options, &packages, &folder, &mut outcomes).await.unwrap();
-        for (number, outcome) in outcomes.iter().enumerate() {
-            let Some(Ok(Signed::File(path))) = outcome else { panic!("{number}: {outcome:?}") };
+        let outcomes = signed(&client, "k1", &options, &packages, &folder).await;
+        assert_eq!(outcomes.len(), 40);
+        for (&number, outcome) in &outcomes {
+            let Ok(Signed::File(path)) = outcome else { panic!("{number}: {outcome:?}") };
             let Package::File(sent) = &packages[number] else { panic!() };
             assert!(std::fs::read(path).unwrap() == std::fs::read(sent).unwrap(), "{number}");
         }
         // Nothing comes back where nothing was asked for, whatever the server answers.
         let options = RpmsOptions { no_data: true, ..options };
-        client.sign_rpms("k1", b"honk", &options, &packages, &folder, &mut outcomes).await.unwrap();
-        assert!(outcomes.iter().all(|outcome| *outcome == Some(Ok(Signed::Nothing))));
+        let outcomes = signed(&client, "k1", &options, &packages, &folder).await;
+        assert_eq!(outcomes, (0..40).map(|place| (place, Ok(Signed::Nothing))).collect());
     });
     bridge.told(&["op=sign-rpms", "packages=40", "packages-answered=40", "outcome=answered"]);
 }

@@ -1,5 +1,6 @@
 //! A bridge that runs, with an authority and certificates for everybody.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gander::sigul::authority::Authority;
-use gander::sigul::client::{Client, Settings};
+use gander::sigul::client::{Client, Outcome, Package, RpmsOptions, Settings};
 use gander::sigul::stream::{Divided, Identity, Tls, TlsError, divide};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -255,6 +256,20 @@ impl Bridge {
     pub async fn raw_client(&self) -> Divided {
         self.connect(self.clients, &self.parties.identity(USER)).await.unwrap()
     }
+}
+
+/// Has packages signed: what became of each.
+pub async fn signed(
+    client: &Client,
+    key: &str,
+    options: &RpmsOptions,
+    packages: &[Package],
+    folder: &Path,
+) -> BTreeMap<usize, Outcome> {
+    let mut outcomes = BTreeMap::new();
+    let told = |place, outcome| drop(outcomes.insert(place, outcome));
+    client.sign_rpms(key, b"honk", options, packages, folder, told).await.unwrap();
+    outcomes
 }
 
 impl Drop for Bridge {

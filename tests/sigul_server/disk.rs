@@ -1,5 +1,6 @@
 //! Disks that are truly full: below the ledger, below the spool, and where the logs go.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use gander::openpgp::{verify_cleartext, verify_detached};
-use gander::sigul::client::{Client, ClientError, Package, Payload, Request, RpmsOptions, Signed};
+use gander::sigul::client::{Client, ClientError, Outcome, Package, Payload, Request, RpmsOptions, Signed};
 
 use super::rpms::package;
 use super::whole::Bridge;
@@ -80,15 +81,16 @@ async fn packages(world: &World, client: &Client, sizes: &[usize]) -> Vec<u32> {
     }
     let out = folder.path().join("out");
     fs::create_dir(&out).unwrap();
-    let mut outcomes = Vec::new();
+    let mut outcomes = BTreeMap::new();
     let options = RpmsOptions::default();
-    client.sign_rpms("k1", ALICE.as_bytes(), &options, &all, &out, &mut outcomes).await.unwrap();
-    let code = |outcome: &Option<Result<Signed, gander::sigul::client::PartFailure>>| match outcome {
-        Some(Ok(Signed::File(_))) => 0,
-        Some(Err(failure)) => failure.code,
+    let told = |place, outcome| drop(outcomes.insert(place, outcome));
+    client.sign_rpms("k1", ALICE.as_bytes(), &options, &all, &out, told).await.unwrap();
+    let code = |outcome: &Outcome| match outcome {
+        Ok(Signed::File(_)) => 0,
+        Err(failure) => failure.code,
         other => panic!("{other:?}"),
     };
-    outcomes.iter().map(code).collect()
+    outcomes.values().map(code).collect()
 }
 
 #[test]

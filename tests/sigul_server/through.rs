@@ -1,5 +1,7 @@
 //! Client, bridge, server and signer, each a process or as one uses it.
 
+use std::collections::BTreeMap;
+
 use gander::openpgp::{verify_cleartext, verify_detached};
 use gander::sigul::client::{Package, Payload, Request, RpmsOptions, Signed};
 
@@ -55,12 +57,13 @@ fn everything_works_together() {
         }
         let out = world.path("out");
         std::fs::create_dir(&out).unwrap();
-        let mut outcomes = Vec::new();
+        let mut outcomes = BTreeMap::new();
         let options = RpmsOptions::default();
-        client.sign_rpms("k1", ALICE.as_bytes(), &options, &packages, &out, &mut outcomes).await.unwrap();
+        let told = |place, outcome| drop(outcomes.insert(place, outcome));
+        client.sign_rpms("k1", ALICE.as_bytes(), &options, &packages, &out, told).await.unwrap();
         assert_eq!(outcomes.len(), 50);
-        for (number, outcome) in outcomes.iter().enumerate() {
-            match outcome.as_ref().unwrap() {
+        for (&number, outcome) in &outcomes {
+            match outcome {
                 Ok(Signed::File(_)) => assert_ne!(number, 7),
                 Err(failure) => assert_eq!((number, failure.code), (7, 11)),
                 other => panic!("{number}: {other:?}"),

@@ -164,7 +164,7 @@ pub fn many(global: &Global, session: &Session<'_>, what: &Rpms) -> Result<(), F
         let writing = scope.spawn(move || write(told, found, outputs));
         // Where nothing more can be written, nobody listens; the reason is returned then.
         let tell = move |place, outcome| drop(tell.send((place, outcome)));
-        let signing = session.client.sign_rpms_each(&what.key, passphrase, &options, &packages, folder, tell);
+        let signing = session.client.sign_rpms(&what.key, passphrase, &options, &packages, folder, tell);
         (session.runtime.block_on(signing), writing.join())
     });
     let outcomes = outcomes.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;

@@ -1,11 +1,11 @@
 //! A key on a server, as what signs a release: from files and texts to packets that were verified.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::rpms::Outcomes;
 use super::{Client, ClientError, Config, Package, Payload, Request, RpmsOptions, Signed};
 use crate::openpgp::{
     Certificate, CleartextError, Fingerprint, KeyringError, PacketError, VerifyError, dearmor, signature_of,
@@ -174,25 +174,24 @@ impl RemoteKey {
             let packages: Vec<Package> =
                 open.iter().filter_map(|place| paths.get(*place)).cloned().map(Package::File).collect();
             let folder = tempfile::tempdir_in(spool.path())?;
-            let mut outcomes = Outcomes::new();
-            let sent = self.client.sign_rpms(
+            let mut outcomes = BTreeMap::new();
+            let sent = self.runtime.block_on(self.client.sign_rpms(
                 &self.key,
                 &self.passphrase,
                 &options,
                 &packages,
                 folder.path(),
-                &mut outcomes,
-            );
-            let sent = self.runtime.block_on(sent);
+                |place, outcome| drop(outcomes.insert(place, outcome)),
+            ));
             let mut refused = Vec::new();
-            for (place, outcome) in open.iter().zip(outcomes) {
+            for (place, outcome) in outcomes {
+                let Some(place) = open.get(place) else { continue };
                 let (Some(path), Some(packet)) = (paths.get(*place), packets.get_mut(*place)) else {
                     continue;
                 };
                 match outcome {
-                    None => {}
-                    Some(Ok(signed)) => *packet = Some(self.packet(path, signed)?),
-                    Some(Err(reason)) => refused.push(format!("'{}': {reason}", path.display())),
+                    Ok(signed) => *packet = Some(self.packet(path, signed)?),
+                    Err(reason) => refused.push(format!("'{}': {reason}", path.display())),
                 }
             }
             if !refused.is_empty() {

@@ -105,9 +105,6 @@ pub struct PartFailure {
 /// What became of a package.
 pub type Outcome = Result<Signed, PartFailure>;
 
-/// What became of each package, in their order.
-pub type Outcomes = Vec<Option<Outcome>>;
-
 impl Client {
     /// Has one package signed, and writes it, unless nothing is to come back. Head-signing is for many only.
     pub async fn sign_rpm(
@@ -127,31 +124,10 @@ impl Client {
         self.call_into(request, LARGEST_PACKAGE, output).await.map(drop)
     }
 
-    /// Has packages signed, see [`Self::sign_rpms_each`]. What became of each package is in `outcomes` even where an
-    /// error ends it: a package without an outcome was not answered.
-    pub async fn sign_rpms(
-        &self,
-        key: &str,
-        passphrase: &[u8],
-        options: &RpmsOptions,
-        packages: &[Package],
-        folder: &Path,
-        outcomes: &mut Outcomes,
-    ) -> Result<(), ClientError> {
-        outcomes.clear();
-        outcomes.resize(packages.len(), None);
-        let told = |place: usize, outcome| {
-            if let Some(open) = outcomes.get_mut(place) {
-                *open = Some(outcome);
-            }
-        };
-        self.sign_rpms_each(key, passphrase, options, packages, folder, told).await
-    }
-
     /// Has packages signed, in as many requests as their sizes need. Signed packages are written into `folder` under
-    /// the numbers of their places. What became of a package is told with its place as soon as it is known; a package
-    /// of which nothing was told when this returns was not answered.
-    pub async fn sign_rpms_each(
+    /// the numbers of their places. What became of a package is told with its place as soon as it is known, and at most
+    /// once; a package of which nothing was told when this returns was not answered.
+    pub async fn sign_rpms(
         &self,
         key: &str,
         passphrase: &[u8],
