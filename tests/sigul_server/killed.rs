@@ -102,6 +102,8 @@ fn whoever_is_killed_the_others_go_on() {
             });
             let partly = signed(world, &world.path(&out));
             assert!(!finished || partly == PACKAGES, "{out}: {partly} and all is well");
+            // The server finds a new bridge after a pause.
+            bridge.ready(world);
             let again = bridge.ask(world, "alice", &[ALICE], &arguments);
             assert!(again.status.success(), "{out}: {}", String::from_utf8_lossy(&again.stderr));
             assert_eq!(signed(world, &world.path(&out)), PACKAGES);
