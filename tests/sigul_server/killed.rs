@@ -93,7 +93,9 @@ fn whoever_is_killed_the_others_go_on() {
                         assert!(!world.ended_well());
                         world.start();
                     }
-                    _ => world.signal("KILL", world.signer().unwrap()),
+                    _ => {
+                        world.kill_signer();
+                    }
                 }
                 let finished = asking.wait().unwrap().success();
                 stop.store(true, Ordering::Release);

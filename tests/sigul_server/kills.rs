@@ -21,10 +21,9 @@ fn a_signer_that_is_killed_is_started_again() {
     let world = World::new("", "");
     sign(&world);
     for stage in 0..4 {
-        let signer = world.signer().expect("there is a signer");
         if stage == 0 {
             // Nobody asks: it comes again all the same.
-            world.signal("KILL", signer);
+            let signer = world.kill_signer();
             world.wait_for("another signer", || world.signer().is_some_and(|pid| pid != signer));
             sign(&world);
             continue;
@@ -40,8 +39,7 @@ fn a_signer_that_is_killed_is_started_again() {
             let (half, rest) = outer.split_at(outer.len() / 2);
             streams.outer.outgoing.write_all(half).await.unwrap();
             tokio::time::sleep(Duration::from_millis(200)).await;
-            world.signal("KILL", signer);
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            world.kill_signer();
             streams.outer.outgoing.write_all(rest).await.unwrap();
             world.past(streams.inner, "alice", &ask.inner().encode().unwrap()).await.unwrap();
             soon(reply(&mut streams.outer.incoming)).await.unwrap()
@@ -56,12 +54,11 @@ fn a_signer_that_is_killed_is_started_again() {
 fn packages_are_answered_when_the_signer_is_killed_among_them() {
     let world = World::new("", "");
     let parts: Vec<Part> = (0..300).map(|id| Part::new(id, &package(&format!("p{id}"), 20_000))).collect();
-    let signer = world.signer().unwrap();
     let done = world.runtime.block_on(async {
         let connection = world.connection().await;
         let killing = async {
             tokio::time::sleep(Duration::from_millis(150)).await;
-            world.signal("KILL", signer);
+            world.kill_signer();
         };
         let ask = Ask::alice("sign-rpms");
         tokio::join!(world.ask_rpms(connection, &ask, &parts), killing).0

@@ -127,6 +127,14 @@ impl World {
         children.filter(alive).min()
     }
 
+    /// Kills the signer, and waits until it is no more: which.
+    pub fn kill_signer(&self) -> u32 {
+        let signer = self.signer().expect("there is a signer");
+        self.signal("KILL", signer);
+        self.wait_for("the signer's end", || self.signer() != Some(signer));
+        signer
+    }
+
     pub fn signal(&self, name: &str, pid: u32) {
         let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
         assert!(sent.success());
