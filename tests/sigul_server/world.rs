@@ -120,9 +120,12 @@ impl World {
             let text = fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default();
             text.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<u32>>()
         });
+        // A killed process looks like a zombie while threads of it still end; it can be waited for when they have.
         let alive = |pid: &u32| {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            stat.rsplit(')').next().is_some_and(|rest| !rest.trim().starts_with('Z'))
+            let zombie = |rest: &str| rest.trim().starts_with('Z');
+            let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+            stat.rsplit(')').next().is_some_and(|rest| !zombie(rest) || threads() > 1)
         };
         children.filter(alive).min()
     }

@@ -9,7 +9,7 @@ use super::{Limits, Server};
 use crate::hub::Hub;
 use crate::hub::methods::Methods;
 
-/// A server with short patience and a body of little room.
+/// A server with little patience and a body of little room.
 struct World {
     port: u16,
     stop: Option<oneshot::Sender<()>>,
@@ -19,7 +19,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let patience = Duration::from_millis(400);
+        Self::with(Duration::from_millis(400))
+    }
+
+    fn with(patience: Duration) -> Self {
         let limits = Limits { call: 1000, upload: 1000, patience, pace: 1_000_000, connections: 4 };
         let topdir = tempfile::tempdir().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -114,11 +117,15 @@ fn a_client_that_takes_nothing_is_left() {
 
 #[test]
 fn an_end_lets_a_call_end() {
-    let mut world = World::new();
-    let mut stream = world.connect(&post(CALL.len(), &CALL[..10]));
-    std::thread::sleep(Duration::from_millis(100));
+    let mut world = World::with(Duration::from_secs(20));
+    let mut stream =
+        world.connect(&post(CALL.len(), "").replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n"));
+    // The server says this when the call has begun: it waits for the body.
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
     world.stop.take().unwrap().send(()).unwrap();
-    stream.write_all(&CALL.as_bytes()[10..]).unwrap();
+    stream.write_all(CALL.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("<int>1</int>"), "{answer}");
