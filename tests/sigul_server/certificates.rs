@@ -96,13 +96,11 @@ fn all(world: &World, name: &str) -> Vec<(&'static str, Identity)> {
 #[test]
 fn a_server_talks_to_no_bridge_with_such_a_certificate() {
     let world = World::ended("", "handshake-seconds = 5");
-    let text = std::fs::read_to_string(world.path("server.toml")).unwrap();
-    let address = text.split('"').nth(1).unwrap().to_owned();
     world.close_bridge();
     let identities = all(&world, "bridge.test");
     for (what, identity) in &identities {
         let is_good = *what == "good";
-        let listener = world.runtime.block_on(TcpListener::bind(&address)).unwrap();
+        let listener = world.runtime.block_on(TcpListener::bind(world.address)).unwrap();
         // Each time one that has not failed yet, so that it makes no pause.
         let before = world.log().len();
         world.start();

@@ -56,9 +56,9 @@ fn a_key_of_the_service_signs_a_release_again() {
     write(&world.path("stolen.key"), &stolen.protected(None).unwrap());
     write(&world.path("k1.passphrase"), format!("{ALICE}\n").as_bytes());
     let configuration = format!(
-        "bridge = \"127.0.0.1:{}\"\nbridge-name = \"bridge.test\"\nserver = \"server.test\"\nuser = \"alice\"\n\
+        "bridge = \"{}\"\nbridge-name = \"bridge.test\"\nserver = \"server.test\"\nuser = \"alice\"\n\
          certificate = \"alice.pem\"\nkey = \"alice.key\"\nauthority = \"ca.pem\"\n[passphrases]\nk1 = \"k1.passphrase\"\n",
-        bridge.port
+        bridge.clients
     );
     write(&world.path("sigul.toml"), configuration.as_bytes());
     let folder = world.path("release");

@@ -97,7 +97,7 @@ fn what_is_wrong_with_a_configuration_is_said() {
     assert!(both.contains("either 'store' or 'signer'"), "{both}");
     let neither = says(&good.replace("store = \"store\"\n", ""));
     assert!(neither.contains("either 'store' or 'signer'"), "{neither}");
-    let host = says(&good.replace("127.0.0.1:", "127.0.0.1:x"));
+    let host = says(&good.replace(&world.address.to_string(), "127.0.0.1:x1"));
     assert!(host.contains("is no host"), "{host}");
     let key = world.path("server.test.key");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();

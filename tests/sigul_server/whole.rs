@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
@@ -15,7 +15,8 @@ use super::world::{World, gander};
 /// Our bridge, until it is dropped.
 pub struct Bridge {
     child: Mutex<Child>,
-    pub port: u16,
+    /// Where clients find it.
+    pub clients: SocketAddr,
 }
 
 impl Drop for Bridge {
@@ -34,18 +35,17 @@ impl Bridge {
 
     /// The same with another log.
     pub fn logging_to(world: &World, lines: &str, log: fs::File) -> Self {
-        let server = fs::read_to_string(world.path("server.toml")).unwrap();
-        let address = server.split('"').nth(1).unwrap().to_owned();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let servers = world.address;
+        let clients = TcpListener::bind((servers.ip(), 0)).unwrap().local_addr().unwrap();
         let status = world.path("bridge.status");
         let text = format!(
-            "listen-clients = [\"127.0.0.1:{port}\"]\nlisten-servers = [\"{address}\"]\n\
+            "listen-clients = [\"{clients}\"]\nlisten-servers = [\"{servers}\"]\n\
             certificate = \"bridge.test.pem\"\nkey = \"bridge.test.key\"\nauthority = \"ca.pem\"\n\
             servers = [\"server.test\"]\nstatus = {status:?}\n{lines}\n"
         );
         fs::write(world.path("bridge.toml"), text).unwrap();
         world.close_bridge();
-        Self { child: Mutex::new(run(world, log)), port }
+        Self { child: Mutex::new(run(world, log)), clients }
     }
 
     /// Whole, with the server: ready for requests.
@@ -80,7 +80,7 @@ impl Bridge {
     /// A client within the test.
     pub fn client(&self, world: &World, user: &str) -> Client {
         let settings = Settings {
-            bridge: ("127.0.0.1".into(), self.port),
+            bridge: (self.clients.ip().to_string(), self.clients.port()),
             bridge_name: "bridge.test".into(),
             server_name: "server.test".into(),
             user: Some(user.into()),
@@ -94,9 +94,9 @@ impl Bridge {
     pub fn program(&self, world: &World, user: &str, arguments: &[&str]) -> Command {
         let config = world.path(&format!("{user}.toml"));
         let text = format!(
-            "bridge = \"127.0.0.1:{}\"\nbridge-name = \"bridge.test\"\nserver = \"server.test\"\nuser = \"{user}\"\n\
+            "bridge = \"{}\"\nbridge-name = \"bridge.test\"\nserver = \"server.test\"\nuser = \"{user}\"\n\
             certificate = \"{user}.pem\"\nkey = \"{user}.key\"\nauthority = \"ca.pem\"\n",
-            self.port
+            self.clients
         );
         fs::write(&config, text).unwrap();
         let mut command = gander();

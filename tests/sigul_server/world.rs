@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,6 +27,17 @@ pub const PASSWORD: &str = "administrators-password-83d1";
 pub const ALICE: &str = "passphrase-of-alice-c07e";
 pub const BOB: &str = "passphrase-of-bob-1f92";
 
+/// A loopback address that nobody else has: a port of it can be left and taken again, as no connection of another
+/// test begins or ends there.
+fn loopback() -> Ipv4Addr {
+    static WORLDS: AtomicU8 = AtomicU8::new(1);
+    let world = WORLDS.fetch_add(1, Ordering::Relaxed);
+    assert!(world < u8::MAX, "there are no more addresses");
+    let [.., high, low] = std::process::id().to_be_bytes();
+    // 127.0 is what everybody uses.
+    Ipv4Addr::new(127, high.max(1), low, world)
+}
+
 pub fn gander() -> Command {
     Command::new(env!("CARGO_BIN_EXE_gander"))
 }
@@ -37,7 +50,8 @@ pub struct World {
     /// The certificates of k1 and k2.
     pub keys: [Certificate; 2],
     listener: Mutex<Option<Arc<TcpListener>>>,
-    port: u16,
+    /// Where the bridge is.
+    pub address: SocketAddr,
     tls: Tls,
     server: Mutex<Option<Child>>,
 }
@@ -61,19 +75,19 @@ impl World {
         }
         let runtime = Runtime::new().unwrap();
         let keys = fill(folder.path(), &runtime);
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let listener = runtime.block_on(TcpListener::bind((loopback(), 0))).unwrap();
+        let address = listener.local_addr().unwrap();
         let tls = Tls::new(&identity(folder.path(), "bridge.test")).unwrap();
         fs::create_dir(folder.path().join("spool")).unwrap();
         let status = folder.path().join("status");
         let text = format!(
-            "bridge = \"127.0.0.1:{port}\"\nbridge-name = \"bridge.test\"\ncertificate = \"server.test.pem\"\n\
+            "bridge = \"{address}\"\nbridge-name = \"bridge.test\"\ncertificate = \"server.test.pem\"\n\
             key = \"server.test.key\"\nauthority = \"ca.pem\"\nstore = \"store\"\nspool = \"spool\"\n\
             status = {status:?}\n{lines}\n[limits]\n{limits}\n"
         );
         put("server.toml", text.as_bytes());
         let (listener, server) = (Mutex::new(Some(Arc::new(listener))), Mutex::new(None));
-        Self { folder, runtime, authority, keys, listener, port, tls, server }
+        Self { folder, runtime, authority, keys, listener, address, tls, server }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -188,7 +202,7 @@ impl World {
 
     /// And comes back.
     pub fn open_bridge(&self) {
-        let listener = self.runtime.block_on(TcpListener::bind(("127.0.0.1", self.port))).unwrap();
+        let listener = self.runtime.block_on(TcpListener::bind(self.address)).unwrap();
         *self.listener.lock().unwrap() = Some(Arc::new(listener));
     }
 
